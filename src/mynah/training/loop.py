@@ -1,0 +1,252 @@
+"""The one training loop: state(n + 1) = step(state(n), batch(seed, n)).
+
+It knows no model, no task and no audio. It yields an `Event` at every validation; the caller prints, draws or
+stops. `Fit.state` and `Fit.restore` are everything a resumed fit needs: since batch and dropout are keyed by the
+step number, a fit restored at step n continues with the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mynah.errors import MynahError, UsageError
+from mynah.training.batches import Batch, Batches
+from mynah.training.budget import Budget
+from mynah.training.keyed import key
+from mynah.training.settings import Training
+
+#: Steps timed to turn seconds into steps; they lie inside the warm-up, where the plan does not matter yet.
+PROBE_STEPS = 10
+#: Validations in a fit, at equal distance.
+VALIDATIONS = 20
+#: Share of a time budget that is planned; the rest absorbs a machine that slows down.
+PLANNED_SHARE = 0.9
+
+
+class Diverged(MynahError):
+    """The loss stopped being a number."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Where a fit stands: `train_loss` is the mean since the last event, validation figures may be None."""
+
+    step: int
+    steps: int
+    seconds: float
+    train_loss: float
+    valid_loss: float | None
+    valid_score: float | None
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread inside: small models are 5-50 times slower on two busy ones."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class Fit:
+    """One fit of `net`, resumable at any step.
+
+    Args:
+        net: trained in place; holds the kept weights when the fit has ended.
+        loss: (net, batch) to scalar.
+        batches: batch by step number.
+        settings: see `Training`.
+        seed: key of the dropout draws.
+        validate: net to (loss, score) on held-out examples; None trains to the end and keeps the last weights.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        loss: Callable[[nn.Module, Batch], Tensor],
+        batches: Batches,
+        settings: Training,
+        *,
+        seed: int,
+        validate: Callable[[nn.Module], tuple[float, float]] | None = None,
+    ) -> None:
+        self.net, self.loss, self.batches, self.settings = net, loss, batches, settings
+        self.seed, self.validate = seed, validate
+        self.budget = Budget.parse(settings.budget)
+        self.optimizer = _optimizer(net, settings)
+        self.average = {k: v.detach().clone() for k, v in net.state_dict().items()}
+        self.step = 0
+        self.steps = self._known_steps()
+        self.best: dict[str, Any] = {"loss": math.inf, "step": 0, "weights": None}
+        self.waited = 0
+        self.history: list[dict[str, Any]] = []
+        self.ended = ""
+        self._losses: list[float] = []
+
+    def _known_steps(self) -> int | None:
+        if self.budget.steps is not None:
+            return self.budget.steps
+        if self.budget.epochs is not None:
+            return self.budget.epochs * self.batches.steps_per_epoch
+        return None
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that decides the rest of the fit, as tensors and plain values."""
+        return {
+            "net": {k: v.clone() for k, v in self.net.state_dict().items()},
+            "optimizer": self.optimizer.state_dict(),
+            "average": {k: v.clone() for k, v in self.average.items()},
+            "step": self.step,
+            "steps": self.steps,
+            "best": dict(self.best),
+            "waited": self.waited,
+            "history": list(self.history),
+            "losses": list(self._losses),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from what `state` returned, in this or another process."""
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.average = {k: v.clone() for k, v in state["average"].items()}
+        self.step, self.steps, self.waited = state["step"], state["steps"], state["waited"]
+        self.best, self.history = dict(state["best"]), list(state["history"])
+        self._losses = list(state["losses"])
+
+    def __iter__(self) -> Iterator[Event]:
+        """Train to the end of the budget, yielding at every validation; the net then holds the kept weights."""
+        with one_thread(), torch.random.fork_rng(devices=[]):
+            began = time.monotonic()
+            deadline = began + self.budget.seconds if self.budget.seconds is not None else math.inf
+            valid_seconds = self._first_validation()
+            probe_began = time.monotonic()
+            while not self.ended:
+                self._train_step()
+                if self.steps is None and self.step == PROBE_STEPS:
+                    now = time.monotonic()
+                    self.steps = self._plan((now - probe_began) / PROBE_STEPS, valid_seconds, deadline - now)
+                self._look_for_end(deadline)
+                if self.ended or self._is_time_to_validate():
+                    yield self._event(time.monotonic() - began)
+        self._keep_best()
+
+    def _first_validation(self) -> float:
+        """Measure what a validation costs; its figures are not used, so a restored fit may repeat it."""
+        began = time.monotonic()
+        if self.validate is not None and self.steps is None:
+            self._validate_average()
+        return time.monotonic() - began
+
+    def _plan(self, step_seconds: float, valid_seconds: float, left: float) -> int:
+        left = left * PLANNED_SHARE - VALIDATIONS * valid_seconds
+        most = self.settings.most_epochs * self.batches.steps_per_epoch
+        return max(PROBE_STEPS + 1, min(most, PROBE_STEPS + int(left / step_seconds)))
+
+    def _rate(self) -> float:
+        """Learning rate of this step: linear warm-up, then half a cosine to zero (Loshchilov & Hutter 2017)."""
+        warm = self.settings.warmup_steps
+        if self.step < warm or self.steps is None:
+            return self.settings.learning_rate * min(1.0, (self.step + 1) / max(1, warm))
+        done = (self.step - warm) / max(1, self.steps - warm)
+        return self.settings.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+    def _train_step(self) -> None:
+        torch.manual_seed(key(self.seed, "step", self.step))
+        self.net.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate()
+        loss = self.loss(self.net, self.batches[self.step])
+        value = loss.item()
+        if not math.isfinite(value):
+            raise Diverged(
+                "the loss is not a number",
+                where=type(self.net).__name__,
+                measured=f"loss {value} at step {self.step}, batch {self.step}",
+                remedy="Lower the learning rate or look for extreme values in the input.",
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.clip_norm)
+        self.optimizer.step()
+        self.step += 1
+        self._losses.append(value)
+        self._update_average()
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        decay = min(self.settings.average, self.step / (self.step + 10)) if self.settings.average else 0.0
+        for name, value in self.net.state_dict().items():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, 1 - decay)
+            else:
+                self.average[name].copy_(value)
+
+    def _look_for_end(self, deadline: float) -> None:
+        if self.steps is not None and self.step >= self.steps:
+            self.ended = "budget"
+        elif self.budget.stop is not None and self.step >= self.budget.stop:
+            self.ended = "stop"
+        elif time.monotonic() > deadline:
+            self.ended = "deadline"
+
+    def _is_time_to_validate(self) -> bool:
+        if self.steps is None or self.step <= PROBE_STEPS:
+            return False
+        return self.step % max(1, self.steps // VALIDATIONS) == 0
+
+    def _validate_average(self) -> tuple[float, float]:
+        """Validate the averaged weights; the trained ones are put back."""
+        assert self.validate is not None
+        trained = {k: v.clone() for k, v in self.net.state_dict().items()}
+        self.net.load_state_dict(self.average)
+        self.net.eval()
+        with torch.no_grad():
+            figures = self.validate(self.net)
+        self.net.load_state_dict(trained)
+        return figures
+
+    def _event(self, seconds: float) -> Event:
+        loss = score = None
+        if self.validate is not None:
+            loss, score = self._validate_average()
+            if loss < self.best["loss"]:
+                weights = {k: v.clone() for k, v in self.average.items()}
+                self.best, self.waited = {"loss": loss, "step": self.step, "weights": weights}, 0
+            else:
+                self.waited += 1
+                if self.waited >= self.settings.patience and not self.ended:
+                    self.ended = "patience"
+        mean = sum(self._losses) / max(1, len(self._losses))
+        self._losses = []
+        event = Event(self.step, self.steps or self.step, seconds, mean, loss, score)
+        self.history.append(asdict(event))
+        return event
+
+    def _keep_best(self) -> None:
+        weights = self.best["weights"]
+        if weights is None:
+            weights, self.best["step"] = self.average, self.step
+        self.net.load_state_dict(weights)
+        self.net.eval()
+
+
+def _optimizer(net: nn.Module, settings: Training) -> torch.optim.Optimizer:
+    kind = getattr(torch.optim, settings.optimizer, None)
+    if not (isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer)):
+        raise UsageError("no such optimizer in torch.optim", where=repr(settings.optimizer))
+    options: dict[str, Any] = {"lr": settings.learning_rate}
+    if settings.optimizer in ("AdamW", "SGD", "Adam", "RMSprop", "NAdam", "RAdam"):
+        options["weight_decay"] = settings.weight_decay
+    if settings.optimizer == "SGD":
+        options["momentum"] = 0.9
+    return kind(net.parameters(), **options)
