@@ -1,0 +1,21 @@
+"""Which frames of a padded batch are real, and pooling over those alone."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def time_mask(lengths: Tensor, time: int) -> Tensor:
+    """Return (batch, time) float32, one where a frame is real."""
+    return (torch.arange(time, device=lengths.device)[None] < lengths[:, None]).float()
+
+
+def mean_and_max(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Pool (batch, time, feature) over the real frames: mean beside maximum, (batch, 2 * feature)."""
+    if lengths is None:
+        return torch.cat([x.mean(dim=1), x.amax(dim=1)], dim=1)
+    mask = time_mask(lengths, x.shape[1])[:, :, None]
+    mean = (x * mask).sum(dim=1) / lengths[:, None].clamp(min=1)
+    highest = x.masked_fill(mask == 0, float("-inf")).amax(dim=1)
+    return torch.cat([mean, highest], dim=1)

@@ -1,0 +1,434 @@
+"""The contracts of every model: what it accepts, what it learns, what it answers.
+
+A `Model` is a scikit-learn estimator over sounds. Depth of inheritance is two: a family derives from
+`VectorModel` (one vector a clip) or from `NetModel` (a torch network over frames). `SequenceNetwork` is the
+contract of networks that can stream.
+
+What `X` may be, in every method:
+
+- `Frames`, as `mynah.representations.compute` returns them: used as they are;
+- a sequence of clips (anything with ``rate`` and ``read(rate) -> (channel, time)``): represented first;
+- an array (clip, sample) of waves, when the constructor got their `rate` in Hz: represented first;
+- an array (clip, feature) or (clip, time, feature), when `rate` is None: taken as frames, one or many a clip.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
+from torch import Tensor, nn
+
+from mynah.layers.standardise import Standardise
+from mynah.representations import ClipStatistics, Frames, LogMel, Representation, augment_log_mel
+from mynah.training import Batch, Batches, Event, Fit, Training, key, one_thread, pad
+
+#: The answer of `apply` when no class is likely enough.
+NONE_OF_THESE = "none of these"
+
+
+class SequenceNetwork(nn.Module):
+    """A network over sequences that can be run in pieces.
+
+    ``y, state = net(x, state)`` with x (batch, time, feature_in), y (batch, time, feature_out); state None starts
+    a sequence. The streaming law: running a sequence in chunks while carrying `state` equals running it whole.
+    A network that needs later input to answer sets `looks_ahead`; such a one refuses a carried state.
+    """
+
+    looks_ahead: bool = False
+
+    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Return (batch, time, feature_out) and the state after the last frame."""
+        raise NotImplementedError(f"{type(self).__name__} must define forward")  # an abstract method
+
+    def refuse_state(self, state: Any) -> None:
+        """Raise `ValueError` when a network that looks ahead is asked to go on from a state."""
+        if self.looks_ahead and state is not None:
+            raise ValueError(
+                f"{type(self).__name__} looks ahead (bidirectional), so it cannot stream: run the whole sequence"
+            )
+
+
+class Model(ClassifierMixin, BaseEstimator):
+    """A family of the reading list as a classifier of clips.
+
+    Args:
+        representation: what the model sees; None means the family's own choice.
+        rate: sample rate in Hz that sounds are read at; None takes the rate of the first clip.
+        random_state: seed of everything random.
+
+    Attributes:
+        classes_: the labels, sorted.
+        representation_: what was used, or None where the arrays were taken as frames.
+        rate_: Hz, or None likewise.
+        temperature_: divides the log-probabilities (1 until calibrated on held-out answers).
+        threshold_: below this probability `apply` answers "none of these" (0 until calibrated).
+    """
+
+    default_representation: ClassVar[Representation] = LogMel()
+
+    def __init__(
+        self, representation: Representation | None = None, rate: int | None = None, random_state: int = 0
+    ) -> None:
+        self.representation = representation
+        self.rate = rate
+        self.random_state = random_state
+
+    # --- the scikit-learn verbs
+
+    def fit(self, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> Model:
+        """Learn from clips and their labels.
+
+        Args:
+            X: clips, see the module.
+            y: (clip,) labels.
+            groups: (clip,) recordings or speakers; an inner validation split never cuts through one.
+
+        Raises:
+            ValueError: shapes that do not fit, NaN or infinity, a regression target.
+        """
+        for _ in self.fit_events(X, y, groups):
+            pass
+        return self
+
+    def fit_events(self, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> Iterator[Event]:
+        """Do what `fit` does, yielding an `Event` now and then (never, for families that learn in one go)."""
+        frames = self._frames(X, reset=True)
+        y = self._labels(y, len(frames))
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        self.temperature_, self.threshold_ = 1.0, 0.0
+        self.record_: dict[str, Any] = {}
+        groups = np.arange(len(codes)) if groups is None else np.asarray(groups)
+        if len(groups) != len(codes):
+            raise ValueError(f"{len(groups)} groups for {len(codes)} clips")
+        began = time.process_time()
+        yield from self._learn(frames, codes, groups)
+        self.record_["cpu_seconds"] = time.process_time() - began
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return (clip, class) calibrated probabilities; a clip's row does not depend on the other clips."""
+        check_is_fitted(self, "classes_")
+        frames = self._frames(X, reset=False)
+        with one_thread():
+            logits = self._log_scores(frames).astype(np.float64) / self.temperature_
+        logits -= logits.max(axis=1, keepdims=True)
+        odds = np.exp(logits)
+        return odds / odds.sum(axis=1, keepdims=True)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the (clip,) most probable labels."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    # --- what a kind of model writes
+
+    def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray) -> Iterator[Event]:
+        raise NotImplementedError(f"{type(self).__name__} must define _learn")  # an abstract method
+
+    def _log_scores(self, frames: Frames) -> np.ndarray:
+        """Return (clip, class) log-probabilities up to a constant a row."""
+        raise NotImplementedError(f"{type(self).__name__} must define _log_scores")  # an abstract method
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Return all that was learned, as named arrays: with the settings, enough to answer again."""
+        raise NotImplementedError(f"{type(self).__name__} must define tensors")  # an abstract method
+
+    def restore(self, tensors: dict[str, np.ndarray]) -> None:
+        """Take back what `tensors` returned; `classes_` and `n_features_in_` are set before."""
+        raise NotImplementedError(f"{type(self).__name__} must define restore")  # an abstract method
+
+    @property
+    def parameter_count(self) -> int:
+        """Numbers that were learned."""
+        return int(sum(array.size for array in self.tensors().values()))
+
+    # --- input
+
+    def _frames(self, X: Any, *, reset: bool) -> Frames:
+        if isinstance(X, Frames):
+            if reset:
+                self.representation_, self.rate_ = X.representation, X.rate
+        elif _are_clips(X):
+            self._choose_representation(X[0].rate, reset=reset)
+            X = self._represent(clip.read(self.rate_) for clip in X)
+        elif self.rate is not None:
+            self._choose_representation(self.rate, reset=reset)
+            waves = check_array(X, dtype=np.float32, ensure_min_features=1)
+            X = self._represent(wave[None] for wave in waves)
+        else:
+            X = self._arrays(X, reset=reset)
+        if not len(X):
+            raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
+        if reset:
+            self.n_features_in_ = X.feature_count
+        elif X.feature_count != self.n_features_in_:
+            raise ValueError(
+                f"X has {X.feature_count} features, but {type(self).__name__} is expecting "
+                f"{self.n_features_in_} features as input"
+            )
+        return X
+
+    def _choose_representation(self, rate: int, *, reset: bool) -> None:
+        if reset:
+            self.representation_ = self.representation or self.default_representation
+            self.rate_ = self.rate or rate
+
+    @property
+    def _front_end(self) -> nn.Module:
+        """The representation at this rate, built once; not part of a pickle or a clone."""
+        wanted = (self.representation_, self.rate_)
+        held = self.__dict__.get("_built")
+        if held is None or held[0] != wanted:
+            held = self._built = (wanted, self.representation_.build(self.rate_).eval())
+        return held[1]
+
+    def _represent(self, waves: Iterator[np.ndarray]) -> Frames:
+        with one_thread(), torch.no_grad():
+            arrays = [self._front_end(torch.from_numpy(wave)[None])[0].numpy() for wave in waves]
+        return Frames.from_arrays(arrays, representation=self.representation_, rate=self.rate_)
+
+    def _arrays(self, X: Any, *, reset: bool) -> Frames:
+        if reset:
+            self.representation_ = self.rate_ = None
+        if getattr(X, "ndim", 2) == 3:
+            cube = check_array(X, dtype=np.float32, allow_nd=True)
+        else:
+            cube = validate_data(self, X, dtype=np.float32, reset=reset)[:, None, :]
+        return Frames.from_arrays(list(cube))
+
+    def _labels(self, y: ArrayLike, count: int) -> np.ndarray:
+        if y is None:
+            raise ValueError(f"requires y to be passed, but the target y is None: {type(self).__name__}")
+        y = column_or_1d(y, warn=True)
+        if len(y) != count:
+            raise ValueError(f"Found input variables with inconsistent numbers of samples: [{count}, {len(y)}]")
+        if type_of_target(y) != "unknown" and y.dtype.kind == "f" and not np.isfinite(y).all():
+            raise ValueError("Input y contains NaN or infinity.")
+        check_classification_targets(y)
+        return y
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in super().__getstate__().items() if k != "_built"}
+
+
+def _are_clips(X: Any) -> bool:
+    return isinstance(X, Sequence) and len(X) > 0 and hasattr(X[0], "read")
+
+
+class VectorModel(Model):
+    """A family that sees one vector a clip; sequences are pooled to mean and deviation over time.
+
+    A family writes two methods over standardised vectors: `learn_arrays` and `log_scores`. What it learned is
+    a dictionary of arrays, so that a saved model needs no pickle.
+    """
+
+    default_representation: ClassVar[Representation] = ClipStatistics()
+
+    def learn_arrays(self, X: np.ndarray, codes: np.ndarray, classes: int) -> dict[str, np.ndarray]:
+        """Learn from (clip, feature) float64 vectors and (clip,) class numbers; at least two classes."""
+        raise NotImplementedError(f"{type(self).__name__} must define learn_arrays")  # an abstract method
+
+    def log_scores(self, arrays: dict[str, np.ndarray], X: np.ndarray) -> np.ndarray:
+        """Return (clip, class) log-probabilities up to a constant a row, for (clip, feature) float64 vectors."""
+        raise NotImplementedError(f"{type(self).__name__} must define log_scores")  # an abstract method
+
+    def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray) -> Iterator[Event]:
+        X = _vectors(frames)
+        self.mean_ = X.mean(axis=0)
+        scale = X.std(axis=0)
+        self.scale_ = np.where(scale > 1e-9, scale, 1.0)
+        self.arrays_: dict[str, np.ndarray] = {}
+        if len(self.classes_) > 1:
+            self.arrays_ = self.learn_arrays((X - self.mean_) / self.scale_, codes, len(self.classes_))
+        yield from ()
+
+    def _log_scores(self, frames: Frames) -> np.ndarray:
+        if not self.arrays_:
+            return np.zeros((len(frames), len(self.classes_)))
+        return self.log_scores(self.arrays_, (_vectors(frames) - self.mean_) / self.scale_)
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        return {"mean": self.mean_, "scale": self.scale_, **{f"arrays.{k}": v for k, v in self.arrays_.items()}}
+
+    def restore(self, tensors: dict[str, np.ndarray]) -> None:
+        self.mean_, self.scale_ = tensors["mean"], tensors["scale"]
+        self.arrays_ = {k[len("arrays.") :]: v for k, v in tensors.items() if k.startswith("arrays.")}
+
+
+def _vectors(frames: Frames) -> np.ndarray:
+    if frames.lengths.max() == 1:
+        return np.concatenate([np.asarray(frame) for frame in frames]).astype(np.float64)
+    clips = (np.asarray(frame, dtype=np.float64) for frame in frames)
+    return np.stack([np.concatenate([clip.mean(axis=0), clip.std(axis=0)]) for clip in clips])
+
+
+class NetModel(Model):
+    """A family that is a torch network over frames.
+
+    A family writes `build`; the default `loss` is cross entropy against soft targets, each class weighing the
+    same. `fit` is build, train, remember.
+    """
+
+    def __init__(
+        self,
+        training: Training | None = None,
+        representation: Representation | None = None,
+        rate: int | None = None,
+        random_state: int = 0,
+    ) -> None:
+        super().__init__(representation, rate, random_state)
+        self.training = training
+
+    def build(self, inputs: int, outputs: int) -> nn.Module:
+        """Return a network: (frames (batch, time, inputs), lengths (batch,)) to logits (batch, outputs)."""
+        raise NotImplementedError(f"{type(self).__name__} must define build")  # an abstract method
+
+    def loss(self, net: nn.Module, batch: Batch) -> Tensor:
+        """Return the scalar to descend: weighted cross entropy with the batch's soft targets."""
+        return _cross_entropy(net(batch.frames, batch.lengths), batch.target, self._settings, net.class_weight)
+
+    @property
+    def _settings(self) -> Training:
+        return self.training or Training()
+
+    def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray) -> Iterator[Event]:
+        settings, seed = self._settings, int(self.random_state or 0)
+        kept, held = _inner_split(codes, groups, settings.valid, seed)
+        batches = Batches(
+            frames.take(kept),
+            codes[kept],
+            len(self.classes_),
+            size=settings.batch,
+            seed=key(seed, "batches"),
+            crop_frames=self._crop_frames(settings),
+            augment=augment_log_mel if settings.augment and isinstance(self.representation_, LogMel) else None,
+        )
+        self.net_ = self._new_net(seed)
+        self.net_.standardise.learn(frames.take(kept))
+        counts = np.bincount(codes[kept], minlength=len(self.classes_))
+        self.net_.class_weight.copy_(_class_weight(counts))
+        validate = _Validation(frames.take(held), codes[held], settings) if len(held) else None
+        fit = Fit(self.net_, self.loss, batches, settings, seed=key(seed, "steps"), validate=validate)
+        yield from fit
+        self.history_ = fit.history
+        self.record_ = {
+            "steps": fit.steps,
+            "stop": fit.step if fit.ended == "deadline" else None,
+            "trained": fit.step,
+            "best_step": fit.best["step"],
+            "ended": fit.ended,
+            "held_out": len(held),
+        }
+
+    def _new_net(self, seed: int) -> nn.Module:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(key(seed, "weights"))
+            return Classifier(self.build(self.n_features_in_, len(self.classes_)), self.n_features_in_, len(self.classes_))
+
+    def _crop_frames(self, settings: Training) -> int | None:
+        hop = getattr(self.representation_, "hop_seconds", None)
+        return None if hop is None else max(1, round(settings.crop_seconds / hop))
+
+    @torch.no_grad()
+    def _log_scores(self, frames: Frames) -> np.ndarray:
+        self.net_.eval()
+        rows = [self.net_(torch.from_numpy(np.array(frame))[None], None) for frame in frames]
+        return torch.cat(rows).numpy()
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        return {name: value.numpy() for name, value in self.net_.state_dict().items()}
+
+    def restore(self, tensors: dict[str, np.ndarray]) -> None:
+        self.net_ = self._new_net(0)
+        self.net_.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in tensors.items()})
+        self.net_.eval()
+
+    @property
+    def parameter_count(self) -> int:
+        return sum(value.numel() for value in self.net_.parameters())
+
+
+class Classifier(nn.Module):
+    """Standardised input before a family's network; padding stays zero."""
+
+    def __init__(self, net: nn.Module, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.standardise = Standardise(inputs)
+        self.net = net
+        self.register_buffer("class_weight", torch.ones(outputs))
+
+    def forward(self, frames: Tensor, lengths: Tensor | None) -> Tensor:
+        return self.net(self.standardise(frames, lengths), lengths)
+
+
+def _class_weight(counts: np.ndarray) -> Tensor:
+    """Weigh every class alike: inverse frequency, mean one over the examples."""
+    weight = counts.sum() / (len(counts) * np.maximum(counts, 1))
+    return torch.from_numpy(weight.astype(np.float32))
+
+
+def _cross_entropy(logits: Tensor, target: Tensor, settings: Training, weight: Tensor) -> Tensor:
+    smooth = settings.label_smoothing
+    target = target * (1 - smooth) + smooth / target.shape[1]
+    per_example = -(target * torch.log_softmax(logits, dim=1)).sum(dim=1)
+    importance = target @ weight
+    return (per_example * importance).sum() / importance.sum()
+
+
+class _Validation:
+    """Loss and balanced accuracy on held-out clips, in batches of similar length."""
+
+    def __init__(self, frames: Frames, codes: np.ndarray, settings: Training) -> None:
+        order = np.argsort(frames.lengths, kind="stable")
+        size = max(1, settings.batch)
+        self.parts = [order[i : i + size] for i in range(0, len(order), size)]
+        self.frames, self.codes = frames, codes
+
+    def __call__(self, net: nn.Module) -> tuple[float, float]:
+        loss, right, seen = 0.0, np.zeros(int(self.codes.max()) + 1), np.zeros(int(self.codes.max()) + 1)
+        for part in self.parts:
+            x, lengths = pad([self.frames[int(i)] for i in part])
+            logits = net(x, lengths)
+            target = torch.from_numpy(self.codes[part])
+            loss += nn.functional.cross_entropy(logits, target, reduction="sum").item()
+            np.add.at(seen, self.codes[part], 1)
+            np.add.at(right, self.codes[part], (logits.argmax(dim=1) == target).numpy())
+        return loss / len(self.codes), float((right[seen > 0] / seen[seen > 0]).mean())
+
+
+def _inner_split(
+    codes: np.ndarray, groups: np.ndarray, share: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hold out about `share` of each class by whole groups: (kept, held) example numbers.
+
+    A class keeps at least two thirds of its groups and gives none when it has fewer than three; `held` is empty
+    when the share is zero or no class can give a group.
+    """
+    held = np.zeros(len(codes), dtype=bool)
+    if share > 0:
+        rng = np.random.Generator(np.random.Philox(key(seed, "inner split")))
+        for code in np.unique(codes):
+            of_class = np.unique(groups[codes == code])
+            count = min(max(1, round(share * len(of_class))), len(of_class) // 3)
+            already = np.unique(groups[held & (codes == code)])
+            fresh = np.setdiff1d(of_class, already)
+            chosen = rng.permutation(fresh)[: max(0, count - len(already))]
+            held |= np.isin(groups, chosen)
+    for code in np.unique(codes):
+        if held[codes == code].all():
+            held &= codes != code
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def with_budget(model: Model, budget: str) -> Model:
+    """Give a gradient-trained model this budget; others are returned as they are."""
+    if isinstance(model, NetModel):
+        model.training = replace(model._settings, budget=budget)
+    return model
