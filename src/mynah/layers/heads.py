@@ -1,0 +1,28 @@
+"""From a sequence network's outputs to one answer a clip."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from mynah.layers.masks import mean_and_max
+
+
+class SequenceClassifier(nn.Module):
+    """A sequence network, mean and maximum of its outputs over the real frames, dropout, one affine layer.
+
+    Args:
+        body: ``y, state = body(x)`` with y (batch, time, width).
+        width: features of y.
+        outputs: classes.
+        dropout: share of pooled features dropped in training.
+    """
+
+    def __init__(self, body: nn.Module, width: int, outputs: int, dropout: float = 0.3) -> None:
+        super().__init__()
+        self.body = body
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * width, outputs))
+
+    def forward(self, frames: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return logits (batch, outputs) of frames (batch, time, feature)."""
+        y, _ = self.body(frames)
+        return self.head(mean_and_max(y, lengths))

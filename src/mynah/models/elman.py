@@ -1,0 +1,78 @@
+"""Elman's simple recurrent network (Elman 1990, "Finding structure in time", Cognitive Science 14).
+
+    h_t = tanh(W x_t + U h_{t-1} + b)
+
+The hidden state of the previous step is the context of this one. Gradients through many steps shrink or grow
+geometrically (Hochreiter 1991; Bengio et al. 1994), which is what LSTM and GRU were made against.
+
+Departures from the paper:
+- Trained by backpropagation through the whole excerpt, where Elman copied the context and went one step back.
+- Outputs are pooled over time (mean and maximum) for one answer a clip; the paper predicts the next element.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from mynah.layers.heads import SequenceClassifier
+from mynah.model import NetModel, SequenceNetwork
+from mynah.representations import Representation
+from mynah.training import Training
+
+CARD = {
+    "name": "elman",
+    "title": "Elman recurrent network",
+    "year": 1990,
+    "authors": "J. L. Elman",
+    "reference": "Finding structure in time, Cognitive Science 14(2)",
+    "tasks": ("classify",),
+    "reading": ("elman-vanishing-gradients",),
+    "claim": None,
+    "minutes": 0,
+    "superseded_by": ("lstm", "gru"),
+    "aliases": ("rnn", "srn"),
+    "estimator": "Elman",
+    "cost": "gradient",
+}
+
+
+class ElmanNetwork(SequenceNetwork):
+    """Layers of h_t = tanh(W x_t + U h_{t-1} + b); x (batch, time, inputs), y (batch, time, hidden)."""
+
+    def __init__(self, inputs: int, hidden: int, layers: int) -> None:
+        super().__init__()
+        self.rnn = nn.RNN(inputs, hidden, layers, nonlinearity="tanh", batch_first=True)
+        for name, value in self.rnn.named_parameters():
+            if name.startswith("weight_hh"):
+                nn.init.orthogonal_(value)
+
+    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        return self.rnn(x, state)
+
+
+class Elman(NetModel):
+    """Clips classified by an Elman network over log-mel frames.
+
+    Args:
+        hidden: units a layer.
+        layers: recurrent layers.
+        training, representation, rate, random_state: see `NetModel`.
+    """
+
+    def __init__(
+        self,
+        hidden: int = 64,
+        layers: int = 1,
+        training: Training | None = None,
+        representation: Representation | None = None,
+        rate: int | None = None,
+        random_state: int = 0,
+    ) -> None:
+        super().__init__(training, representation, rate, random_state)
+        self.hidden = hidden
+        self.layers = layers
+
+    def build(self, inputs: int, outputs: int) -> nn.Module:
+        return SequenceClassifier(ElmanNetwork(inputs, self.hidden, self.layers), self.hidden, outputs)
