@@ -19,3 +19,14 @@ def mean_and_max(x: Tensor, lengths: Tensor | None) -> Tensor:
     mean = (x * mask).sum(dim=1) / lengths[:, None].clamp(min=1)
     highest = x.masked_fill(mask == 0, float("-inf")).amax(dim=1)
     return torch.cat([mean, highest], dim=1)
+
+
+def pad_time(frames: Tensor, lengths: Tensor | None, multiple: int) -> tuple[Tensor, Tensor]:
+    """Pad (batch, time, feature) with zeros to a multiple of `multiple` frames, and return explicit lengths.
+
+    A network that halves time by pooling then computes the same for a clip alone and in a padded batch.
+    """
+    if lengths is None:
+        lengths = torch.full((len(frames),), frames.shape[1], dtype=torch.int64, device=frames.device)
+    spare = -frames.shape[1] % multiple
+    return torch.nn.functional.pad(frames, (0, 0, 0, spare)), lengths

@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mynah.layers.masks import mean_and_max, time_mask
+from mynah.layers.masks import mean_and_max, pad_time, time_mask
 from mynah.model import NetModel
 from mynah.representations import Representation
 from mynah.training import Training
@@ -53,12 +53,11 @@ class LeNetwork(nn.Module):
         self.output = nn.Linear(84, outputs)
 
     def forward(self, frames: Tensor, lengths: Tensor | None) -> Tensor:
+        frames, lengths = pad_time(frames, lengths, multiple=4)
         x = frames[:, None]
         for layer in (self.c1, self.c3):
-            x = self.subsample(torch.tanh(layer(x)))
-            if lengths is not None:
-                lengths = (lengths + 1) // 2
-                x = x * time_mask(lengths, x.shape[2])[:, None, :, None]
+            x = torch.tanh(layer(x)) * time_mask(lengths, x.shape[2])[:, None, :, None]
+            x, lengths = self.subsample(x), (lengths + 1) // 2
         x = mean_and_max(x.transpose(1, 2).flatten(2), lengths)
         return self.output(torch.tanh(self.f6(torch.tanh(self.c5(x)))))
 
