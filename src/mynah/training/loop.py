@@ -7,6 +7,7 @@ step number, a fit restored at step n continues with the same bits.
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -104,7 +105,7 @@ class Fit:
         """Return everything that decides the rest of the fit, as tensors and plain values."""
         return {
             "net": {k: v.clone() for k, v in self.net.state_dict().items()},
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": copy.deepcopy(self.optimizer.state_dict()),
             "average": {k: v.clone() for k, v in self.average.items()},
             "step": self.step,
             "steps": self.steps,
