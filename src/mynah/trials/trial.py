@@ -1,0 +1,90 @@
+"""A trial is one fit of one family on one fold; its result is kept under the hash of what decides it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mynah.errors import Stopped
+from mynah.training.keyed import key
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What decides a result.
+
+    Attributes:
+        family: name in the catalog.
+        settings: constructor arguments that differ from the defaults, as JSON.
+        task: name of the task.
+        fingerprint: of the sounds.
+        split: description of the split, since the same fold name may mean another fold.
+        fold: name of the fold.
+        seed: of everything random.
+        budget: as asked for the whole comparison, or as planned for this trial in a repetition.
+    """
+
+    family: str
+    settings: str
+    task: str
+    fingerprint: str
+    split: str
+    fold: str
+    seed: int
+    budget: str
+
+    @property
+    def hash(self) -> str:
+        """16 hexadecimal digits, the name of the trial's folder."""
+        return f"{key('trial', asdict(self)):016x}"
+
+
+class Store:
+    """Results in a folder, one sub-folder a trial; a result exists when its JSON does, and that is written last."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, trial: Trial) -> Path:
+        return self.folder / trial.hash
+
+    def load(self, trial: Trial) -> dict[str, Any] | None:
+        """Return a finished result with its ``probabilities`` (test clip, class), or None."""
+        folder = self.path(trial)
+        try:
+            result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+            result["probabilities"] = np.load(folder / "probabilities.npy", allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        return result
+
+    def save(self, trial: Trial, result: dict[str, Any], probabilities: np.ndarray) -> None:
+        """Keep a result; `Stopped` when the disk is full or cannot be written."""
+        folder = self.path(trial)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with open(folder / ".probabilities.part", "wb") as file:
+                np.save(file, probabilities)
+            os.replace(folder / ".probabilities.part", folder / "probabilities.npy")
+            write_json(folder / "result.json", {"trial": asdict(trial), **result})
+        except OSError as error:
+            raise Stopped("a result could not be written", where=folder, measured=error.strerror) from error
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write JSON under its final name only when it is complete."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "w", encoding="utf-8") as file:
+            json.dump(document, file, ensure_ascii=False, indent=1, allow_nan=False)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
