@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from mynah.layers.standardise import Standardise
 from mynah.representations import ClipStatistics, Frames, LogMel, Representation, augment_log_mel
-from mynah.training import Batch, Batches, Event, Fit, Training, key, one_thread, pad
+from mynah.training import Batch, Batches, Budget, Event, Fit, Training, key, one_thread, pad
 
 #: The answer of `apply` when no class is likely enough.
 NONE_OF_THESE = "none of these"
@@ -276,6 +276,8 @@ class NetModel(Model):
     same. `fit` is build, train, remember.
     """
 
+    default_training: ClassVar[Training] = Training()
+
     def __init__(
         self,
         training: Training | None = None,
@@ -296,7 +298,11 @@ class NetModel(Model):
 
     @property
     def _settings(self) -> Training:
-        return self.training or Training()
+        return self.training or self.default_training
+
+    def train_to_the_end(self, steps: int) -> None:
+        """Ask for exactly `steps` steps on all clips, none held out to stop early."""
+        self.training = replace(self._settings, budget=Budget(steps=steps), valid=0.0)
 
     def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray) -> Iterator[Event]:
         settings, seed = self._settings, int(self.random_state or 0)
@@ -427,7 +433,7 @@ def _inner_split(
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
-def with_budget(model: Model, budget: str) -> Model:
+def with_budget(model: Model, budget: str | Budget) -> Model:
     """Give a gradient-trained model this budget; others are returned as they are."""
     if isinstance(model, NetModel):
         model.training = replace(model._settings, budget=budget)

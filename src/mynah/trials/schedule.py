@@ -77,8 +77,8 @@ def run_all(
     waiting = [job for job in (*cheap, *gradient) if store.load(job.trial) is None]
     total = len(cheap) + len(gradient)
     done = total - len(waiting)
-    clock = Clock(deadline, workers, sum(job in gradient for job in waiting))
     learns = {job.trial.hash for job in gradient}
+    clock = Clock(deadline, workers, sum(job.trial.hash in learns for job in waiting))
     names = {job.trial.hash: f"{job.trial.family}, fold {job.trial.fold}" for job in waiting}
 
     def calls() -> Iterator[object]:

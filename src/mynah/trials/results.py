@@ -1,0 +1,259 @@
+"""From finished trials to one document, ``results.json``: the leaderboard and everything the page shows."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+import mynah
+from mynah import catalog
+from mynah.sounds import Sounds, Splits
+from mynah.tasks import classify
+from mynah.trials import statistics
+
+SCHEMA = "mynah.results/1"
+VERSIONED = ("numpy", "scipy", "scikit-learn", "torch", "soundfile", "soxr", "joblib")
+
+
+@dataclass
+class Answers:
+    """What one family answered on held-out clips.
+
+    Attributes:
+        family: name in the catalog.
+        results: per fold in the order of the split, None where the trial has not finished.
+        probabilities: (clip, class), NaN rows where there is no answer; averaged where folds overlap.
+    """
+
+    family: str
+    results: list[dict[str, Any] | None]
+    probabilities: np.ndarray
+    temperature: float = 1.0
+    fold_scores: list[float | None] = field(default_factory=list)
+
+    @property
+    def answered(self) -> np.ndarray:
+        """(clip,) bool."""
+        return ~np.isnan(self.probabilities[:, 0])
+
+    @property
+    def status(self) -> str:
+        states = ["missing" if r is None else r["status"] for r in self.results]
+        if all(state == "ok" for state in states):
+            return "ok"
+        if "failed" in states:
+            return "failed"
+        return "partial" if "ok" in states else "stopped"
+
+
+def gather(
+    family: str, results: Sequence[dict[str, Any] | None], codes: np.ndarray, classes: int
+) -> Answers:
+    """Join the folds of one family: out-of-fold probabilities, calibrated by one temperature."""
+    probabilities = np.full((len(codes), classes), np.nan)
+    scores: list[float | None] = []
+    for result in results:
+        if result is None or result["status"] != "ok":
+            scores.append(None)
+            continue
+        test = np.array(result["test"], dtype=int)
+        probabilities[test] = result["probabilities"]
+        scores.append(
+            statistics.balanced_accuracy(codes[test], result["probabilities"].argmax(axis=1))
+        )
+    answers = Answers(family, list(results), probabilities, fold_scores=scores)
+    seen = answers.answered
+    if answers.status == "ok" and classes > 1:
+        answers.temperature = statistics.temperature(probabilities[seen], codes[seen])
+        warm = np.log(np.maximum(probabilities[seen], 1e-12)) / answers.temperature
+        warm = np.exp(warm - warm.max(axis=1, keepdims=True))
+        probabilities[seen] = warm / warm.sum(axis=1, keepdims=True)
+    return answers
+
+
+def family_row(answers: Answers, codes: np.ndarray, groups: np.ndarray, labels: Sequence[str], seed: int) -> dict[str, Any]:
+    """Return a family's entry of the document, all but its verdict."""
+    card = catalog.card(answers.family)
+    done = [result for result in answers.results if result is not None and result["status"] == "ok"]
+    row: dict[str, Any] = {
+        "name": answers.family,
+        "title": card.title,
+        "year": card.year,
+        "reference": f"{card.authors}: {card.reference}",
+        "superseded_by": list(card.superseded_by),
+        "status": answers.status,
+        "message": next((r["message"] for r in answers.results if r and r["message"]), ""),
+        "score": None,
+        "ci": [None, None],
+        "p_vs_best": None,
+        "verdict": "",
+        "train_seconds": _mean([r["record"].get("cpu_seconds", r["seconds"]) for r in done]),
+        "ms_per_clip": _quantile([t for r in done for t in r["milliseconds"]], 0.5),
+        "ms_per_clip_p95": _quantile([t for r in done for t in r["milliseconds"]], 0.95),
+        "megabytes": _mean([r["megabytes"] for r in done]),
+        "parameters": done[0]["parameters"] if done else None,
+        "budget_seconds": _budget_seconds(done),
+        "steps": [r["record"].get("trained") for r in done],
+        "plans": [
+            {"steps": r["record"]["steps"], "stop": r["record"]["stop"]} if "steps" in r["record"] else None
+            for r in done
+        ],
+        "fold_scores": answers.fold_scores,
+        "curves": [_curve(str(i + 1), r) for i, r in enumerate(answers.results) if r and r.get("history")],
+        "predicted": [int(p.argmax()) if ok else None for p, ok in zip(answers.probabilities, answers.answered, strict=True)],
+    }
+    if not done:
+        return row | {"scores": {}, "per_class": [], "confusion": []}
+    seen = answers.answered
+    true, probabilities = codes[seen], answers.probabilities[seen]
+    scores = statistics.scores(true, probabilities, len(labels))
+    matrix = np.zeros((len(labels), len(labels)), dtype=int)
+    np.add.at(matrix, (true, probabilities.argmax(axis=1)), 1)
+    interval = statistics.bootstrap_interval(
+        true, probabilities.argmax(axis=1), groups[seen], statistics.balanced_accuracy, seed=seed
+    )
+    return row | {
+        "score": scores[classify.METRIC],
+        "ci": [float(interval[0]), float(interval[1])],
+        "scores": scores,
+        "per_class": _per_class(matrix, labels),
+        "confusion": matrix.tolist(),
+    }
+
+
+def _budget_seconds(done: Sequence[dict[str, Any]]) -> float | None:
+    spans = [float(r["budget"][:-1]) for r in done if r["budget"].endswith("s") and "step" not in r["budget"] and "epoch" not in r["budget"]]
+    return _mean(spans)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if len(values) else None
+
+
+def _quantile(values: Sequence[float], share: float) -> float | None:
+    return float(np.quantile(values, share)) if len(values) else None
+
+
+def _curve(fold: str, result: dict[str, Any]) -> dict[str, Any]:
+    history = result["history"]
+    return {
+        "fold": fold,
+        "step": [e["step"] for e in history],
+        "train_loss": [e["train_loss"] for e in history],
+        "valid_loss": [e["valid_loss"] for e in history],
+        "valid_score": [e["valid_score"] for e in history],
+        "best_step": result["record"]["best_step"],
+    }
+
+
+def _per_class(matrix: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
+    right, true, said = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    recall, precision = right / np.maximum(true, 1), right / np.maximum(said, 1)
+    f1 = 2 * right / np.maximum(true + said, 1)
+    return [
+        {"label": str(label), "precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
+        for label, p, r, f, n in zip(labels, precision, recall, f1, true, strict=True)
+    ]
+
+
+def dataset(sounds: Sounds, rate: int) -> dict[str, Any]:
+    """Describe the sounds: sizes, rates, formats, clips per class."""
+    seconds = np.array([clip.seconds for clip in sounds])
+    return {
+        "name": sounds.name,
+        "seconds": float(seconds.sum()),
+        "duration": {"min": float(seconds.min()), "median": float(np.median(seconds)), "max": float(seconds.max())},
+        "rates": {str(k): v for k, v in sorted(Counter(clip.rate for clip in sounds).items())},
+        "channels": {str(k): v for k, v in sorted(Counter(clip.channels for clip in sounds).items())},
+        "formats": dict(sorted(Counter(clip.format for clip in sounds).items())),
+        "per_class": dict(sorted(Counter(map(str, sounds.labels)).items())),
+        "rate_used": int(rate),
+    }
+
+
+def items(sounds: Sounds, splits: Splits) -> list[dict[str, Any]]:
+    """Describe each clip: what the page needs to name and to group it."""
+    fold_of = {int(i): fold.name for fold in splits.folds for i in fold.test}
+    return [
+        {
+            "file": clip.file,
+            "label": clip.label,
+            "group": clip.group,
+            "fold": fold_of.get(number),
+            "seconds": clip.seconds,
+            "rate": clip.rate,
+            "channels": clip.channels,
+            "flags": list(clip.flags),
+            "start": clip.start,
+            "end": clip.end,
+        }
+        for number, clip in enumerate(sounds)
+    ]
+
+
+def health(sounds: Sounds) -> dict[str, Any]:
+    """Describe what was set aside, doubled or suspicious."""
+    return {
+        "skipped": len({p.file for p in sounds.problems if p.action == "set aside"}),
+        "problems": [
+            {"file": p.file, "kind": p.kind, "action": p.action, "detail": p.detail, "remedy": p.remedy}
+            for p in sounds.problems
+        ],
+        "ignored": dict(sounds.ignored),
+        "duplicates": [list(files) for files in sounds.duplicates],
+        "leaks": [
+            {"kind": k.kind, "message": k.message, "accuracy": k.accuracy, "chance": k.chance} for k in sounds.leaks
+        ],
+    }
+
+
+def split_facts(splits: Splits, sounds: Sounds) -> dict[str, Any]:
+    """Describe the folds."""
+    return {
+        "kind": splits.kind,
+        "description": splits.description,
+        "grouped_by": sounds.grouped_by,
+        "folds": [{"name": f.name, "train": len(f.train), "test": len(f.test)} for f in splits.folds],
+    }
+
+
+def calibration(answers: Answers, codes: np.ndarray) -> dict[str, Any]:
+    """Describe the best family's calibration: temperature, threshold of "none of these", reliability bins."""
+    seen = answers.answered
+    probabilities, true = answers.probabilities[seen], codes[seen]
+    threshold = statistics.reject_threshold(probabilities, true)
+    return {
+        "temperature": float(answers.temperature),
+        "threshold": float(threshold),
+        "reject_rate": float((probabilities.max(axis=1) < threshold).mean()),
+        "bins": statistics.calibration_bins(probabilities, true),
+    }
+
+
+def top_three(answers: Answers) -> list[Any]:
+    """Return each clip's three likeliest classes as [class, probability], or None where there is no answer."""
+    rows: list[Any] = []
+    for row, known in zip(answers.probabilities, answers.answered, strict=True):
+        best = np.argsort(-row, kind="stable")[:3]
+        rows.append([[int(i), round(float(row[i]), 5)] for i in best] if known else None)
+    return rows
+
+
+def circumstances() -> dict[str, Any]:
+    """Describe this machine and these versions, without names of users or folders."""
+    import os
+
+    return {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "versions": {"mynah": mynah.__version__} | {name: metadata.version(name) for name in VERSIONED},
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
