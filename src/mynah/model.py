@@ -31,9 +31,6 @@ from mynah.layers.standardise import Standardise
 from mynah.representations import ClipStatistics, Frames, LogMel, Representation, augment_log_mel
 from mynah.training import Batch, Batches, Budget, Event, Fit, Training, key, one_thread, pad
 
-#: The answer of `apply` when no class is likely enough.
-NONE_OF_THESE = "none of these"
-
 
 class SequenceNetwork(nn.Module):
     """A network over sequences that can be run in pieces.

@@ -1,0 +1,38 @@
+"""`mynah demo`: the main job on sounds that Mynah makes itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mynah.cli.drawing import drawn
+
+NAME = "demo"
+
+
+def command(
+    out: Annotated[Path, typer.Option(help="Folder of the sounds and the run.")] = Path("mynah-demo"),
+    budget: Annotated[str, typer.Option(help="See `mynah learn`.")] = "90s",
+    clips: Annotated[int, typer.Option(help="Clips of each of the ten classes.")] = 40,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Learn ten kinds of synthesised sounds: a tour without sounds of your own."""
+    from mynah.datasets import builtin
+    from mynah.trials.learn import learn
+
+    with drawn(quiet) as progress:
+        progress("render", 0, 1, "")
+        sounds = builtin(out / "sounds", clips_per_class=clips, seed=seed)
+        progress("render", 1, 1, "")
+        run = learn(
+            sounds,
+            out=out / "run",
+            budget=budget,
+            seed=seed,
+            progress=progress,
+            command=f"mynah demo --budget {budget} --clips {clips} --seed {seed}",
+        )
+    print(run)

@@ -1,0 +1,84 @@
+"""`mynah learn`: the main job."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mynah.cli.drawing import drawn
+
+NAME = "learn"
+MUCH = "How the data are read"
+WORK = "How the work is done"
+
+
+def command(
+    folder: Annotated[Path, typer.Argument(help="A folder with one sub-folder a label, or with a labels file.")],
+    families: Annotated[str, typer.Option(help="Families to compare, with commas; see `mynah list`.")] = "all",
+    budget: Annotated[str, typer.Option(help="10m in all, or 500steps or 20epochs for each fit.")] = "10m",
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("mynah-run"),
+    labels: Annotated[Path | None, typer.Option(help="Labels file (CSV).", rich_help_panel=MUCH)] = None,
+    target: Annotated[str, typer.Option(help="Its column with the label.", rich_help_panel=MUCH)] = "label",
+    group: Annotated[
+        str | None, typer.Option(help="Its column that a split must not cut, e.g. speaker.", rich_help_panel=MUCH)
+    ] = None,
+    folds: Annotated[int, typer.Option(help="Folds, where the data do not decide.", rich_help_panel=MUCH)] = 5,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at a bad file.", rich_help_panel=MUCH)] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Repair bad files.", rich_help_panel=MUCH)] = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Go on with too few clips for a score.", rich_help_panel=MUCH)
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of everything random.", rich_help_panel=WORK)] = 0,
+    repeat: Annotated[
+        Path | None, typer.Option(help="A run whose steps are repeated exactly.", rich_help_panel=WORK)
+    ] = None,
+    executor: Annotated[
+        str, typer.Option(help="sequential, processes, ray or dask.", rich_help_panel=WORK)
+    ] = "processes",
+    workers: Annotated[int | None, typer.Option(help="Processes; one a core.", rich_help_panel=WORK)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> int | None:
+    """Train and compare every method on a folder of sounds; write the page and the model."""
+    from mynah.errors import Stopped
+    from mynah.trials.learn import Run, learn
+
+    options: dict[str, Any] = {
+        "families": None if families in ("all", "auto") else [name.strip() for name in families.split(",")],
+        "budget": budget,
+        "labels": None if labels is None else str(labels),
+        "target": target,
+        "group": group,
+        "folds": folds,
+        "strict": strict,
+        "repair": repair,
+        "anyway": anyway,
+        "seed": seed,
+        "executor": executor,
+        "workers": workers,
+        "plans": None,
+    }
+    if repeat is not None:
+        options |= Run.open(repeat).to_repeat()
+    again = _command_line(folder, out)
+    try:
+        with drawn(quiet) as progress:
+            run = learn(folder, out=out, progress=progress, command=again, **options)
+    except (KeyboardInterrupt, Stopped) as error:
+        print(f"what was finished is kept in {out}; to go on: {again}", file=sys.stderr)
+        if isinstance(error, Stopped):
+            raise
+        return 130
+    print(json.dumps(run.results, ensure_ascii=False) if as_json else run)
+    return None
+
+
+def _command_line(folder: Path, out: Path) -> str:
+    """The command as typed, with folders by their names alone: it is shown in the page."""
+    words = ["mynah", *(Path(word).name if word in (str(folder), str(out)) else word for word in sys.argv[1:])]
+    return shlex.join(words)
