@@ -1,0 +1,172 @@
+"""One sound, and a folder of them as a lazy sequence."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from mynah import audio
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One sound on disk; nothing is read until `read`.
+
+    Attributes:
+        file: path inside the folder, with forward slashes.
+        path: where it lies.
+        rate, channels: Hz and count, of the file.
+        frames: of the clip, at the file's rate.
+        start, end: seconds inside the file; `end` None is the file's end.
+        label: the class, or None.
+        group: what must not be cut by a split.
+        fold: official fold, or None.
+        format: container and sample format.
+        content: hash of the decoded samples.
+        flags: what is odd about it (clipped, truncated ...).
+        repair: replace NaN and infinity by zero and take the mean out when reading.
+    """
+
+    file: str
+    path: Path
+    rate: int
+    channels: int
+    frames: int
+    start: float = 0.0
+    end: float | None = None
+    label: str | None = None
+    group: str = ""
+    fold: str | None = None
+    format: str = ""
+    content: str = ""
+    flags: tuple[str, ...] = ()
+    repair: bool = False
+
+    @property
+    def seconds(self) -> float:
+        return self.frames / self.rate
+
+    def read(self, rate: int | None = None, mono: bool = True) -> np.ndarray:
+        """Return float32 (channel, time) at `rate` Hz (None: the file's own), one channel when `mono`."""
+        wave, own = audio.read(self.path, start=self.start, end=self.end, mono=mono)
+        if self.repair:
+            wave = np.nan_to_num(wave, nan=0.0, posinf=0.0, neginf=0.0)
+            wave = wave - wave.mean(axis=1, keepdims=True)
+        return wave if rate is None else audio.resample(wave, own, rate)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file that is not as it should be.
+
+    Attributes:
+        kind: truncated, silent, nan, empty, unreadable, clipped, dc, unlabelled.
+        action: "set aside" (not used), "flagged" (used as it is) or "repaired" (used after repair).
+        detail: what was measured.
+        remedy: what to do.
+    """
+
+    file: str
+    kind: str
+    action: str
+    detail: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Something about the files that predicts the label, so that a model could cheat.
+
+    Attributes:
+        kind: rate, codec, channels or duration.
+        message: in plain words.
+        accuracy, chance: share of clips that this alone names, and that the commonest class names.
+    """
+
+    kind: str
+    message: str
+    accuracy: float
+    chance: float
+
+
+@dataclass(frozen=True)
+class Sounds(Sequence[Clip]):
+    """Clips of a folder, with what is wrong with them; nothing is held in memory but their descriptions.
+
+    Attributes:
+        name, folder: of the folder.
+        problems, ignored, duplicates, leaks: what inspection found.
+        grouped_by: "recording", or the column given.
+        official: "fold", "split" or "" (none).
+    """
+
+    name: str
+    folder: Path
+    clips: tuple[Clip, ...]
+    problems: tuple[Problem, ...] = ()
+    ignored: dict[str, int] = field(default_factory=dict)
+    duplicates: tuple[tuple[str, ...], ...] = ()
+    leaks: tuple[Leak, ...] = ()
+    grouped_by: str = "recording"
+    official: str = ""
+
+    @overload
+    def __getitem__(self, index: int) -> Clip: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sounds: ...
+    def __getitem__(self, index: int | slice) -> Clip | Sounds:
+        if isinstance(index, slice):
+            return replace(self, clips=self.clips[index])
+        return self.clips[index]
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def subset(self, indices: Iterable[int]) -> Sounds:
+        """Return the clips with these numbers, in this order."""
+        return replace(self, clips=tuple(self.clips[int(i)] for i in indices))
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """One label a clip; "" where there is none."""
+        return [clip.label or "" for clip in self.clips]
+
+    @cached_property
+    def groups(self) -> list[str]:
+        return [clip.group for clip in self.clips]
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """The labels, sorted, each once."""
+        return sorted({clip.label for clip in self.clips if clip.label is not None})
+
+    @cached_property
+    def rates(self) -> Counter[int]:
+        return Counter(clip.rate for clip in self.clips)
+
+    @property
+    def common_rate(self) -> int:
+        """The commonest rate in Hz; the higher one of a tie."""
+        return max(self.rates, key=lambda rate: (self.rates[rate], rate))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits over content, labels, groups and folds; not over where the folder lies."""
+        facts = [
+            (c.file, c.content, c.label, c.group, c.fold, c.start, c.end, c.repair, self.official) for c in self.clips
+        ]
+        return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = "".join(f"<tr><td>{escape(name)}<td>{self.labels.count(name)}" for name in self.classes)
+        return f"<p>{escape(self.name)}: {len(self)} clips</p><table><tr><th>label<th>clips{rows}</table>"
