@@ -1,0 +1,62 @@
+"""Mynah learns from your sounds: a folder in, a fair comparison, a page and a model out.
+
+The public names are loaded on first use, so that ``import mynah`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mynah.audio import read, write
+    from mynah.errors import MynahError
+    from mynah.modelfile import load, save
+    from mynah.sounds import Clip, Sounds, scan, split
+    from mynah.tasks.apply import apply
+    from mynah.trials.compare import compare
+    from mynah.trials.learn import Run, learn
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "learn": "mynah.trials.learn",
+    "Run": "mynah.trials.learn",
+    "compare": "mynah.trials.compare",
+    "apply": "mynah.tasks.apply",
+    "load": "mynah.modelfile",
+    "save": "mynah.modelfile",
+    "scan": "mynah.sounds",
+    "split": "mynah.sounds",
+    "Clip": "mynah.sounds",
+    "Sounds": "mynah.sounds",
+    "read": "mynah.audio",
+    "write": "mynah.audio",
+    "MynahError": "mynah.errors",
+}
+
+__all__ = [
+    "Clip",
+    "MynahError",
+    "Run",
+    "Sounds",
+    "apply",
+    "compare",
+    "learn",
+    "load",
+    "read",
+    "save",
+    "scan",
+    "split",
+    "write",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'mynah' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
