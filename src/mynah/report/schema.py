@@ -1,0 +1,296 @@
+"""The schema of results.json: what each field is called, holds and means; and the check of a document.
+
+`FIELDS` is the one source: `validate` enforces it and docs/results-schema.md is written from it (`as_markdown`).
+Adding an optional field keeps the version; any other change needs a new one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mynah.errors import BadInput, IncompatibleFile
+
+SCHEMA = "mynah.results/1"
+
+#: path -> (type, meaning). Types: string, number, integer, boolean, object; `?` may be null; `[]` list of;
+#: `{...}` map from strings. A path that ends in ``=`` in `OPTIONAL` may be absent.
+FIELDS: dict[str, tuple[str, str]] = {
+    "schema": ("string", "Always `mynah.results/1`."),
+    "run": ("string", "Name of the run's folder."),
+    "created": ("string", "When, ISO 8601 with time zone."),
+    "mynah": ("string", "Version that wrote the document."),
+    "status": ("string", "`complete`, or `partial` after an interruption."),
+    "task": ("string", "`classify`."),
+    "metric": ("string", "What families are ranked by: a key of `families[].scores`."),
+    "metric_title": ("string", "The metric in words."),
+    "verdict": ("string", "The outcome as one sentence."),
+    "chance": ("number", "Score of the best constant answer."),
+    "best": ("string?", "Name of the family that was kept: the cheapest of those that cannot be told apart from the best score; null when none finished."),
+    "clips": ("integer", "Clips used."),
+    "classes": ("string[]", "Labels, sorted; all class indexes below count in this list."),
+    "skipped": ("integer", "Files set aside."),
+    "folds": ("integer", "Number of folds."),
+    "dataset": ("object", "What the sounds are."),
+    "dataset.name": ("string", "Name of the folder, without where it lies."),
+    "dataset.seconds": ("number", "All clips together."),
+    "dataset.duration": ("object", "Of one clip, in seconds."),
+    "dataset.duration.min": ("number", "Shortest."),
+    "dataset.duration.median": ("number", "Median."),
+    "dataset.duration.max": ("number", "Longest."),
+    "dataset.rates": ("{integer}", "Clips per sampling rate in Hz."),
+    "dataset.channels": ("{integer}", "Clips per channel count."),
+    "dataset.formats": ("{integer}", "Clips per container and sample format."),
+    "dataset.per_class": ("{integer}", "Clips per label."),
+    "dataset.rate_used": ("integer", "Rate in Hz at which the models heard everything."),
+    "families": ("object[]", "One entry a family, highest score first, families without a score last."),
+    "families[].name": ("string", "Name in the catalog."),
+    "families[].title": ("string", "Full name."),
+    "families[].year": ("integer?", "Of the paper."),
+    "families[].reference": ("string", "The paper."),
+    "families[].score": ("number?", "The metric on held-out clips, 0 to 1; null when no fold finished."),
+    "families[].ci": ("number?[]", "Lower and upper end of the 95 % interval (bootstrap over groups); both null without a score."),
+    "families[].p_vs_best": ("number?", "Corrected resampled t-test against the best score, after Holm's correction; null for the best and where there is no test."),
+    "families[].verdict": ("string", "`best`, `cannot be told apart`, `worse`, or empty when not compared."),
+    "families[].train_seconds": ("number?", "Time to train one fold, mean over folds."),
+    "families[].ms_per_clip": ("number?", "Milliseconds to name one clip: median, one clip at a time, one thread."),
+    "families[].ms_per_clip_p95": ("number?", "The same, 95th percentile."),
+    "families[].megabytes": ("number?", "Size of the model file in 10^6 bytes."),
+    "families[].parameters": ("integer?", "Numbers learned, null where the method does not count them."),
+    "families[].status": ("string", "`ok`, `partial` (some folds), `failed` or `stopped`."),
+    "families[].message": ("string", "Why it failed; empty otherwise."),
+    "families[].superseded_by": ("string[]", "Families that came after it."),
+    "families[].budget_seconds": ("number?", "Time each fold was given; null for methods that need no budget and budgets in steps."),
+    "families[].steps": ("integer?[]", "Training steps taken, per finished fold."),
+    "families[].plans": ("object?[]", "Steps to repeat each finished fold exactly: `steps`, `stop`."),
+    "families[].fold_scores": ("number?[]", "The metric per fold, null where the fold has not finished."),
+    "families[].scores": ("{number?}", "All metrics: `accuracy`, `balanced_accuracy`, `macro_f1`, `log_loss`, `ece`; empty without a score."),
+    "families[].per_class": ("object[]", "One entry a class; empty without a score."),
+    "families[].per_class[].label": ("string", "The class."),
+    "families[].per_class[].precision": ("number", "Share of the clips given this name that bear it."),
+    "families[].per_class[].recall": ("number", "Share of the clips that bear this name that were given it."),
+    "families[].per_class[].f1": ("number", "Harmonic mean of the two."),
+    "families[].per_class[].support": ("integer", "Clips that bear this name."),
+    "families[].confusion": ("integer[][]", "Counts: row = labelled, column = heard as; empty without a score."),
+    "families[].curves": ("object[]", "One entry a fold, for families trained step by step."),
+    "families[].curves[].fold": ("string", "Name of the fold."),
+    "families[].curves[].step": ("integer[]", "Steps at which the rest was measured."),
+    "families[].curves[].train_loss": ("number?[]", "Mean loss on training batches since the last measurement."),
+    "families[].curves[].valid_loss": ("number?[]", "Loss on the inner validation clips."),
+    "families[].curves[].valid_score": ("number?[]", "The metric on the inner validation clips."),
+    "families[].curves[].best_step": ("integer?", "Step whose weights were kept."),
+    "families[].predicted": ("integer?[]", "Class index a clip, in the order of `items`; null where no fold answered."),
+    "items": ("object[]", "One entry a clip."),
+    "items[].file": ("string", "Path inside the folder, with forward slashes."),
+    "items[].label": ("string?", "The label."),
+    "items[].group": ("string", "What no split cuts through (recording, speaker ...)."),
+    "items[].fold": ("string?", "Fold in which the clip was held out."),
+    "items[].seconds": ("number", "Length."),
+    "items[].rate": ("integer", "Of the file, in Hz."),
+    "items[].channels": ("integer", "Of the file."),
+    "items[].flags": ("string[]", "What is odd about it: `clipped`, `dc`, `truncated` ..."),
+    "items[].start": ("number", "Where in the file it begins, in seconds."),
+    "items[].end": ("number?", "Where it ends; null is the end of the file."),
+    "top": ("list?[]", "A clip's three likeliest classes as `[class index, probability]`: of the kept family, held out, calibrated; null where there is no answer."),
+    "problems": ("object[]", "What inspection found, one entry a file and kind."),
+    "problems[].file": ("string", "Path inside the folder."),
+    "problems[].kind": ("string", "`truncated`, `silent`, `nan`, `empty`, `unreadable`, `clipped`, `dc` ..."),
+    "problems[].action": ("string", "`set aside`, `flagged` or `repaired`."),
+    "problems[].detail": ("string", "What was measured."),
+    "problems[].remedy": ("string", "What to do."),
+    "ignored": ("{integer}", "Files that are not sounds, counted by reason."),
+    "duplicates": ("string[][]", "Files with the same sound."),
+    "leaks": ("object[]", "Facts about the files that give the label away."),
+    "leaks[].kind": ("string", "`rate`, `codec`, `channels` or `duration`."),
+    "leaks[].message": ("string", "In plain words."),
+    "leaks[].accuracy": ("number", "Share of clips that this alone names."),
+    "leaks[].chance": ("number", "Share that the commonest class names."),
+    "split": ("object", "How clips were held out."),
+    "split.kind": ("string", "Name of the scheme."),
+    "split.description": ("string", "In words."),
+    "split.grouped_by": ("string", "What no fold cuts through."),
+    "split.folds": ("object[]", "One entry a fold."),
+    "split.folds[].name": ("string", "Name."),
+    "split.folds[].train": ("integer", "Clips trained on."),
+    "split.folds[].test": ("integer", "Clips held out."),
+    "calibration": ("object?", "Of the kept family; null without one."),
+    "calibration.temperature": ("number", "The logits were divided by this."),
+    "calibration.threshold": ("number", "Below this probability the answer is \"none of these\"."),
+    "calibration.reject_rate": ("number", "Share of the held-out clips below it."),
+    "calibration.bins": ("object[]", "Reliability, by confidence."),
+    "calibration.bins[].confidence": ("number?", "Mean probability of the named class."),
+    "calibration.bins[].accuracy": ("number?", "Share that was right."),
+    "calibration.bins[].count": ("integer", "Clips in the bin."),
+    "how": ("object", "What is needed to repeat it."),
+    "how.seed": ("integer", "Of everything random."),
+    "how.budget": ("string", "As asked for."),
+    "how.executor": ("string", "What ran the trials."),
+    "how.workers": ("integer", "Processes."),
+    "how.python": ("string", "Version."),
+    "how.platform": ("string", "System and machine type."),
+    "how.cores": ("integer?", "Of the machine."),
+    "how.versions": ("{string}", "Of the libraries that decide the numbers."),
+    "how.command": ("string", "As typed, folders by name alone."),
+    "how.repeat": ("string", "The command that repeats the run bit by bit."),
+    "how.seconds": ("number", "The whole run took this long."),
+    "report": ("string", "File name of the page."),
+    "model": ("string?", "File name of the kept model; null without one."),
+}  # fmt: skip
+
+#: Fields that a document of this version may lack.
+OPTIONAL = frozenset({"metric_title", "families[].plans"})
+
+_PLAIN: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "number": (int, float),
+    "integer": (int,),
+    "boolean": (bool,),
+    "object": (dict,),
+    "list": (list,),
+}
+
+
+def read_results(run: Path) -> dict[str, Any]:
+    """Read and check RUN/results.json.
+
+    Raises:
+        BadInput: `run` is not the folder of a run.
+        IncompatibleFile: the document is damaged or of a version that this one cannot use.
+    """
+    path = Path(run) / "results.json"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BadInput(
+            "no run here", where=run, measured="results.json is missing", remedy="Name a folder that mynah learn wrote."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise IncompatibleFile("cannot be read", where=path, measured=error) from error
+    try:
+        document = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise IncompatibleFile("not JSON", where=path, measured=error, remedy="Run mynah learn again.") from error
+    try:
+        validate(document)
+    except IncompatibleFile as error:
+        error.where = path
+        raise
+    return document
+
+
+def validate(document: Any, *, strict: bool = False) -> None:
+    """Check a document against the schema.
+
+    Args:
+        document: what results.json holds.
+        strict: also refuse fields that the schema does not name, so that writers cannot add them silently.
+
+    Raises:
+        IncompatibleFile: names the first field that is wrong, with what was found.
+    """
+    if not isinstance(document, dict) or not isinstance(document.get("schema"), str):
+        raise IncompatibleFile("not a results document", measured="no schema named")
+    if document["schema"] != SCHEMA:
+        raise IncompatibleFile(
+            "results of another version",
+            measured=f"{document['schema'][:60]}, this is {SCHEMA}",
+            remedy="Use the version of Mynah that wrote them, or run mynah learn again.",
+        )
+    _check_object(document, "", strict)
+    _check_sizes(document)
+
+
+def _check_object(value: dict[str, Any], path: str, strict: bool) -> None:
+    children = _children(path)
+    for name, full in children.items():
+        if name not in value:
+            if full not in OPTIONAL:
+                raise IncompatibleFile("a field is missing", measured=full)
+            continue
+        _check(value[name], FIELDS[full][0], full, strict)
+    unknown = [name for name in value if name not in children]
+    if strict and children and unknown:
+        raise IncompatibleFile("a field the schema does not name", measured=f"{path}.{unknown[0]}".lstrip("."))
+
+
+def _check(value: Any, kind: str, path: str, strict: bool) -> None:
+    if kind.endswith("[]"):
+        if not isinstance(value, list):
+            raise _wrong(path, kind, value)
+        for entry in value:
+            _check(entry, kind[:-2], path + "[]", strict)
+    elif kind.startswith("{"):
+        if not isinstance(value, dict):
+            raise _wrong(path, kind, value)
+        for entry in value.values():
+            _check(entry, kind[1:-1], path + "{}", strict)
+    elif not (value is None and kind.endswith("?")):
+        plain = kind.removesuffix("?")
+        mistaken = isinstance(value, bool) and plain != "boolean"
+        endless = isinstance(value, float) and not math.isfinite(value)
+        if mistaken or endless or not isinstance(value, _PLAIN[plain]):
+            raise _wrong(path, kind, value)
+        if plain == "object":
+            _check_object(value, path, strict)
+
+
+def _wrong(path: str, kind: str, value: Any) -> IncompatibleFile:
+    return IncompatibleFile(f"{path} should be {kind}", measured=f"found {str(value)[:40]}")
+
+
+def _children(path: str) -> dict[str, str]:
+    """Return name -> full path of the fields directly inside an object."""
+    prefix = f"{path}." if path else ""
+    return {
+        full[len(prefix) :]: full
+        for full in FIELDS
+        if full.startswith(prefix) and not set(".[") & set(full[len(prefix) :]) and full != path
+    }
+
+
+def _check_sizes(document: dict[str, Any]) -> None:
+    """Refuse lists that do not fit each other: the page indexes one with the other."""
+    for what, found, wanted in _sizes(document):
+        if found != wanted:
+            raise IncompatibleFile(f"{what} does not fit the rest", measured=f"{found}, expected {wanted}")
+    classes = len(document["classes"])
+    for family in document["families"]:
+        if any(code is not None and not 0 <= code < classes for code in family["predicted"]):
+            raise IncompatibleFile(f"{family['name']} predicts a class that does not exist")
+    for row in document["top"]:
+        for pair in row or []:
+            if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], int) and 0 <= pair[0] < classes):
+                raise IncompatibleFile("top should hold [class index, probability]", measured=f"found {str(pair)[:40]}")
+            _check(pair[1], "number", "top", False)
+    if document["best"] is not None and document["best"] not in {f["name"] for f in document["families"]}:
+        raise IncompatibleFile("best is not one of the families", measured=document["best"][:40])
+
+
+def _sizes(document: dict[str, Any]) -> Iterator[tuple[str, int, int]]:
+    classes, items = len(document["classes"]), len(document["items"])
+    yield "clips", document["clips"], items
+    yield "top", len(document["top"]), items
+    for family in document["families"]:
+        name = family["name"]
+        yield f"ci of {name}", len(family["ci"]), 2
+        yield f"predicted of {name}", len(family["predicted"]), items
+        for key in ("per_class", "confusion"):
+            if family[key]:
+                yield f"{key} of {name}", len(family[key]), classes
+        for row in family["confusion"]:
+            yield f"confusion of {name}", len(row), classes
+        for curve in family["curves"]:
+            for key in ("train_loss", "valid_loss", "valid_score"):
+                yield f"{key} of {name}", len(curve[key]), len(curve["step"])
+
+
+def as_markdown() -> str:
+    """Return the table of docs/results-schema.md."""
+    lines = ["| field | type | meaning |", "| --- | --- | --- |"]
+    for path, (kind, meaning) in FIELDS.items():
+        absent = " (may be absent)" if path in OPTIONAL else ""
+        lines.append(f"| `{path}` | `{kind}`{absent} | {meaning} |")
+    return "\n".join(lines) + "\n"

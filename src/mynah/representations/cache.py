@@ -1,0 +1,198 @@
+"""Frames of many clips in one memory-mapped file, computed once and shared by all families."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from mynah.errors import Stopped
+from mynah.progress import Progress, silent
+from mynah.representations.representation import Representation
+
+#: Version of the file; another one is computed again.
+VERSION = 1
+#: Clips computed by one task of a worker.
+CLIPS_A_TASK = 32
+
+
+class Frames(Sequence[np.ndarray]):
+    """The frames of some clips: ``frames[i]`` is float32 (time, feature), read from disk when asked.
+
+    Attributes:
+        representation, rate: how they were made, or None for frames from arrays.
+        lengths: (clip,) frames of each.
+        feature_count: features a frame.
+    """
+
+    def __init__(
+        self,
+        data: np.ndarray | Path,
+        offsets: np.ndarray,
+        feature_count: int,
+        representation: Representation | None = None,
+        rate: int | None = None,
+        rows: np.ndarray | None = None,
+    ) -> None:
+        self._data, self._offsets = data, offsets
+        self._rows = np.arange(len(offsets) - 1) if rows is None else rows
+        self.feature_count, self.representation, self.rate = feature_count, representation, rate
+        self._open: np.ndarray | None = None if isinstance(data, Path) else data
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Sequence[np.ndarray], representation: Representation | None = None, rate: int | None = None
+    ) -> Frames:
+        """Hold arrays (time, feature) in memory."""
+        if not arrays:
+            return cls(np.zeros((0, 0), np.float32), np.zeros(1, np.int64), 0, representation, rate)
+        offsets = np.concatenate([[0], np.cumsum([len(array) for array in arrays])])
+        flat = np.concatenate(arrays).astype(np.float32, copy=False)
+        return cls(flat, offsets, flat.shape[1], representation, rate)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return (self._offsets[1:] - self._offsets[:-1])[self._rows]
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> Frames:
+        """Return these clips, in this order; nothing is copied."""
+        return Frames(
+            self._data, self._offsets, self.feature_count, self.representation, self.rate, self._rows[np.asarray(rows, int)]
+        )
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, index: slice) -> Frames: ...
+    def __getitem__(self, index: int | slice) -> np.ndarray | Frames:
+        if isinstance(index, slice):
+            return self.take(np.arange(len(self))[index])
+        row = self._rows[index]
+        return self._flat()[self._offsets[row] : self._offsets[row + 1]]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[i] for i in range(len(self)))
+
+    def _flat(self) -> np.ndarray:
+        if self._open is None:
+            assert isinstance(self._data, Path)
+            shape = (int(self._offsets[-1]), self.feature_count)
+            self._open = np.memmap(self._data, dtype=np.float32, mode="r", shape=shape)
+        return self._open
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        if isinstance(self._data, Path):
+            state["_open"] = None
+        return state
+
+
+def compute(
+    clips: Sequence[Any],
+    representation: Representation,
+    rate: int,
+    folder: Path,
+    *,
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> Frames:
+    """Return the frames of all clips, from `folder` if they are there, else computed side by side and kept.
+
+    Args:
+        clips: with ``read(rate) -> (channel, time)`` and ``content``.
+        rate: in Hz.
+        folder: of the cache; a file is complete when its JSON is there and its size is right.
+        workers: processes; None means one a core.
+        progress: told the clips done.
+
+    Raises:
+        Stopped: the disk is full or cannot be written.
+    """
+    name = _key(clips, representation, rate)
+    data, facts = folder / f"{name}.f32", folder / f"{name}.json"
+    known = _load(data, facts, representation, rate)
+    if known is not None:
+        return known
+    part = folder / f".{name}.{os.getpid()}.part"
+    lengths: list[int] = []
+    features = 0
+    progress("represent", 0, len(clips), representation.NAME)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(part, "wb") as file:
+            for arrays in _in_parallel(clips, representation, rate, workers):
+                for array in arrays:
+                    file.write(np.ascontiguousarray(array, dtype=np.float32))
+                    lengths.append(len(array))
+                    features = array.shape[1]
+                progress("represent", len(lengths), len(clips), representation.NAME)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, data)
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        _write(facts, {"version": VERSION, "features": features, "offsets": offsets.tolist()})
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise Stopped("the cache could not be written", where=folder, measured=error.strerror) from error
+    return Frames(data, offsets, features, representation, rate)
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_text(json.dumps(document), encoding="utf-8")
+    os.replace(part, path)
+
+
+def _key(clips: Sequence[Any], representation: Representation, rate: int) -> str:
+    hashed = hashlib.blake2b(digest_size=12)
+    hashed.update(json.dumps([VERSION, representation.to_json(), rate]).encode())
+    for clip in clips:
+        hashed.update(f"{clip.content}|{clip.repair}\n".encode())
+    return f"{representation.NAME}-{hashed.hexdigest()}"
+
+
+def _load(data: Path, facts: Path, representation: Representation, rate: int) -> Frames | None:
+    try:
+        document = json.loads(facts.read_text(encoding="utf-8"))
+        offsets, features = np.array(document["offsets"], dtype=np.int64), int(document["features"])
+        if document["version"] != VERSION or data.stat().st_size != 4 * features * int(offsets[-1]):
+            return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return Frames(data, offsets, features, representation, rate)
+
+
+def _in_parallel(
+    clips: Sequence[Any], representation: Representation, rate: int, workers: int | None
+) -> Iterator[list[np.ndarray]]:
+    tasks = [clips[i : i + CLIPS_A_TASK] for i in range(0, len(clips), CLIPS_A_TASK)]
+    if workers == 1 or len(tasks) <= 2:
+        yield from (represent(task, representation, rate) for task in tasks)
+        return
+    from joblib import Parallel, delayed, parallel_config
+
+    with parallel_config(backend="loky", n_jobs=workers or os.cpu_count(), inner_max_num_threads=1):
+        work = Parallel(return_as="generator", pre_dispatch="4*n_jobs")
+        yield from work(delayed(represent)(list(task), representation, rate) for task in tasks)
+
+
+def represent(clips: Sequence[Any], representation: Representation, rate: int) -> list[np.ndarray]:
+    """Return the frames of each clip, float32 (time, feature), on one thread."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        module = representation.build(rate).eval()
+        with torch.inference_mode():
+            return [module(torch.from_numpy(clip.read(rate))[None])[0].numpy() for clip in clips]
+    finally:
+        torch.set_num_threads(before)
