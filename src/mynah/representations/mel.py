@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mynah.errors import UsageError
 from mynah.representations.representation import Representation, check_waves, join_channels
-from mynah.representations.stft import STFTModule
+from mynah.representations.stft import STFTModule, power
 
 #: Power below which a band counts as empty: -100 dB.
 FLOOR = 1e-10
@@ -57,8 +57,8 @@ class LogMelModule(nn.Module):
 
     def forward(self, waves: Tensor) -> Tensor:
         waves = check_waves(waves)
-        power = self.stft.by_blocks(waves, lambda frames: self.stft._power(frames) @ self.filters)
-        return join_channels(10.0 * torch.log10(power.clamp(min=FLOOR)), waves.shape[1])
+        energy = self.stft.by_blocks(waves, lambda spectra: power(spectra) @ self.filters)
+        return join_channels(10.0 * torch.log10(energy.clamp(min=FLOOR)), waves.shape[1])
 
 
 def hz_to_mel(hz: np.ndarray | float) -> np.ndarray:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mynah.errors import IncompatibleFile
 
 #: Frames computed at a time: a block of this many stays in the cache of one core.
-BLOCK_FRAMES = 128
+BLOCK_FRAMES = 64
 
 
 @dataclass(frozen=True)

@@ -48,39 +48,29 @@ class STFTModule(nn.Module):
         self.hop = max(1, round(hop_seconds * rate))
         self.size = 1 << (self.width - 1).bit_length()
         self.bins = self.size // 2 + 1
-        self.register_buffer("window", torch.hann_window(self.width, dtype=torch.float64).float(), persistent=False)
+        offset = (self.size - self.width) // 2
+        hann = torch.hann_window(self.width, dtype=torch.float64)
+        padded = nn.functional.pad(hann, (offset, self.size - self.width - offset))
+        self.register_buffer("window", padded, persistent=False)
 
     def frame_count(self, samples: int) -> int:
         return 1 + samples // self.hop
 
     def forward(self, waves: Tensor) -> Tensor:
         waves = check_waves(waves)
-        offset = (self.size - self.width) // 2
-
-        def spectrum(frames: Tensor) -> Tensor:
-            centred = nn.functional.pad(frames, (offset, self.size - self.width - offset))
-            parts = torch.view_as_real(torch.fft.rfft(centred))
-            return torch.cat([parts[..., 0], parts[..., 1]], dim=-1)
-
-        return join_channels(self.by_blocks(waves, spectrum), waves.shape[1])
+        parts = self.by_blocks(waves, lambda s: torch.cat([s.real, s.imag], dim=-1).float())
+        return join_channels(parts, waves.shape[1])
 
     def by_blocks(self, waves: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-        """Apply `function` to windowed frames (batch * channel, some frames, width), block after block."""
+        """Apply `function` to complex spectra (batch * channel, some frames, bins), block after block.
+
+        Transforms run in float64: a float32 transform is wrong by 0.01 dB in bands 60 dB below the loudest.
+        """
         half = self.size // 2
-        samples = waves.shape[-1]
         flat = nn.functional.pad(waves.flatten(0, 1), (half, half + self.hop))
-        offset = (self.size - self.width) // 2
-        frames = flat[:, offset:].unfold(-1, self.width, self.hop)[:, : self.frame_count(samples)]
+        frames = flat.unfold(-1, self.size, self.hop)[:, : self.frame_count(waves.shape[-1])]
         blocks = frames.split(BLOCK_FRAMES, dim=1)
-        return torch.cat([function(block * self.window) for block in blocks], dim=1)
-
-    def power(self, waves: Tensor) -> Tensor:
-        """Return squared magnitudes (batch * channel, frames, bins)."""
-        return self.by_blocks(check_waves(waves), self._power)
-
-    def _power(self, frames: Tensor) -> Tensor:
-        """Squared magnitudes of windowed frames; the phase of where the window lies does not matter here."""
-        return torch.view_as_real(torch.fft.rfft(frames, n=self.size)).square().sum(dim=-1)
+        return torch.cat([function(torch.fft.rfft(block * self.window)) for block in blocks], dim=1)
 
     def inverse(self, frames: Tensor, samples: int) -> Tensor:
         """Return waves (batch, channel, samples) by weighted overlap-add (Griffin & Lim 1984, eq. 6).
@@ -92,15 +82,18 @@ class STFTModule(nn.Module):
             raise UsageError("the hop must be at most half the window to invert", measured=f"{self.hop} samples")
         batch, count, _ = frames.shape
         parts = frames.unflatten(2, (-1, 2, self.bins)).permute(0, 2, 1, 4, 3).flatten(0, 1)
-        offset = (self.size - self.width) // 2
-        pieces = torch.fft.irfft(torch.view_as_complex(parts.contiguous()), n=self.size)
-        pieces = pieces[..., offset : offset + self.width] * self.window
-        length = self.hop * (count - 1) + self.width
-        total, weight = frames.new_zeros(len(pieces), length), frames.new_zeros(length)
+        pieces = torch.fft.irfft(torch.view_as_complex(parts.double().contiguous()), n=self.size) * self.window
+        length = self.hop * (count - 1) + self.size
+        total, weight = pieces.new_zeros(len(pieces), length), pieces.new_zeros(length)
         for number in range(count):
-            here = slice(number * self.hop, number * self.hop + self.width)
+            here = slice(number * self.hop, number * self.hop + self.size)
             total[:, here] += pieces[:, number]
             weight[here] += self.window.square()
-        start = self.size // 2 - offset
-        wave = (total / weight.clamp(min=1e-8))[:, start : start + samples]
+        start = self.size // 2
+        wave = (total / weight.clamp(min=1e-8))[:, start : start + samples].float()
         return nn.functional.pad(wave, (0, samples - wave.shape[1])).reshape(batch, -1, samples)
+
+
+def power(spectrum: Tensor) -> Tensor:
+    """Return squared magnitudes of complex128 values as float32."""
+    return torch.addcmul(spectrum.real * spectrum.real, spectrum.imag, spectrum.imag).float()
