@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from mynah.errors import BadInput, IncompatibleFile
 SCHEMA = "mynah.results/1"
 
 #: path -> (type, meaning). Types: string, number, integer, boolean, object; `?` may be null; `[]` list of;
-#: `{...}` map from strings. A path that ends in ``=`` in `OPTIONAL` may be absent.
+#: `{...}` map from strings.
 FIELDS: dict[str, tuple[str, str]] = {
     "schema": ("string", "Always `mynah.results/1`."),
     "run": ("string", "Name of the run's folder."),
@@ -241,6 +242,7 @@ def _wrong(path: str, kind: str, value: Any) -> IncompatibleFile:
     return IncompatibleFile(f"{path} should be {kind}", measured=f"found {str(value)[:40]}")
 
 
+@cache
 def _children(path: str) -> dict[str, str]:
     """Return name -> full path of the fields directly inside an object."""
     prefix = f"{path}." if path else ""

@@ -31,14 +31,14 @@ class Budget:
 
     @classmethod
     def parse(cls, text: str | Budget) -> Budget:
-        """Read ``90s``, ``10m``, ``1.5h``, ``500steps`` or ``20epochs``.
+        """Read ``90s``, ``10m``, ``1.5h``, ``500steps``, ``500steps/420`` (a stop at 420) or ``20epochs``.
 
         Raises:
             UsageError: the text is none of these.
         """
         if isinstance(text, Budget):
             return text
-        found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(s|m|h|steps?|epochs?)\s*", str(text))
+        found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(s|m|h|steps?|epochs?)(?:/(\d+))?\s*", str(text))
         if not found or float(found[1]) <= 0:
             raise UsageError(
                 "not a budget", where=repr(text), remedy="Write 90s, 10m, 1h, 500steps or 20epochs."
@@ -48,9 +48,13 @@ class Budget:
             return cls(seconds=number * _UNITS[unit])
         if number != int(number):
             raise UsageError("steps and epochs are whole numbers", where=repr(text))
-        return cls(steps=int(number)) if unit.startswith("step") else cls(epochs=int(number))
+        if unit.startswith("epoch"):
+            return cls(epochs=int(number))
+        return cls(steps=int(number), stop=int(found[3]) if found[3] else None)
 
     def __str__(self) -> str:
         if self.seconds is not None:
             return f"{self.seconds:g}s"
-        return f"{self.steps}steps" if self.steps is not None else f"{self.epochs}epochs"
+        if self.epochs is not None:
+            return f"{self.epochs}epochs"
+        return f"{self.steps}steps" + (f"/{self.stop}" if self.stop else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 
 import mynah
 from mynah import catalog, modelfile
-from mynah.errors import BadInput, NotEnoughData, Stopped, UsageError
+from mynah.errors import Stopped, UsageError
 from mynah.model import Model, NetModel
 from mynah.progress import Progress, silent
 from mynah.representations import Frames, Representation, compute
@@ -100,7 +100,13 @@ class Run:
 
     @property
     def report(self) -> Path:
+        """The page."""
         return self.folder / "report.html"
+
+    def to_repeat(self) -> dict[str, Any]:
+        """Return the options of `learn` that train every family for the steps it took in this run."""
+        plans = {row["name"]: row["plans"] for row in self.results["families"] if any(row["plans"])}
+        return {"plans": plans, "seed": self.results["how"]["seed"], "families": [r["name"] for r in self.board]}
 
     def __str__(self) -> str:
         from mynah.trials.board import as_text
@@ -285,23 +291,23 @@ class Comparison:
         whole = [name for name in self.families if rows[name]["status"] == "ok"]
         if not whole:
             return None
+        seen = answers[whole[0]].answered
         contenders = {
             name: statistics.Contender(
                 score=rows[name]["score"],
-                fold_scores=[s for s in rows[name]["fold_scores"] if s is not None],
-                predicted=answers[name].probabilities.argmax(axis=1),
+                fold_scores=answers[name].fold_scores,
+                predicted=answers[name].probabilities[seen].argmax(axis=1),
                 cost=rows[name]["megabytes"],
             )
             for name in whole
         }
         choice = statistics.choose(
             contenders,
-            self.codes,
-            self.groups,
-            train_sizes=[len(f.train) for f in self.splits.folds],
-            test_sizes=[len(f.test) for f in self.splits.folds],
-            answered=answers[whole[0]].answered,
-            titles={name: name for name in whole},
+            self.codes[seen],
+            self.groups[seen],
+            train_size=float(np.mean([len(fold.train) for fold in self.splits.folds])),
+            test_size=float(np.mean([len(fold.test) for fold in self.splits.folds])),
+            baseline="chance",
             seed=self.plan.seed,
         )
         for name, verdict in choice.verdicts.items():
@@ -325,7 +331,8 @@ class Comparison:
             "metric_title": classify.METRIC_TITLE,
             "verdict": choice.sentence if choice else "No family finished: there is nothing to compare yet.",
             "chance": classify.chance(self.labels),
-            "best": choice.kept if choice else None,
+            "best": choice.best if choice else None,
+            "kept": choice.kept if choice else None,
             "clips": len(self.sounds),
             "classes": [str(name) for name in self.classes],
             "folds": len(self.splits.folds),

@@ -16,6 +16,7 @@ import mynah
 from mynah import catalog
 from mynah.sounds import Sounds, Splits
 from mynah.tasks import classify
+from mynah.training import Budget
 from mynah.trials import statistics
 
 SCHEMA = "mynah.results/1"
@@ -72,9 +73,7 @@ def gather(
     seen = answers.answered
     if answers.status == "ok" and classes > 1:
         answers.temperature = statistics.temperature(probabilities[seen], codes[seen])
-        warm = np.log(np.maximum(probabilities[seen], 1e-12)) / answers.temperature
-        warm = np.exp(warm - warm.max(axis=1, keepdims=True))
-        probabilities[seen] = warm / warm.sum(axis=1, keepdims=True)
+        probabilities[seen] = statistics.temper(probabilities[seen], answers.temperature)
     return answers
 
 
@@ -114,11 +113,8 @@ def family_row(answers: Answers, codes: np.ndarray, groups: np.ndarray, labels: 
     seen = answers.answered
     true, probabilities = codes[seen], answers.probabilities[seen]
     scores = statistics.scores(true, probabilities, len(labels))
-    matrix = np.zeros((len(labels), len(labels)), dtype=int)
-    np.add.at(matrix, (true, probabilities.argmax(axis=1)), 1)
-    interval = statistics.bootstrap_interval(
-        true, probabilities.argmax(axis=1), groups[seen], statistics.balanced_accuracy, seed=seed
-    )
+    matrix = statistics.confusion(true, probabilities.argmax(axis=1), len(labels))
+    interval = statistics.bootstrap_interval(true, probabilities.argmax(axis=1), groups[seen], seed=seed)
     return row | {
         "score": scores[classify.METRIC],
         "ci": [float(interval[0]), float(interval[1])],
@@ -129,8 +125,8 @@ def family_row(answers: Answers, codes: np.ndarray, groups: np.ndarray, labels: 
 
 
 def _budget_seconds(done: Sequence[dict[str, Any]]) -> float | None:
-    spans = [float(r["budget"][:-1]) for r in done if r["budget"].endswith("s") and "step" not in r["budget"] and "epoch" not in r["budget"]]
-    return _mean(spans)
+    spans = [Budget.parse(r["budget"]).seconds for r in done]
+    return _mean([span for span in spans if span is not None])
 
 
 def _mean(values: Sequence[float]) -> float | None:
