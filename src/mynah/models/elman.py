@@ -29,8 +29,6 @@ CARD = {
     "reference": "Finding structure in time, Cognitive Science 14(2)",
     "tasks": ("classify",),
     "reading": ("elman-vanishing-gradients",),
-    "claim": None,
-    "minutes": 0,
     "superseded_by": ("lstm", "gru"),
     "aliases": ("rnn", "srn"),
     "estimator": "Elman",

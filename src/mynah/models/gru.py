@@ -30,8 +30,6 @@ CARD = {
     "reference": "Learning phrase representations using RNN encoder-decoder, arXiv:1406.1078",
     "tasks": ("classify",),
     "reading": ("gru",),
-    "claim": None,
-    "minutes": 0,
     "superseded_by": (),
     "aliases": ("gated-recurrent-unit",),
     "estimator": "GRU",

@@ -27,8 +27,6 @@ CARD = {
     "reference": "Gradient-based learning applied to document recognition, Proc. IEEE 86(11)",
     "tasks": ("classify",),
     "reading": ("history-of-convnets",),
-    "claim": None,
-    "minutes": 0,
     "superseded_by": ("resnet",),
     "aliases": ("lenet5", "lenet-5"),
     "estimator": "LeNet",

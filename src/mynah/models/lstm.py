@@ -35,8 +35,6 @@ CARD = {
     "reference": "Long short-term memory, Neural Computation 9(8)",
     "tasks": ("classify",),
     "reading": ("lstm",),
-    "claim": None,
-    "minutes": 0,
     "superseded_by": (),
     "aliases": ("long-short-term-memory",),
     "estimator": "LSTM",

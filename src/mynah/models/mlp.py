@@ -26,8 +26,6 @@ CARD = {
     "reference": "Learning representations by back-propagating errors, Nature 323",
     "tasks": ("classify",),
     "reading": (),
-    "claim": None,
-    "minutes": 0,
     "superseded_by": (),
     "aliases": ("perceptron",),
     "estimator": "MLP",

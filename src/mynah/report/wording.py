@@ -71,23 +71,31 @@ def probability(p: float | None) -> str:
     return NONE if p is None else f"p{THIN}<{THIN}0.001" if p < 0.001 else f"p{THIN}={THIN}{p:.2g}"
 
 
-_IN_TEXT = re.compile(
-    r"""(?P<before>^|[\s'"(=:,\[])                       # a path begins a word
-        (?:file:/{2,3})?
-        (?:~|[A-Za-z]:(?=[\\/])|\\\\(?=\w))?             # home, drive, share
-        [\\/]?(?:(?<=[\\/~:])|(?=~))
-        (?:[^\s'"\\/:,)\]]+[\\/])+                        # folders
-        (?P<name>[^\s'"\\/:,)\]]*)""",
-    re.VERBOSE,
+_WORD_START = r"(?P<before>^|[\s'\"(=:,\[])"
+_FOLDERS = r"[^\s'\"\\/:,)\]]+[\\/]"
+#: ~user/..., /a/b/..., C:\a\..., \\host\a\... where a word begins; a relative a/b is left alone.
+_ABSOLUTE = re.compile(
+    _WORD_START
+    + rf"(?:file:/*)?(?:~[\w.-]*[\\/](?:{_FOLDERS})*|(?:[A-Za-z]:|\\\\[\w.-]+)?[\\/](?:{_FOLDERS})+)"
+    + r"(?P<name>[^\s'\"\\/:,)\]]*)"
 )
+#: Fields that hold names inside the folder, where a slash means nothing private.
+_RELATIVE = frozenset({"file", "label", "classes", "duplicates", "group"})
 
 
 def without_paths(value: Any) -> Any:
     """Return text, or any JSON value, with absolute paths cut to their last name: pages are sent to others."""
     if isinstance(value, str):
-        return _IN_TEXT.sub(lambda found: found["before"] + (found["name"] or "..."), value)
+        return _ABSOLUTE.sub(lambda found: found["before"] + (found["name"] or "..."), value)
     if isinstance(value, list):
         return [without_paths(entry) for entry in value]
     if isinstance(value, dict):
-        return {without_paths(key): without_paths(entry) for key, entry in value.items()}
+        return {key: _names(entry) if key in _RELATIVE else without_paths(entry) for key, entry in value.items()}
     return value
+
+
+def _names(value: Any) -> Any:
+    if isinstance(value, str):
+        absolute = value.startswith(("/", "\\", "~")) or re.match(r"[A-Za-z]:[\\/]", value)
+        return re.split(r"[\\/]", value)[-1] if absolute else value
+    return [_names(entry) for entry in value] if isinstance(value, list) else value

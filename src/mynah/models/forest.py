@@ -1,0 +1,95 @@
+"""Random forest (Breiman 2001, Machine Learning 45).
+
+    p(c | x) = mean over trees of the share of class c in the leaf that x falls into
+
+Each tree is grown on a bootstrap sample; each cut is the best among a random few features.
+
+Departures from the paper:
+- Trees vote with their leaf's shares, where the paper counts each tree's one vote; classes are weighed alike.
+- On more than `most` clips each forest is grown on a seeded sample of that many.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier
+
+from mynah.layers.sampling import stratified_sample
+from mynah.model import VectorModel
+from mynah.representations import Representation
+
+CARD = {
+    "name": "forest",
+    "title": "Random forest",
+    "year": 2001,
+    "authors": "L. Breiman",
+    "reference": "Random forests, Machine Learning 45(1)",
+    "tasks": ("classify",),
+    "reading": ("scikit-learn",),
+    "estimator": "Forest",
+    "cost": "cheap",
+    "superseded_by": ("resnet",),
+    "aliases": ("random-forest", "rf"),
+}
+
+
+class Forest(VectorModel):
+    """Clips classified by a forest of decision trees over statistics.
+
+    Args:
+        trees: how many.
+        most: training clips used.
+        representation, rate, random_state: see `Model`.
+    """
+
+    def __init__(
+        self,
+        trees: int = 300,
+        most: int = 50_000,
+        representation: Representation | None = None,
+        rate: int | None = None,
+        random_state: int = 0,
+    ) -> None:
+        super().__init__(representation, rate, random_state)
+        self.trees = trees
+        self.most = most
+
+    def learn_arrays(self, X: np.ndarray, codes: np.ndarray, classes: int) -> dict[str, np.ndarray]:
+        kept = stratified_sample(codes, self.most, self.random_state)
+        forest = RandomForestClassifier(self.trees, class_weight="balanced", random_state=self.random_state, n_jobs=1)
+        forest.fit(X[kept], codes[kept])
+        trees = [tree.tree_ for tree in forest.estimators_]
+        starts = np.concatenate([[0], np.cumsum([tree.node_count for tree in trees])])
+        joined = zip(trees, starts, strict=False)
+        left, right = zip(*((t.children_left + s, t.children_right + s) for t, s in joined), strict=True)
+        feature = np.concatenate([tree.feature for tree in trees]).astype(np.int32)
+        value = np.concatenate([tree.value[:, 0] for tree in trees])
+        shares = value / value.sum(axis=1, keepdims=True)
+        shares[feature >= 0] = 0  # only leaves answer; zeros pack well
+        return {
+            "roots": starts[:-1].astype(np.int64),
+            "left": np.concatenate(left).astype(np.int32),
+            "right": np.concatenate(right).astype(np.int32),
+            "feature": feature,
+            "threshold": np.concatenate([tree.threshold for tree in trees]),
+            "shares": shares.astype(np.float32),
+        }
+
+    def log_scores(self, arrays: dict[str, np.ndarray], X: np.ndarray) -> np.ndarray:
+        leaves = find_leaves(arrays, X.astype(np.float32))
+        shares = np.stack([arrays["shares"][row].mean(axis=0, dtype=np.float64) for row in leaves])
+        return np.log(np.maximum(shares, 1e-3))
+
+
+def find_leaves(arrays: dict[str, np.ndarray], X: np.ndarray) -> np.ndarray:
+    """Return the leaf each of (clip, feature) float32 vectors reaches in each tree: (clip, tree) node numbers."""
+    nodes = np.tile(arrays["roots"], (len(X), 1))
+    rows = np.arange(len(X))[:, None]
+    while True:
+        feature = arrays["feature"][nodes]
+        inner = feature >= 0
+        if not inner.any():
+            return nodes
+        goes_left = X[rows, np.where(inner, feature, 0)] <= arrays["threshold"][nodes]
+        below = np.where(goes_left, arrays["left"][nodes], arrays["right"][nodes])
+        nodes = np.where(inner, below, nodes)

@@ -1,0 +1,182 @@
+"""Section 2: score against cost, the key picture. Three costs, each drawn wide and narrow; CSS shows one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from mynah.report import svg, wording
+from mynah.report.verdict import look, metric_title
+
+#: key of a family, what it is called, how it is written
+AXES: list[tuple[str, str, Callable[[float | None], str]]] = [
+    ("train_seconds", "time to train", wording.duration),
+    ("ms_per_clip", "time to name one clip", wording.milliseconds),
+    ("megabytes", "size of the model file", wording.megabytes),
+]
+#: name -> width, height
+FRAMES = {"wide": (980, 470), "narrow": (370, 430)}
+LEFT, RIGHT, TOP, BOTTOM = 52, 22, 18, 52
+#: Width of a character of a label, in pixels, on the safe side.
+CHARACTER = 7.4
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Scales of one chart, and who is on it."""
+
+    x: svg.Scale
+    y: svg.Scale
+    families: list[dict[str, Any]]
+    key: str
+
+    def place(self, family: dict[str, Any]) -> tuple[float, float]:
+        return self.x(family[self.key]), self.y(family["score"])
+
+
+def section(results: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what templates/cost.html shows, or None with nothing to show."""
+    scored = [family for family in results["families"] if family["score"] is not None]
+    if not scored:
+        return None
+    shown, below = _above_chance(scored, results["chance"])
+    charts = []
+    for key, title, unit in AXES:
+        placed = [family for family in shown if family[key] is not None and family[key] > 0]
+        if placed:
+            drawings = {frame: _chart(placed, key, title, unit, results, frame) for frame in FRAMES}
+            missing = [family["name"] for family in shown if family not in placed]
+            charts.append({"key": key, "title": title, "drawings": drawings, "missing": missing})
+    return {
+        "charts": charts,
+        "below": [f"{family['name']} ({wording.percent(family['score'])})" for family in below],
+        "unscored": [family["name"] for family in results["families"] if family["score"] is None],
+        "chance": wording.percent(results["chance"], 0),
+        "metric": metric_title(results),
+        "compared": any(family["verdict"] for family in scored),
+    } if charts else None  # fmt: skip
+
+
+def _above_chance(
+    scored: list[dict[str, Any]], chance: float
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Part those no better than chance from the rest: drawn, they would squeeze everything else into a corner."""
+    above = [f for f in scored if (f["ci"][0] if f["ci"][0] is not None else f["score"]) > chance]
+    return (above, [f for f in scored if f not in above]) if above else (scored, [])
+
+
+def _chart(
+    families: list[dict[str, Any]], key: str, title: str, unit: Callable[[float], str], results: dict[str, Any], frame: str
+) -> Markup:
+    width, height = FRAMES[frame]
+    plot = Plot(_across(families, key, width), _up(families, results["chance"], height), families, key)
+    parts = [*_grid(plot, title, unit, width, height, results), _frontier(plot)]
+    for family in reversed(families):
+        parts.append(_mark(plot, family, results, unit))
+    parts += _labels(plot, results, width)
+    top = families[0]
+    label = (
+        f"{metric_title(results)} against {title} for {len(families)} methods; highest {top['name']} "
+        f"with {wording.percent(top['score'])} at {unit(top[key])}; all numbers are in the table above"
+    )
+    return svg.drawing(width, height, label, *parts, kind=f"chart {frame}")
+
+
+def _across(families: list[dict[str, Any]], key: str, width: int) -> svg.Scale:
+    values = [family[key] for family in families]
+    low, high = min(values), max(values)
+    margin = max((high / low) ** 0.06, 1.5)
+    return svg.Scale(low / margin, high * margin, LEFT, width - RIGHT, log=True)
+
+
+def _up(families: list[dict[str, Any]], chance: float, height: int) -> svg.Scale:
+    ends = [end for f in families for end in (*f["ci"], f["score"]) if end is not None]
+    low, high = min(ends), max(ends)
+    margin = max(0.02, 0.06 * (high - low))
+    low = low - margin
+    if chance < low < chance + 0.35 * (high - chance):
+        low = chance - margin
+    return svg.Scale(max(0.0, low), min(1.0, high + margin), height - BOTTOM, TOP)
+
+
+def _grid(
+    plot: Plot, title: str, unit: Callable[[float], str], width: int, height: int, results: dict[str, Any]
+) -> list[Markup]:
+    bottom = height - BOTTOM
+    parts = []
+    for tick in plot.y.ticks(6):
+        y = plot.y(tick)
+        parts += [svg.line(LEFT, y, width - RIGHT, y, "grid"), svg.text(LEFT - 9, y + 4, f"{100 * tick:g}{wording.THIN}%", anchor="end")]
+    for tick in plot.x.ticks(7 if width > 500 else 4):
+        x = plot.x(tick)
+        parts += [svg.line(x, bottom, x, bottom + 5, "tick"), svg.text(x, bottom + 20, unit(tick), anchor="middle")]
+    parts.append(svg.line(LEFT, bottom, width - RIGHT, bottom, "axis"))
+    parts.append(svg.text((LEFT + width - RIGHT) / 2, height - 8, f"{title} (each step is ten times more)" if len(plot.x.ticks(7)) > 1 and plot.x.high / plot.x.low > 100 else f"{title} (logarithmic)", anchor="middle", kind="title"))
+    if plot.y.low <= results["chance"] <= plot.y.high:
+        y = plot.y(results["chance"])
+        parts += [svg.line(LEFT, y, width - RIGHT, y, "chance"), svg.text(width - RIGHT, y - 5, "chance", anchor="end", kind="soft")]
+    return parts
+
+
+def _frontier(plot: Plot) -> Markup:
+    """Draw the steps through the families that no cheaper one beats."""
+    corners: list[tuple[float, float]] = []
+    best = -1.0
+    for family in sorted(plot.families, key=lambda f: (f[plot.key], -f["score"])):
+        if family["score"] > best:
+            x, y = plot.place(family)
+            if corners:
+                corners.append((x, corners[-1][1]))
+            corners.append((x, y))
+            best = family["score"]
+    corners.append((plot.x.end, corners[-1][1]))
+    return svg.path(corners, "frontier")
+
+
+def _mark(plot: Plot, family: dict[str, Any], results: dict[str, Any], unit: Callable[[float], str]) -> Markup:
+    x, y = plot.place(family)
+    parts = [svg.tag("title", {}, f"{family['title']}: {wording.percent(family['score'])} ({wording.interval(family['ci'])}), {unit(family[plot.key])}")]
+    low, high = family["ci"]
+    kept = family["name"] == results["best"]
+    if low is not None and high is not None:
+        parts.append(svg.line(x, plot.y(low), x, plot.y(high), "whisker kept" if kept else "whisker"))
+    shape, size, kind = look(family)
+    if kept:
+        parts.append(svg.marker("circle", x, y, 11, "ring"))
+        shape, kind = "circle", "dot kept"
+    parts.append(svg.marker(shape, x, y, size * 1.35, kind))
+    return svg.tag("g", {"class": "mark"}, *parts)
+
+
+def _labels(plot: Plot, results: dict[str, Any], width: int) -> list[Markup]:
+    """Write each name beside its mark, where it covers no mark, whisker or other name."""
+    taken: list[Box] = []
+    for family in plot.families:
+        x, y = plot.place(family)
+        low, high = family["ci"]
+        taken.append((x - 9, y - 9, x + 9, y + 9))
+        if low is not None and high is not None:
+            taken.append((x - 2, plot.y(high), x + 2, plot.y(low)))
+    parts = []
+    for family in plot.families:
+        name, kept = family["name"], family["name"] == results["best"]
+        x, y = plot.place(family)
+        long = len(name) * CHARACTER * (1.1 if kept else 1)
+        side = 15 if kept else 11
+        places = [(x + side + step, y + 4 + dy) for step in (0, 8) for dy in (0, -13, 13, -24, 24, -36, 36)]
+        places += [(x - side - step - long, y + 4 + dy) for step in (0, 8) for dy in (0, -13, 13, -24, 24, -36, 36)]
+        boxes = [(left, base - 12, left + long, base + 4) for left, base in places]
+        inside = [box for box in boxes if box[0] > LEFT + 2 and box[2] < width - 2]
+        free = [box for box in inside if not any(_overlap(box, other) for other in taken)]
+        box = (free or inside or boxes)[0]
+        taken.append(box)
+        parts.append(svg.text(box[0], box[3] - 4, name, kind="name kept" if kept else "name"))
+    return parts
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
