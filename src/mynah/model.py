@@ -385,6 +385,10 @@ def _cross_entropy(logits: Tensor, target: Tensor, settings: Training, weight: T
     return (per_example * importance).sum() / importance.sum()
 
 
+#: Largest part of a class's groups that one held-out group may be.
+_LARGEST_HELD = 0.2
+
+
 class _Validation:
     """Loss and balanced accuracy on held-out clips, in batches of similar length."""
 
@@ -411,18 +415,17 @@ def _inner_split(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Hold out about `share` of each class by whole groups: (kept, held) example numbers.
 
-    A class keeps at least two thirds of its groups and gives none when it has fewer than three; `held` is empty
-    when the share is zero or no class can give a group.
+    A class whose groups are so few that one of them is more than `_LARGEST_HELD` of it gives none: to lose a
+    quarter of the speakers costs more than early stopping gains. `held` is empty when no class gives any.
     """
     held = np.zeros(len(codes), dtype=bool)
     if share > 0:
         rng = np.random.Generator(np.random.Philox(key(seed, "inner split")))
         for code in np.unique(codes):
             of_class = np.unique(groups[codes == code])
-            count = min(max(1, round(share * len(of_class))), len(of_class) // 3)
             already = np.unique(groups[held & (codes == code)])
-            fresh = np.setdiff1d(of_class, already)
-            chosen = rng.permutation(fresh)[: max(0, count - len(already))]
+            count = max(1, round(share * len(of_class))) if len(of_class) * _LARGEST_HELD >= 1 else 0
+            chosen = rng.permutation(np.setdiff1d(of_class, already))[: max(0, count - len(already))]
             held |= np.isin(groups, chosen)
     for code in np.unique(codes):
         if held[codes == code].all():

@@ -11,6 +11,8 @@ Departures from the paper:
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -67,6 +69,8 @@ class LeNet(NetModel):
         width: multiplies the 6 and 16 maps of the paper.
         training, representation, rate, random_state: see `NetModel`.
     """
+
+    default_training: ClassVar[Training] = Training(precision="auto")
 
     def __init__(
         self,

@@ -71,6 +71,7 @@ class ResNetwork(nn.Module):
         steps = zip(widths, widths[1:], strict=False)
         self.stages = nn.ModuleList([Stage(a, b, residual=number > 0) for number, (a, b) in enumerate(steps)])
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * widths[-1], outputs))
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, frames: Tensor, lengths: Tensor | None) -> Tensor:
         frames, lengths = pad_time(frames, lengths, multiple=2 ** (1 + len(self.stages)))
@@ -91,11 +92,11 @@ class ResNet(NetModel):
         training, representation, rate, random_state: see `NetModel`.
     """
 
-    default_training: ClassVar[Training] = Training()
+    default_training: ClassVar[Training] = Training(precision="auto")
 
     def __init__(
         self,
-        widths: tuple[int, ...] = (32, 48, 96, 128),
+        widths: tuple[int, ...] = (24, 32, 64, 128),
         dropout: float = 0.3,
         training: Training | None = None,
         representation: Representation | None = None,

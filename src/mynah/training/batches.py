@@ -38,7 +38,7 @@ def pad(examples: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
     lengths = torch.tensor([len(example) for example in examples])
     frames = torch.zeros(len(examples), int(lengths.max()), examples[0].shape[1])
     for row, example in zip(frames, examples, strict=True):
-        row[: len(example)] = torch.from_numpy(np.ascontiguousarray(example))
+        row[: len(example)] = torch.from_numpy(np.array(example))
     return frames, lengths
 
 

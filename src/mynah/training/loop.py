@@ -84,6 +84,7 @@ class Fit:
         self.net, self.loss, self.batches, self.settings = net, loss, batches, settings
         self.seed, self.validate = seed, validate
         self.budget = Budget.parse(settings.budget)
+        self.is_reduced = _is_reduced(settings.precision)
         self.optimizer = _optimizer(net, settings)
         self.average = {k: v.detach().clone() for k, v in net.state_dict().items()}
         self.step = 0
@@ -166,7 +167,8 @@ class Fit:
         self.net.train()
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate()
-        loss = self.loss(self.net, self.batches[self.step])
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.is_reduced):
+            loss = self.loss(self.net, self.batches[self.step])
         value = loss.item()
         if not math.isfinite(value):
             raise Diverged(
@@ -239,6 +241,13 @@ class Fit:
             weights, self.best["step"] = self.average, self.step
         self.net.load_state_dict(weights)
         self.net.eval()
+
+
+def _is_reduced(precision: str) -> bool:
+    """Whether to multiply in bfloat16; without hardware for it, that would be slower than float32."""
+    if precision not in ("float32", "bfloat16", "auto"):
+        raise UsageError("no such precision", where=repr(precision), remedy="Use float32, bfloat16 or auto.")
+    return precision == "bfloat16" or (precision == "auto" and torch.cpu._is_avx512_bf16_supported())
 
 
 def _optimizer(net: nn.Module, settings: Training) -> torch.optim.Optimizer:

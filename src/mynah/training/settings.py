@@ -25,6 +25,8 @@ class Training:
         valid: share of the groups held out of training to choose the best step; 0 is off.
         patience: stop after this many validations in a row without a better loss (there are about 20 in a fit).
         crop_seconds: training sees random excerpts of this length, prediction whole clips.
+        precision: "float32"; "bfloat16" for forward and backward, with float32 weights; or "auto", which takes
+            bfloat16 where the processor multiplies it in hardware.
         augment: vary training examples (level, noise, shift, masks, mixtures) where the input is log-mel.
     """
 
@@ -42,3 +44,4 @@ class Training:
     patience: int = 10
     crop_seconds: float = 2.0
     augment: bool = True
+    precision: str = "float32"
