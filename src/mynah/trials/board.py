@@ -1,0 +1,81 @@
+"""The leaderboard as text for a terminal and as a table for a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+COLUMNS = ("family", "score [95 %]", "against the best", "train", "ms/clip", "MB", "parameters")
+
+
+def as_text(results: dict[str, Any]) -> str:
+    """Return what `mynah learn` prints: the data, the table, the verdict, the files."""
+    lines = [_data(results), *aligned([COLUMNS, *(cells(row) for row in results["families"])])]
+    lines += [f"  {row['name']}: {row['message']}" for row in results["families"] if row["message"]]
+    if results["status"] == "partial":
+        lines.append("This run was interrupted: only what had finished is compared.")
+    lines.append(f"Verdict: {results['verdict']}")
+    lines.append(f"report  {results['run']}/{results['report']}")
+    if results["model"]:
+        lines.append(f"model   {results['run']}/{results['model']}")
+        lines.append(f"next    mynah apply {results['run']}/{results['model']} NEW/")
+    return "\n".join(lines)
+
+
+def as_html(results: dict[str, Any]) -> str:
+    """Return the table for a notebook."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in COLUMNS)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells(row)) + "</tr>" for row in results["families"]
+    )
+    return f"<p>{escape(results['verdict'])}</p><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """Return a family's line, one text a column."""
+    return (
+        row["name"],
+        score_text(row),
+        _against(row),
+        number(row["train_seconds"], "{:.1f} s"),
+        number(row["ms_per_clip"], "{:.1f}"),
+        number(row["megabytes"], "{:.2f}"),
+        number(row["parameters"], "{:,}"),
+    )
+
+
+def score_text(row: dict[str, Any]) -> str:
+    if row["score"] is None:
+        return row["status"]
+    low, high = row["ci"]
+    return f"{100 * row['score']:.1f} % [{100 * low:.1f}-{100 * high:.1f}]"
+
+
+def _against(row: dict[str, Any]) -> str:
+    if row["p_vs_best"] is None:
+        return row["verdict"] or row["status"]
+    return f"{row['verdict']} (p = {row['p_vs_best']:.3f})"
+
+
+def number(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)
+
+
+def _data(results: dict[str, Any]) -> str:
+    data = results["dataset"]
+    text = (
+        f"{data['name']}: {results['clips']} clips, {len(results['classes'])} classes, "
+        f"{data['duration']['min']:.1f}-{data['duration']['max']:.1f} s; {results['split']['description']}; "
+        f"chance {100 * results['chance']:.0f} %"
+    )
+    if results["skipped"]:
+        text += f"\n  {results['skipped']} files set aside, see {results['run']}/skipped.csv"
+    for leak in results["leaks"]:
+        text += f"\n  warning: {leak['message']}"
+    return text
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -1,0 +1,139 @@
+"""Families of one run, or of several runs on the same clips, side by side with paired tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mynah.errors import UsageError
+from mynah.trials import statistics
+from mynah.trials.board import aligned, number, score_text
+from mynah.trials.learn import Run
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rows best first: run, family, score, interval, against the best, costs; and the sentence."""
+
+    rows: list[dict[str, Any]]
+    verdict: str
+    clips: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the comparison as one document."""
+        return {"schema": "mynah.comparison/1", "clips": self.clips, "verdict": self.verdict, "rows": self.rows}
+
+    def __str__(self) -> str:
+        table = [("run", "family", "score [95 %]", "against the best", "train", "ms/clip", "MB")]
+        for row in self.rows:
+            against = "best" if row["p_vs_best"] is None else f"{row['verdict']} (p = {row['p_vs_best']:.3f})"
+            table.append(
+                (
+                    row["run"],
+                    row["family"],
+                    score_text(row),
+                    against,
+                    number(row["train_seconds"], "{:.1f} s"),
+                    number(row["ms_per_clip"], "{:.1f}"),
+                    number(row["megabytes"], "{:.2f}"),
+                )
+            )
+        return "\n".join([f"{self.clips} clips in common", *aligned(table), f"Verdict: {self.verdict}"])
+
+
+def compare(folders: Sequence[str | os.PathLike[str]]) -> Comparison:
+    """Compare all families that finished in these runs, on the clips that all of them answered.
+
+    Args:
+        folders: of runs.
+
+    Raises:
+        UsageError: runs of different sounds or labels, or nothing that finished.
+    """
+    runs = [Run.open(folder) for folder in folders]
+    names = _distinct([Path(folder) for folder in folders])
+    first = runs[0].results
+    files = {_identity(item): number for number, item in enumerate(first["items"])}
+    true = np.array([first["classes"].index(str(item["label"])) for item in first["items"]])
+    entries: dict[str, tuple[str, dict[str, Any], np.ndarray]] = {}
+    for run, name in zip(runs, names, strict=True):
+        order = _order(run.results, files, first["classes"], name)
+        for row in run.board:
+            if row["status"] == "ok":
+                said = np.full(len(files), -1)
+                said[order] = [-1 if value is None else value for value in row["predicted"]]
+                entries[f"{name}: {row['name']}" if len(runs) > 1 else row["name"]] = (name, row, said)
+    if not entries:
+        raise UsageError("no family has finished in these runs", where=", ".join(names))
+    return _compared(entries, true, np.array([item["group"] for item in first["items"]]), runs)
+
+
+def _identity(item: dict[str, Any]) -> tuple[Any, ...]:
+    return item["file"], item["label"], item["start"], item["end"]
+
+
+def _order(results: dict[str, Any], files: dict[tuple[Any, ...], int], classes: list[str], name: str) -> list[int]:
+    """Return where each clip of a run stands in the first run."""
+    found = [files.get(_identity(item)) for item in results["items"]]
+    if None in found or len(found) != len(files) or results["classes"] != classes:
+        raise UsageError(
+            "not a run on the same clips and labels",
+            where=name,
+            measured=f"{len(found)} clips against {len(files)}",
+            remedy="Only runs on the same sounds can be compared clip by clip.",
+        )
+    return [number for number in found if number is not None]
+
+
+def _distinct(folders: Sequence[Path]) -> list[str]:
+    names = [folder.resolve().name for folder in folders]
+    return [n if names.count(n) == 1 else "/".join(f.resolve().parts[-2:]) for n, f in zip(names, folders, strict=True)]
+
+
+def _compared(
+    entries: dict[str, tuple[str, dict[str, Any], np.ndarray]], true: np.ndarray, groups: np.ndarray, runs: Sequence[Run]
+) -> Comparison:
+    seen = np.all([said >= 0 for _, _, said in entries.values()], axis=0)
+    if not seen.any():
+        raise UsageError("these runs judged by different clips")
+    same_folds = all(run.results["split"] == runs[0].results["split"] for run in runs)
+    contenders = {
+        key: statistics.Contender(
+            score=statistics.balanced_accuracy(true[seen], said[seen]),
+            fold_scores=row["fold_scores"] if same_folds else [],
+            predicted=said[seen],
+            cost=row["megabytes"],
+        )
+        for key, (_, row, said) in entries.items()
+    }
+    folds = runs[0].results["split"]["folds"]
+    choice = statistics.choose(
+        contenders,
+        true[seen],
+        groups[seen],
+        train_size=float(np.mean([fold["train"] for fold in folds])),
+        test_size=float(np.mean([fold["test"] for fold in folds])),
+        baseline="chance",
+    )
+    rows = []
+    for key, (name, row, said) in entries.items():
+        interval = statistics.bootstrap_interval(true[seen], said[seen], groups[seen])
+        rows.append(
+            {
+                "run": name,
+                "family": row["name"],
+                "score": contenders[key].score,
+                "ci": list(interval),
+                "p_vs_best": choice.verdicts[key].p,
+                "verdict": choice.verdicts[key].words,
+                "status": "ok",
+                **{cost: row[cost] for cost in ("train_seconds", "ms_per_clip", "megabytes", "parameters")},
+            }
+        )
+    rows.sort(key=lambda row: -row["score"])
+    return Comparison(rows, choice.sentence, int(seen.sum()))
