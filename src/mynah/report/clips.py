@@ -1,0 +1,67 @@
+"""The last part: clips to hear. It holds each sound once; scripts take them from here, and without scripts it is a list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mynah.report import wording
+from mynah.report.confusion import part_of_file
+from mynah.report.embed import Preview
+
+#: Mistakes without sound that are still named.
+MOST_SILENT = 500
+
+
+def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
+    """Return what templates/clips.html shows, or None with nothing to list."""
+    family = next((f for f in results["families"] if f["name"] == results["best"]), None)
+    if family is None and not heard:
+        return None
+    sounding = {preview.item for preview in heard}
+    wrong = [] if family is None else [k for k in range(len(results["items"])) if _is_wrong(results, family, k)]
+    mistaken = set(wrong)
+    silent = [k for k in wrong if k not in sounding]
+    return {
+        "family": results["best"],
+        "mistakes": [_row(results, family, p.item, p) for p in heard if p.item in mistaken]
+        + [_row(results, family, k, None) for k in silent[:MOST_SILENT]],
+        "right": [_row(results, family, p.item, p) for p in heard if p.item not in mistaken],
+        "wrong": len(wrong),
+        "more": max(0, len(silent) - MOST_SILENT),
+        "heard": len(heard),
+        "unheard": len(results["items"]) - len(heard),
+        "dropped": dropped,
+    }
+
+
+def _is_wrong(results: dict[str, Any], family: dict[str, Any], item: int) -> bool:
+    said = family["predicted"][item]
+    return said is not None and results["classes"][said] != results["items"][item]["label"]
+
+
+def _row(results: dict[str, Any], family: dict[str, Any] | None, item: int, preview: Preview | None) -> dict[str, Any]:
+    facts, classes = results["items"][item], results["classes"]
+    said = None if family is None else family["predicted"][item]
+    top = results["top"][item] or []
+    return {
+        "item": item,
+        "file": facts["file"] + part_of_file(facts),
+        "label": facts["label"],
+        "said": None if said is None else classes[said],
+        "wrong": said is not None and classes[said] != facts["label"],
+        "top": [{"label": classes[c], "share": round(100 * p, 1), "p": wording.percent(p, 0)} for c, p in top],
+        "facts": _facts(facts, preview),
+        "preview": preview,
+    }
+
+
+def _facts(item: dict[str, Any], preview: Preview | None) -> list[str]:
+    words = [wording.duration(item["seconds"])]
+    if item["fold"] is not None:
+        words.insert(0, f"fold {item['fold']}")
+    if preview is not None:
+        if preview.seconds + 0.05 < item["seconds"]:
+            words.append(f"loudest {wording.duration(preview.seconds)}, from {wording.duration(preview.start)}")
+        words.append(f"played {preview.gain_db:+.0f}{wording.THIN}dB")
+    return words + list(item["flags"])

@@ -1,0 +1,69 @@
+"""Section 6: what the sounds are, and what is wrong with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mynah.report import wording
+
+#: Longer lists are cut; skipped.csv has all.
+MOST_ROWS = 200
+SURE, UNLIKELY = 0.9, 0.03
+
+
+def section(results: dict[str, Any]) -> dict[str, Any]:
+    """Return what templates/health.html shows."""
+    data = results["dataset"]
+    largest = max(data["per_class"].values(), default=1)
+    rates = data["rates"]
+    return {
+        "duration": [wording.duration(data["duration"][key]) for key in ("min", "median", "max")],
+        "tables": [
+            ("Sampling rate", [(f"{int(rate):,}".replace(",", wording.THIN) + f"{wording.THIN}Hz" if rate.isdigit() else rate, n) for rate, n in rates.items()]),
+            ("Channels", list(data["channels"].items())),
+            ("Format", list(data["formats"].items())),
+        ],
+        "resampled": f"{data['rate_used']:,}".replace(",", wording.THIN) if set(rates) != {str(data["rate_used"])} else "",
+        "per_class": [
+            {"label": label, "count": n, "width": round(100 * n / max(largest, 1), 1)} for label, n in data["per_class"].items()
+        ],
+        "uneven": _uneven(list(data["per_class"].values())),
+        "skipped": results["skipped"],
+        "problems": results["problems"][:MOST_ROWS],
+        "more_problems": max(0, len(results["problems"]) - MOST_ROWS),
+        "ignored": list(results["ignored"].items()),
+        "duplicates": results["duplicates"][:MOST_ROWS],
+        "more_duplicates": max(0, len(results["duplicates"]) - MOST_ROWS),
+        "leaks": [
+            {**leak, "accuracy": wording.percent(leak["accuracy"], 0), "chance": wording.percent(leak["chance"], 0)}
+            for leak in results["leaks"]
+        ],
+        "doubtful": doubtful(results)[:MOST_ROWS],
+    }  # fmt: skip
+
+
+def _uneven(counts: list[int]) -> str:
+    """Say how many times larger the largest class is, from twice on."""
+    if not counts or min(counts) == 0 or max(counts) < 2 * min(counts):
+        return ""
+    return f"{max(counts) / min(counts):.1f}".removesuffix(".0")
+
+
+def doubtful(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return clips whose label may be wrong: held out, the kept family was sure of another and ruled this one out."""
+    code = {label: number for number, label in enumerate(results["classes"])}
+    rows = []
+    for item, top in zip(results["items"], results["top"], strict=True):
+        label = code.get(item["label"])
+        if top and label is not None and top[0][0] != label and top[0][1] >= SURE:
+            of_label = next((p for c, p in top if c == label), 0.0)
+            if of_label <= UNLIKELY:
+                rows.append(
+                    {
+                        "file": item["file"],
+                        "label": item["label"],
+                        "heard": results["classes"][top[0][0]],
+                        "p": wording.percent(top[0][1], 0),
+                    }
+                )
+    return rows

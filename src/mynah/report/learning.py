@@ -1,0 +1,136 @@
+"""Section 5: how each network learned, fold by fold, with the numbers behind each plot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from mynah.report import svg, wording
+from mynah.report.verdict import metric_title
+
+WIDTH, HEIGHT = 350, 210
+LEFT, RIGHT, TOP, BOTTOM = 44, 10, 12, 34
+#: Rows a fold in the table behind a plot.
+ROWS = 12
+#: Loss above this many times the median is cut off, or one bad start would flatten all the rest.
+CUT = 4.0
+
+
+def section(results: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what templates/learning.html shows, or None when nothing was trained step by step."""
+    families = []
+    for family in results["families"]:
+        curves = [curve for curve in family["curves"] if curve["step"]]
+        if curves:
+            families.append(
+                {
+                    "name": family["name"],
+                    "title": family["title"],
+                    "kept": family["name"] == results["best"],
+                    "loss": _loss(curves, family["title"]),
+                    "score": _score(curves, family["title"], metric_title(results)),
+                    "folds": [_summary(curve) for curve in curves],
+                    "points": [point for curve in curves for point in _points(curve)],
+                }
+            )
+    families.sort(key=lambda family: not family["kept"])
+    return {"families": families, "metric": metric_title(results)} if families else None
+
+
+def _loss(curves: list[dict[str, Any]], title: str) -> Markup:
+    values = sorted(v for c in curves for key in ("train_loss", "valid_loss") for v in c[key] if v is not None)
+    if not values:
+        return Markup("")
+    high = min(values[-1], CUT * max(values[len(values) // 2], 1e-9))
+    parts, x, y = _frame(curves, 0.0, high * 1.05, "loss")
+    for curve in curves:
+        parts.append(_trace(curve, "train_loss", x, y, "train"))
+    for curve in curves:
+        parts.append(_trace(curve, "valid_loss", x, y, "valid"))
+    parts += [_best(curve, "valid_loss", x, y) for curve in curves]
+    return svg.drawing(WIDTH, HEIGHT, f"{title}: loss while training; the numbers are in the table below", *parts, kind="curve")
+
+
+def _score(curves: list[dict[str, Any]], title: str, metric: str) -> Markup:
+    values = [v for c in curves for v in c["valid_score"] if v is not None]
+    if not values:
+        return Markup("")
+    low = max(0.0, min(values) - 0.05)
+    parts, x, y = _frame(curves, low, min(1.0, max(values) + 0.05), "share")
+    for curve in curves:
+        parts.append(_trace(curve, "valid_score", x, y, "valid"))
+    parts += [_best(curve, "valid_score", x, y) for curve in curves]
+    return svg.drawing(WIDTH, HEIGHT, f"{title}: {metric} on validation clips; the numbers are in the table below", *parts, kind="curve")
+
+
+def _frame(curves: list[dict[str, Any]], low: float, high: float, unit: str) -> tuple[list[Markup], svg.Scale, svg.Scale]:
+    last = max(curve["step"][-1] for curve in curves)
+    x = svg.Scale(0, max(last, 1), LEFT, WIDTH - RIGHT)
+    y = svg.Scale(low, high, HEIGHT - BOTTOM, TOP)
+    parts = []
+    for tick in y.ticks(4):
+        words = f"{100 * tick:g}{wording.THIN}%" if unit == "share" else f"{tick:g}"
+        parts += [svg.line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "grid"), svg.text(LEFT - 7, y(tick) + 4, words, anchor="end")]
+    ticks = x.ticks(4)
+    for tick in ticks:
+        words = wording.count(int(tick)) + (" steps" if tick == ticks[-1] else "")
+        anchor = "end" if tick == ticks[-1] and x(tick) > WIDTH - 40 else "middle"
+        parts.append(svg.text(x(tick) if anchor == "middle" else WIDTH - RIGHT, HEIGHT - BOTTOM + 19, words, anchor=anchor))
+    parts.append(svg.line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM, "axis"))
+    return parts, x, y
+
+
+def _trace(curve: dict[str, Any], key: str, x: svg.Scale, y: svg.Scale, kind: str) -> Markup:
+    points = [(x(s), y(min(v, y.high))) for s, v in zip(curve["step"], curve[key], strict=True) if v is not None]
+    return svg.path(_thin(points, 200), f"trace {kind}") if points else Markup("")
+
+
+def _best(curve: dict[str, Any], key: str, x: svg.Scale, y: svg.Scale) -> Markup:
+    if curve["best_step"] not in curve["step"]:
+        return Markup("")
+    value = curve[key][curve["step"].index(curve["best_step"])]
+    if value is None:
+        return Markup("")
+    title = svg.tag("title", {}, f"fold {curve['fold']}: step {curve['best_step']} was kept")
+    return svg.tag("g", {}, title, svg.marker("circle", x(curve["best_step"]), y(min(value, y.high)), 4, "kept-step"))
+
+
+def _thin(values: Sequence[Any], most: int) -> list[Any]:
+    """Return at most `most` values, evenly spread, the last one included."""
+    if len(values) <= most:
+        return list(values)
+    return [values[round(k * (len(values) - 1) / (most - 1))] for k in range(most)]
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return wording.NONE if value is None else f"{value:.{digits}f}"
+
+
+def _summary(curve: dict[str, Any]) -> dict[str, Any]:
+    known = curve["best_step"] in curve["step"]
+    at = curve["step"].index(curve["best_step"]) if known else len(curve["step"]) - 1
+    return {
+        "fold": curve["fold"],
+        "steps": f"{curve['step'][-1]:,}".replace(",", wording.THIN),
+        "kept": f"{curve['step'][at]:,}".replace(",", wording.THIN) if known else wording.NONE,
+        "train_loss": _number(curve["train_loss"][at]),
+        "valid_loss": _number(curve["valid_loss"][at]),
+        "valid_score": wording.percent(curve["valid_score"][at]),
+    }
+
+
+def _points(curve: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = zip(curve["step"], curve["train_loss"], curve["valid_loss"], curve["valid_score"], strict=True)
+    return [
+        {
+            "fold": curve["fold"],
+            "step": step,
+            "train_loss": _number(train),
+            "valid_loss": _number(valid),
+            "valid_score": wording.percent(score),
+            "kept": step == curve["best_step"],
+        }
+        for step, train, valid, score in _thin(list(rows), ROWS)
+    ]

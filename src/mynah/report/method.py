@@ -1,0 +1,88 @@
+"""Section 7: how it was done, what it takes to repeat it, and what the numbers do not say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mynah.report import wording
+from mynah.report.verdict import metric_title
+
+METRICS = {
+    "balanced_accuracy": "the mean over the classes of the share of a class's clips that were given its name, so that "
+    "large classes count no more than small ones",
+    "accuracy": "the share of clips that were given their name",
+    "macro_f1": "the mean over the classes of the harmonic mean of precision and recall",
+}
+
+
+def section(results: dict[str, Any]) -> dict[str, Any]:
+    """Return what templates/method.html shows."""
+    how, split = results["how"], results["split"]
+    spans = [f["budget_seconds"] for f in results["families"] if f["budget_seconds"] is not None]
+    return {
+        "metric": metric_title(results),
+        "metric_means": METRICS.get(results["metric"], ""),
+        "split": split,
+        "budget": how["budget"],
+        "budget_each": wording.duration(max(spans)) if spans else "",
+        "commands": [c for c in dict.fromkeys((how["command"], how["repeat"])) if c],
+        "seed": how["seed"],
+        "took": wording.duration(how["seconds"]),
+        "machine": f"{how['platform']}, {wording.plural(how['cores'], 'core') if how['cores'] else 'cores unknown'}",
+        "workers": f"{wording.plural(how['workers'], 'process', 'processes')} ({how['executor']})",
+        "python": how["python"],
+        "versions": list(how["versions"].items()),
+        "other_scores": _other_scores(results),
+        "limits": limits(results),
+        "references": [f for f in results["families"] if f["reference"]],
+        "folds": [
+            {"name": f["name"], "scores": [wording.percent(f["score"]), *map(wording.percent, f["fold_scores"])]}
+            for f in results["families"]
+            if any(score is not None for score in f["fold_scores"]) and len(f["fold_scores"]) == len(split["folds"])
+        ],
+    }
+
+
+def _other_scores(results: dict[str, Any]) -> dict[str, Any]:
+    names = list(dict.fromkeys(name for f in results["families"] for name in f["scores"]))
+    as_share = {"accuracy", "balanced_accuracy", "macro_f1", "ece"}
+    titles = {"ece": "calibration error", "macro_f1": "macro F1", "log_loss": "log loss"}
+    rows = []
+    for family in results["families"]:
+        values = [family["scores"].get(name) for name in names]
+        if any(value is not None for value in values):
+            words = [
+                wording.NONE if v is None else wording.percent(v) if n in as_share else f"{v:.3f}"
+                for n, v in zip(names, values, strict=True)
+            ]
+            rows.append((family["name"], words))
+    return {"names": [titles.get(name, name.replace("_", " ")) for name in names], "rows": rows}
+
+
+def limits(results: dict[str, Any]) -> list[str]:
+    """Say what the numbers do not show, in the order of how often it misleads."""
+    per_class = list(results["dataset"]["per_class"].values())
+    grouped = results["split"]["grouped_by"]
+    said = [
+        f"The scores hold for sounds like these. Other microphones, rooms, players or places were not tested unless "
+        f"they are different groups here (folds are grouped by {grouped}).",
+        "The best of several methods was picked on the clips it is scored on, so its score is a little flattering; "
+        "the interval does not contain this.",
+    ]
+    if results["folds"] < 2:
+        said.append("There is one fold only: methods are ranked, but no test says whether they differ.")
+    if per_class and min(per_class) < 20:
+        said.append(
+            f"The smallest class has {wording.plural(min(per_class), 'clip')}: one clip more or less moves its "
+            f"line in the table of classes by {100 / max(min(per_class), 1):.0f} points."
+        )
+    if results["leaks"]:
+        said.append("Something about the files gives labels away (see the health of the data): scores may come from that.")
+    if results["status"] != "complete":
+        said.append("The run was interrupted: methods have finished different folds and are not all comparable.")
+    said += [
+        "Each method is used with its default settings and an equal share of the budget. More time or tuning may change the order.",
+        "Times were measured on the machine named above and mean little elsewhere; their ratios hold better.",
+        '"Cannot be told apart" means that these clips do not show a difference, not that there is none.',
+    ]
+    return said
