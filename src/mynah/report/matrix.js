@@ -1,6 +1,6 @@
 // The confusion matrix: cells are buttons that open their clips; arrow keys move between them.
 
-const data = JSON.parse(document.getElementById("data").textContent);
+const data = JSON.parse(document.getElementById("results").textContent);
 const PAGE = 12; // clips shown at a time
 const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)}\u202f%`;
 const plural = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;

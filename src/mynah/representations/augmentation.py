@@ -16,8 +16,8 @@ from torch import Tensor
 GAIN_DB = 6.0
 #: Noise lies this far below the clip's mean level, in dB: (most, least).
 NOISE_DB = (10.0, 45.0)
-#: Largest shift in frequency, in bands.
-SHIFT_BANDS = 3
+#: Largest shift in frequency, in bands, and largest stretches of frequency and of time, as shares.
+SHIFT_BANDS, STRETCH_BANDS, STRETCH_TIME = 2.0, 0.12, 0.15
 #: Widths of the masks, in bands and as share of the frames.
 MASK_BANDS, MASK_SHARE = 8, 0.12
 #: Parameter of the beta distribution of mixtures, and the share of batches that are mixed.
@@ -34,32 +34,45 @@ def augment_log_mel(
         return torch.rand(shape, generator=generator)
 
     batch, time, bands = frames.shape
-    frames = _shift_bands(frames, uniform(batch))
+    frames, lengths = _warp(frames, lengths, 2 * uniform(batch, 3) - 1)
+    real = (torch.arange(time)[None] < lengths[:, None])[:, :, None]
+    mean = (frames * real).sum(dim=(1, 2), keepdim=True) / (bands * lengths[:, None, None])
+    quiet = frames.masked_fill(~real, float("inf")).amin(dim=(1, 2), keepdim=True)
+    frames = torch.where(real, frames, quiet)  # padding must not sound like 0 dB
     frames = frames + GAIN_DB * (2 * uniform(batch, 1, 1) - 1)
-    frames = _add_noise(frames, uniform(batch, 4), torch.randn(batch, time, bands, generator=generator))
-    if len(frames) > 1:
+    frames = _add_noise(frames, mean, uniform(batch, 3), torch.randn(batch, time, bands, generator=generator))
+    if batch > 1:
         frames, target, lengths = _mix(frames, target, lengths, generator)
     for _ in range(2):
-        frames = _mask(frames, uniform(batch, 2), MASK_BANDS, dim=2)
-        frames = _mask(frames, uniform(batch, 2), max(1, int(MASK_SHARE * time)), dim=1)
+        frames = _mask(frames, mean, uniform(batch, 2), MASK_BANDS, dim=2)
+        frames = _mask(frames, mean, uniform(batch, 2), max(1, int(MASK_SHARE * time)), dim=1)
     return frames.clamp(min=FLOOR_DB), lengths, target
 
 
-def _shift_bands(frames: Tensor, draw: Tensor) -> Tensor:
-    """Move each example up or down by whole bands, repeating the edge band."""
-    bands = frames.shape[2]
-    shift = (draw * (2 * SHIFT_BANDS + 1)).long() - SHIFT_BANDS
-    source = (torch.arange(bands)[None] - shift[:, None]).clamp(0, bands - 1)
-    return frames.gather(2, source[:, None].expand(-1, frames.shape[1], -1))
+def _warp(frames: Tensor, lengths: Tensor, draw: Tensor) -> tuple[Tensor, Tensor]:
+    """Stretch time and frequency and shift frequency, by bilinear interpolation.
+
+    A stretch of frequency is another size of whatever resonates (Jaitly & Hinton 2013 for vocal tracts).
+    """
+    batch, time, bands = frames.shape
+    rate = 1 + STRETCH_TIME * draw[:, 0]
+    band = torch.arange(bands)[None] * (1 + STRETCH_BANDS * draw[:, 1:2]) + SHIFT_BANDS * draw[:, 2:3]
+    place = torch.arange(time)[None] * rate[:, None]
+    last = (lengths - 1)[:, None].float()
+    y = 2 * torch.minimum(place, last) / max(1, time - 1) - 1
+    x = 2 * band.clamp(0, bands - 1) / max(1, bands - 1) - 1
+    grid = torch.stack([x[:, None].expand(-1, time, -1), y[:, :, None].expand(-1, -1, bands)], dim=3)
+    warped = torch.nn.functional.grid_sample(frames[:, None], grid, align_corners=True, padding_mode="border")[:, 0]
+    return warped, (lengths / rate).round().long().clamp(1, time)
 
 
-def _add_noise(frames: Tensor, draw: Tensor, normal: Tensor) -> Tensor:
+def _add_noise(frames: Tensor, mean: Tensor, draw: Tensor, normal: Tensor) -> Tensor:
     """Add stationary noise with a random slope over the bands to half of the examples."""
     bands = frames.shape[2]
-    level = frames.mean(dim=(1, 2)) - (NOISE_DB[0] + (NOISE_DB[1] - NOISE_DB[0]) * draw[:, 0])
-    slope = 20.0 * (2 * draw[:, 1] - 1)
-    noise = level[:, None] + slope[:, None] * (torch.arange(bands) / bands - 0.5)
-    noise = torch.where(draw[:, 2] < 0.5, noise.T, torch.tensor(-200.0)).T
+    level = mean[:, 0] - (NOISE_DB[0] + (NOISE_DB[1] - NOISE_DB[0]) * draw[:, :1])
+    slope = 20.0 * (2 * draw[:, 1:2] - 1)
+    noise = level + slope * (torch.arange(bands) / bands - 0.5)
+    noise = torch.where(draw[:, 2:] < 0.5, noise, torch.tensor(-200.0))
     return 4.342945 * torch.logaddexp(frames / 4.342945, (noise[:, None] + 2.0 * normal) / 4.342945)
 
 
@@ -84,7 +97,7 @@ def _beta(alpha: float, generator: torch.Generator) -> float:
             return max(u, v) / (u + v)
 
 
-def _mask(frames: Tensor, draw: Tensor, widest: int, dim: int) -> Tensor:
+def _mask(frames: Tensor, mean: Tensor, draw: Tensor, widest: int, dim: int) -> Tensor:
     """Set a stretch of bands (dim 2) or frames (dim 1) to the example's mean."""
     size = frames.shape[dim]
     width = (draw[:, 0] * (widest + 1)).long()
@@ -92,4 +105,4 @@ def _mask(frames: Tensor, draw: Tensor, widest: int, dim: int) -> Tensor:
     place = torch.arange(size)[None]
     hidden = (place >= start[:, None]) & (place < (start + width)[:, None])
     hidden = hidden[:, None, :] if dim == 2 else hidden[:, :, None]
-    return torch.where(hidden, frames.mean(dim=(1, 2), keepdim=True), frames)
+    return torch.where(hidden, mean, frames)

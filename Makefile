@@ -1,0 +1,45 @@
+# Fresh machine: `make demo` or `make test`. Both make .venv and install what they need, once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-slow lint bench clean
+
+demo: $(VENV)/base
+	$(BIN)/mynah demo --out mynah-demo
+	@echo "Open mynah-demo/run/report.html in a browser."
+
+test: $(VENV)/test
+	$(BIN)/python -m pytest -n 2
+
+test-slow: $(VENV)/test
+	$(BIN)/python -m pytest -n 2 -m slow
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/test
+	$(BIN)/python benchmarks/log_mel.py
+	$(BIN)/python benchmarks/inspect_folder.py
+
+$(VENV)/made:
+	$(PYTHON) -c 'import sys; sys.exit("Mynah needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/base: $(VENV)/made pyproject.toml constraints.txt CMakeLists.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/test: $(VENV)/made pyproject.toml constraints.txt CMakeLists.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@ $(VENV)/base
+
+$(VENV)/dev: $(VENV)/test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt ruff mypy
+	touch $@
+
+clean:
+	rm -rf $(VENV) build mynah-demo mynah-run
