@@ -24,9 +24,7 @@ def command(
     from mynah.trials.learn import learn
 
     with drawn(quiet) as progress:
-        progress("render", 0, 1, "")
-        sounds = builtin(out / "sounds", clips_per_class=clips, seed=seed)
-        progress("render", 1, 1, "")
+        sounds = builtin(out / "sounds", clips_per_class=clips, seed=seed, progress=progress)
         run = learn(
             sounds,
             out=out / "run",
