@@ -32,6 +32,10 @@ from mynah.representations import ClipStatistics, Frames, LogMel, Representation
 from mynah.training import Batch, Batches, Budget, Event, Fit, Training, key, one_thread, pad
 
 
+#: Largest part of a class's groups that one held-out group may be.
+_LARGEST_HELD = 0.2
+
+
 class SequenceNetwork(nn.Module):
     """A network over sequences that can be run in pieces.
 
@@ -385,12 +389,8 @@ def _cross_entropy(logits: Tensor, target: Tensor, settings: Training, weight: T
     return (per_example * importance).sum() / importance.sum()
 
 
-#: Largest part of a class's groups that one held-out group may be.
-_LARGEST_HELD = 0.2
-
-
 class _Validation:
-    """Loss and balanced accuracy on held-out clips, in batches of similar length."""
+    """Loss, its standard error and balanced accuracy on held-out clips, in batches of similar length."""
 
     def __init__(self, frames: Frames, codes: np.ndarray, settings: Training) -> None:
         order = np.argsort(frames.lengths, kind="stable")
@@ -398,16 +398,16 @@ class _Validation:
         self.parts = [order[i : i + size] for i in range(0, len(order), size)]
         self.frames, self.codes = frames, codes
 
-    def __call__(self, net: nn.Module) -> tuple[float, float]:
-        loss, right, seen = 0.0, np.zeros(int(self.codes.max()) + 1), np.zeros(int(self.codes.max()) + 1)
+    def __call__(self, net: nn.Module) -> tuple[float, float, float]:
+        losses, said = np.empty(len(self.codes)), np.empty(len(self.codes), dtype=int)
         for part in self.parts:
             x, lengths = pad([self.frames[int(i)] for i in part])
             logits = net(x, lengths)
             target = torch.from_numpy(self.codes[part])
-            loss += nn.functional.cross_entropy(logits, target, reduction="sum").item()
-            np.add.at(seen, self.codes[part], 1)
-            np.add.at(right, self.codes[part], (logits.argmax(dim=1) == target).numpy())
-        return loss / len(self.codes), float((right[seen > 0] / seen[seen > 0]).mean())
+            losses[part] = nn.functional.cross_entropy(logits, target, reduction="none").numpy()
+            said[part] = logits.argmax(dim=1).numpy()
+        right = [float((said[self.codes == code] == code).mean()) for code in np.unique(self.codes)]
+        return float(losses.mean()), float(losses.std() / np.sqrt(len(losses))), float(np.mean(right))
 
 
 def _inner_split(

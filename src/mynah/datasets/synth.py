@@ -26,6 +26,7 @@ def plucked_string(f0: float, seconds: float, rate: int, rng: Generator) -> np.n
     damping = rng.uniform(0.990, 0.999)
     burst = np.zeros(int(seconds * rate))
     burst[:whole] = lfilter([1 - 0.7, 0], [1, -0.7], rng.uniform(-1, 1, whole))[: len(burst)]
+    burst[:whole] -= burst[:whole].mean()  # the loop would keep DC
     # y = x + damping * z^-whole * (1 + z^-1)/2 * allpass * y
     numerator = damping * np.convolve([0.5, 0.5], [allpass, 1.0])
     loop = np.zeros(whole + len(numerator))

@@ -25,11 +25,11 @@ from mynah.training.keyed import key
 from mynah.training.settings import Training
 
 #: Steps timed to turn seconds into steps; they lie inside the warm-up, where the plan does not matter yet.
-PROBE_STEPS = 10
+PROBE_STEPS = 15
 #: Validations in a fit, at equal distance.
 VALIDATIONS = 20
 #: Share of a time budget that is planned; the rest absorbs a machine that slows down.
-PLANNED_SHARE = 0.9
+PLANNED_SHARE = 0.87
 
 
 class Diverged(MynahError):
@@ -68,7 +68,9 @@ class Fit:
         batches: batch by step number.
         settings: see `Training`.
         seed: key of the dropout draws.
-        validate: net to (loss, score) on held-out examples; None trains to the end and keeps the last weights.
+        validate: net to (loss, its standard error, score) on held-out examples; None trains to the end and
+            keeps the last weights. Else the last weights are kept whose loss is within one standard error of the
+            lowest (Breiman et al. 1984): a small validation set must not choose among equals.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class Fit:
         settings: Training,
         *,
         seed: int,
-        validate: Callable[[nn.Module], tuple[float, float]] | None = None,
+        validate: Callable[[nn.Module], tuple[float, float, float]] | None = None,
     ) -> None:
         self.net, self.loss, self.batches, self.settings = net, loss, batches, settings
         self.seed, self.validate = seed, validate
@@ -89,7 +91,7 @@ class Fit:
         self.average = {k: v.detach().clone() for k, v in net.state_dict().items()}
         self.step = 0
         self.steps = self._known_steps()
-        self.best: dict[str, Any] = {"loss": math.inf, "step": 0, "weights": None}
+        self.best: dict[str, Any] = {"loss": math.inf, "error": 0.0, "step": 0, "weights": None}
         self.waited = 0
         self.history: list[dict[str, Any]] = []
         self.ended = ""
@@ -207,7 +209,7 @@ class Fit:
             return False
         return self.step % max(1, self.steps // VALIDATIONS) == 0
 
-    def _validate_average(self) -> tuple[float, float]:
+    def _validate_average(self) -> tuple[float, float, float]:
         """Validate the averaged weights; the trained ones are put back."""
         assert self.validate is not None
         trained = {k: v.clone() for k, v in self.net.state_dict().items()}
@@ -221,19 +223,25 @@ class Fit:
     def _event(self, seconds: float) -> Event:
         loss = score = None
         if self.validate is not None:
-            loss, score = self._validate_average()
-            if loss < self.best["loss"]:
-                weights = {k: v.clone() for k, v in self.average.items()}
-                self.best, self.waited = {"loss": loss, "step": self.step, "weights": weights}, 0
-            else:
-                self.waited += 1
-                if self.waited >= self.settings.patience and not self.ended:
-                    self.ended = "patience"
+            loss, error, score = self._validate_average()
+            self._weigh(loss, error)
         mean = sum(self._losses) / max(1, len(self._losses))
         self._losses = []
         event = Event(self.step, self.steps or self.step, seconds, mean, loss, score)
         self.history.append(asdict(event))
         return event
+
+    def _weigh(self, loss: float, error: float) -> None:
+        """Keep these weights if they are as good as the best so far, and end when none have been for long."""
+        if loss < self.best["loss"]:
+            self.best |= {"loss": loss, "error": error}
+        if loss <= self.best["loss"] + self.best["error"]:
+            self.best |= {"step": self.step, "weights": {k: v.clone() for k, v in self.average.items()}}
+            self.waited = 0
+            return
+        self.waited += 1
+        if self.waited >= self.settings.patience and not self.ended:
+            self.ended = "patience"
 
     def _keep_best(self) -> None:
         weights = self.best["weights"]
