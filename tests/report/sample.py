@@ -114,7 +114,7 @@ def make_results(
         ],
         "ignored": {"not sound": 3, "hidden": 1},
         "duplicates": [[items[0]["file"], items[1]["file"]]],
-        "leaks": [{"kind": "duration", "message": "Length alone names 31 % of the clips.", "accuracy": 0.31, "chance": 0.1}],
+        "leaks": [{"kind": "duration", "message": "the length alone names 31 % of the clips (the commonest class: 10 %), so a model may learn that in place of the sound", "accuracy": 0.31, "chance": 0.1}],
         "split": {
             "kind": "stratified group folds",
             "description": f"{folds} folds with equal shares of each label; a recording is never on both sides",

@@ -7,8 +7,8 @@ import sys
 import traceback
 from typing import Annotated
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 import mynah
 from mynah.cli import apply, check, compare, demo, doctor, learn, listing, report
@@ -51,9 +51,9 @@ def run(arguments: list[str]) -> int:
         code = app(arguments, standalone_mode=False)
     except MynahError as error:
         return _say(str(error), error.exit_code, debug)
-    except click.exceptions.Abort:
+    except typer.Abort:
         return _say("interrupted; what was finished is kept", 130, debug)
-    except click.ClickException as error:
+    except TyperException as error:  # the parser's own: prints the usage
         error.show()
         return error.exit_code
     except KeyboardInterrupt:

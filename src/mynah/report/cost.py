@@ -9,14 +9,16 @@ from typing import Any
 from markupsafe import Markup
 
 from mynah.report import svg, wording
-from mynah.report.verdict import look, metric_title
+from mynah.report.verdict import above_chance, look, metric_title, whisker
 
 #: key of a family, what it is called, how it is written
 AXES: list[tuple[str, str, Callable[[float | None], str]]] = [
-    ("train_seconds", "time to train", wording.duration),
+    ("train_seconds", "time to train one fold", wording.duration),
     ("ms_per_clip", "time to name one clip", wording.milliseconds),
     ("megabytes", "size of the model file", wording.megabytes),
 ]
+#: Round times, in seconds: decades would be odd from a minute on.
+ROUND_TIMES = [1e-5, 1e-4, 1e-3, 0.01, 0.1, 1, 10, 60, 600, 3600, 36_000, 360_000]
 #: name -> width, height
 FRAMES = {"wide": (980, 470), "narrow": (370, 430)}
 LEFT, RIGHT, TOP, BOTTOM = 52, 22, 18, 52
@@ -43,7 +45,7 @@ def section(results: dict[str, Any]) -> dict[str, Any] | None:
     scored = [family for family in results["families"] if family["score"] is not None]
     if not scored:
         return None
-    shown, below = _above_chance(scored, results["chance"])
+    shown, below = above_chance(scored, results["chance"])
     charts = []
     for key, title, unit in AXES:
         placed = [family for family in shown if family[key] is not None and family[key] > 0]
@@ -59,14 +61,6 @@ def section(results: dict[str, Any]) -> dict[str, Any] | None:
         "metric": metric_title(results),
         "compared": any(family["verdict"] for family in scored),
     } if charts else None  # fmt: skip
-
-
-def _above_chance(
-    scored: list[dict[str, Any]], chance: float
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Part those no better than chance from the rest: drawn, they would squeeze everything else into a corner."""
-    above = [f for f in scored if (f["ci"][0] if f["ci"][0] is not None else f["score"]) > chance]
-    return (above, [f for f in scored if f not in above]) if above else (scored, [])
 
 
 def _chart(
@@ -111,15 +105,23 @@ def _grid(
     for tick in plot.y.ticks(6):
         y = plot.y(tick)
         parts += [svg.line(LEFT, y, width - RIGHT, y, "grid"), svg.text(LEFT - 9, y + 4, f"{100 * tick:g}{wording.THIN}%", anchor="end")]
-    for tick in plot.x.ticks(7 if width > 500 else 4):
+    for tick in _cost_ticks(plot, 7 if width > 500 else 4):
         x = plot.x(tick)
         parts += [svg.line(x, bottom, x, bottom + 5, "tick"), svg.text(x, bottom + 20, unit(tick), anchor="middle")]
     parts.append(svg.line(LEFT, bottom, width - RIGHT, bottom, "axis"))
-    parts.append(svg.text((LEFT + width - RIGHT) / 2, height - 8, f"{title} (each step is ten times more)" if len(plot.x.ticks(7)) > 1 and plot.x.high / plot.x.low > 100 else f"{title} (logarithmic)", anchor="middle", kind="title"))
+    words = f"{title} (logarithmic scale)"
+    parts.append(svg.text((LEFT + width - RIGHT) / 2, height - 8, words, anchor="middle", kind="title"))
     if plot.y.low <= results["chance"] <= plot.y.high:
         y = plot.y(results["chance"])
         parts += [svg.line(LEFT, y, width - RIGHT, y, "chance"), svg.text(width - RIGHT, y - 5, "chance", anchor="end", kind="soft")]
     return parts
+
+
+def _cost_ticks(plot: Plot, about: int) -> list[float]:
+    times = [time for time in ROUND_TIMES if plot.x.low <= time <= plot.x.high]
+    if plot.key != "train_seconds" or len(times) < 3:
+        return plot.x.ticks(about)
+    return times[:: -(-len(times) // about)]
 
 
 def _frontier(plot: Plot) -> Markup:
@@ -143,7 +145,7 @@ def _mark(plot: Plot, family: dict[str, Any], results: dict[str, Any], unit: Cal
     low, high = family["ci"]
     kept = family["name"] == results["best"]
     if low is not None and high is not None:
-        parts.append(svg.line(x, plot.y(low), x, plot.y(high), "whisker kept" if kept else "whisker"))
+        parts.append(svg.line(x, plot.y(low), x, plot.y(high), whisker(family, results)))
     shape, size, kind = look(family)
     if kept:
         parts.append(svg.marker("circle", x, y, 11, "ring"))
@@ -167,8 +169,8 @@ def _labels(plot: Plot, results: dict[str, Any], width: int) -> list[Markup]:
         x, y = plot.place(family)
         long = len(name) * CHARACTER * (1.1 if kept else 1)
         side = 15 if kept else 11
-        places = [(x + side + step, y + 4 + dy) for step in (0, 8) for dy in (0, -13, 13, -24, 24, -36, 36)]
-        places += [(x - side - step - long, y + 4 + dy) for step in (0, 8) for dy in (0, -13, 13, -24, 24, -36, 36)]
+        sides = (x + side, x - side - long)
+        places = [(left, y + 4 + dy) for dy in (0, -13, 13, -24, 24, -36, 36) for left in sides]
         boxes = [(left, base - 12, left + long, base + 4) for left, base in places]
         inside = [box for box in boxes if box[0] > LEFT + 2 and box[2] < width - 2]
         free = [box for box in inside if not any(_overlap(box, other) for other in taken)]

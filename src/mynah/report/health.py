@@ -20,7 +20,7 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
         "duration": [wording.duration(data["duration"][key]) for key in ("min", "median", "max")],
         "tables": [
             ("Sampling rate", [(f"{int(rate):,}".replace(",", wording.THIN) + f"{wording.THIN}Hz" if rate.isdigit() else rate, n) for rate, n in rates.items()]),
-            ("Channels", list(data["channels"].items())),
+            ("Channels", [({"1": "mono", "2": "stereo"}.get(name, f"{name} channels"), n) for name, n in data["channels"].items()]),
             ("Format", list(data["formats"].items())),
         ],
         "resampled": f"{data['rate_used']:,}".replace(",", wording.THIN) if set(rates) != {str(data["rate_used"])} else "",
@@ -34,10 +34,7 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
         "ignored": list(results["ignored"].items()),
         "duplicates": results["duplicates"][:MOST_ROWS],
         "more_duplicates": max(0, len(results["duplicates"]) - MOST_ROWS),
-        "leaks": [
-            {**leak, "accuracy": wording.percent(leak["accuracy"], 0), "chance": wording.percent(leak["chance"], 0)}
-            for leak in results["leaks"]
-        ],
+        "leaks": [{"kind": leak["kind"], "message": leak["message"].rstrip(".")} for leak in results["leaks"]],
         "doubtful": doubtful(results)[:MOST_ROWS],
     }  # fmt: skip
 

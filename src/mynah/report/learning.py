@@ -10,7 +10,7 @@ from markupsafe import Markup
 from mynah.report import svg, wording
 from mynah.report.verdict import metric_title
 
-WIDTH, HEIGHT = 350, 210
+WIDTH, HEIGHT = 470, 230
 LEFT, RIGHT, TOP, BOTTOM = 44, 10, 12, 34
 #: Rows a fold in the table behind a plot.
 ROWS = 12

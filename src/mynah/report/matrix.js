@@ -110,7 +110,7 @@ const guesses = (clip) => {
   const top = data.top[clip] || [];
   const list = make("ul", { class: "top3" });
   for (let k = 0; k < top.length; k += 2) {
-    list.append(make("li", {}, bar(top[k + 1]), make("span", {}, data.classes[top[k]]), " ", make("span", {}, percent(top[k + 1]))));
+    list.append(make("li", {}, bar(top[k + 1]), make("span", {}, percent(top[k + 1])), make("span", {}, data.classes[top[k]])));
   }
   return list;
 };
@@ -118,12 +118,7 @@ const guesses = (clip) => {
 const doubtful = (clip, top = data.top[clip]) => top && top[0] !== data.labels[clip] && top[1] >= 0.9;
 
 const clipRow = (clip) => {
-  const label = data.labels[clip];
-  const said = family.predicted[clip];
-  const heard = make("b", said === label ? {} : { class: "wrong" }, data.classes[said]);
-  const what = make("div", { class: "what" },
-    make("p", { class: "path" }, data.files[clip]),
-    make("p", { class: "said" }, "labelled ", make("b", {}, data.classes[label]), ", heard as ", heard));
+  const what = make("div", { class: "what" }, make("p", { class: "path" }, data.files[clip]));
   if (doubtful(clip)) what.append(make("p", { class: "doubt" }, "Sure of its mistake: is the label right?"));
   what.append(guesses(clip), make("p", { class: "facts" }, ...facts(clip).map((fact) => make("span", {}, fact))));
   const row = make("li", { class: "clip" });

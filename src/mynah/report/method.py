@@ -70,7 +70,7 @@ def limits(results: dict[str, Any]) -> list[str]:
         "the interval does not contain this.",
     ]
     if results["folds"] < 2:
-        said.append("There is one fold only: methods are ranked, but no test says whether they differ.")
+        said.append("There is one fold only: the tests know how the choice of clips moves a score, not how the luck of training does.")
     if per_class and min(per_class) < 20:
         said.append(
             f"The smallest class has {wording.plural(min(per_class), 'clip')}: one clip more or less moves its "

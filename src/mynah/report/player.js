@@ -52,7 +52,7 @@ const media = (clip, name) => {
   const box = make("div", { class: "media" });
   if (picture) {
     const head = make("i", { class: "head", hidden: "" });
-    const frame = make("div", { class: "spectrogram" }, make("img", { src: picture, alt: "", width: 160, height: 48, decoding: "async" }), head);
+    const frame = make("div", { class: "spectrogram", title: `0 to ${data.previews[clip][3] / 1000} kHz; the loud is strong; click to hear from there` }, make("img", { src: picture, alt: "", width: 160, height: 48, decoding: "async" }), head);
     frame.addEventListener("click", (event) => { // by mouse only: the player beside it has keys
       const share = event.offsetX / frame.clientWidth;
       const seek = () => { audio.currentTime = share * audio.duration; };

@@ -74,25 +74,44 @@ def _row(family: dict[str, Any], results: dict[str, Any], scale: svg.Scale) -> d
 
 
 def _scale(results: dict[str, Any]) -> svg.Scale:
-    ends = [end for family in results["families"] for end in (*family["ci"], family["score"]) if end is not None]
-    low = min([*ends, results["chance"]]) if ends else 0.0
-    return svg.Scale(max(0.0, int(low * 10) / 10), 1.0, 8, PLOT_WIDTH - 8)
+    """Span the families above chance: one at chance would squeeze the differences that matter into a corner."""
+    above, _ = above_chance([f for f in results["families"] if f["score"] is not None], results["chance"])
+    ends = [end for family in above for end in (*family["ci"], family["score"]) if end is not None]
+    return svg.Scale(int(max(0.0, min(ends, default=0.0) - 0.01) * 20) / 20, 1.0, 8, PLOT_WIDTH - 8)
 
 
 def _plot(family: dict[str, Any], results: dict[str, Any], scale: svg.Scale) -> Markup:
     """Draw score and interval on the scale that all rows share, with chance as a faint line."""
     if family["score"] is None:
         return Markup("")
-    middle = PLOT_HEIGHT / 2
-    parts = [svg.line(scale(results["chance"]), 2, scale(results["chance"]), PLOT_HEIGHT - 2, "chance")]
+    middle, score, chance = PLOT_HEIGHT / 2, family["score"], results["chance"]
+    parts = [svg.line(scale(scale.low), middle, scale(scale.high), middle, "grid")]
+    if chance >= scale.low:
+        parts.append(svg.line(scale(chance), 2, scale(chance), PLOT_HEIGHT - 2, "chance"))
     low, high = family["ci"]
-    if low is not None and high is not None:
-        parts.append(svg.line(scale(low), middle, scale(high), middle, "whisker"))
-    kept = family["name"] == results["best"]
-    shape, size, kind = ("circle", 5.5, "dot kept") if kept else look(family)
-    parts.append(svg.marker(shape, scale(family["score"]), middle, size, kind))
+    if score < scale.low:
+        parts.append(svg.path([(14, middle - 5), (6, middle), (14, middle + 5)], "off-scale"))
+    else:
+        if low is not None and high is not None:
+            left, right = scale(max(low, scale.low)), scale(high)
+            parts.append(svg.line(left, middle, right, middle, whisker(family, results)))
+            parts += [svg.line(x, middle - 4, x, middle + 4, whisker(family, results)) for x in (left, right)]
+        shape, size, kind = look(family)
+        parts.append(svg.marker(shape, scale(score), middle, size, kind))
     label = f"{wording.percent(family['score'])}, 95 % interval {wording.interval(family['ci'])}"
     return svg.drawing(PLOT_WIDTH, PLOT_HEIGHT, label, *parts, kind="forest")
+
+
+def above_chance(scored: list[dict[str, Any]], chance: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Part families from those no better than chance; all are in the first part when none is better."""
+    above = [f for f in scored if (f["ci"][0] if f["ci"][0] is not None else f["score"]) > chance]
+    return (above, [f for f in scored if f not in above]) if above else (scored, [])
+
+
+def whisker(family: dict[str, Any], results: dict[str, Any]) -> str:
+    """Return the class of a family's interval."""
+    near = family["name"] == results["best"] or family["verdict"] in ("best", "cannot be told apart")
+    return "whisker near" if near else "whisker"
 
 
 def look(family: dict[str, Any]) -> tuple[str, float, str]:

@@ -58,7 +58,7 @@ def _three(value: float) -> str:
     """About two significant digits, never an exponent."""
     if value >= 9.95:
         return f"{value:.0f}"
-    return f"{value:.1f}" if value >= 0.095 else f"{value:.2g}" if value >= 0.001 else "<0.001" if value else "0"
+    return f"{value:.1f}".removesuffix(".0") if value >= 0.095 else f"{value:.2g}" if value >= 0.001 else "<0.001" if value else "0"
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:

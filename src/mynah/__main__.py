@@ -1,0 +1,5 @@
+"""``python -m mynah``: the command line."""
+
+from mynah.cli import main
+
+main()

@@ -1,0 +1,115 @@
+"""The reading list, joined with what is built: what `mynah list` prints and READING.md holds."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mynah.catalog import Card, cards, plain
+from mynah.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the list, and the names of the families whose cards name it."""
+
+    id: str
+    heading: str
+    title: str
+    reference: str
+    families: tuple[str, ...]
+
+    @property
+    def state(self) -> str:
+        """Built (by which families, verified or not), or not built."""
+        if not self.families:
+            return "not built"
+        claims = [card.claim for card in cards() if card.name in self.families]
+        word = "verified" if any(claims) else "built, not verified"
+        return f"{word}: {', '.join(self.families)}"
+
+
+@cache
+def entries() -> tuple[Entry, ...]:
+    """Return the whole list in its order."""
+    text = (Path(__file__).parent / "reading.toml").read_text(encoding="utf-8")
+    serving: dict[str, list[str]] = {}
+    for card in cards():
+        for name in card.reading:
+            serving.setdefault(name, []).append(card.name)
+    found = tomllib.loads(text)["entry"]
+    return tuple(Entry(**facts, families=tuple(serving.get(facts["id"], ()))) for facts in found)
+
+
+def find(name: str) -> Entry | Card:
+    """Return the family or the entry of a name; families come first.
+
+    Raises:
+        UsageError: unknown; the message suggests the nearest.
+    """
+    known: dict[str, Entry | Card] = {plain(entry.id): entry for entry in entries()}
+    known |= {plain(alias): card for card in cards() for alias in (card.name, *card.aliases)}
+    if plain(name) in known:
+        return known[plain(name)]
+    near = difflib.get_close_matches(plain(name), known, n=3, cutoff=0.5)
+    names = [getattr(known[n], "id", None) or getattr(known[n], "name", "") for n in near]
+    raise UsageError(
+        "not on the list", where=name, remedy=f"Did you mean {', '.join(names)}?" if names else "See `mynah list`."
+    )
+
+
+def describe(found: Entry | Card) -> str:
+    """Return all that is known of an entry or a family, as lines."""
+    if isinstance(found, Entry):
+        return f"{found.title}\n  {found.reference}\n  {found.heading}\n  {found.state}"
+    lines = [
+        f"{found.title} ({found.year})",
+        f"  {found.authors}: {found.reference}",
+        f"  code      mynah.models.{found.name}, class {found.estimator}",
+        f"  serves    {', '.join(found.tasks)}",
+        f"  verified  {found.claim['measure'] if found.claim else 'not yet'}",
+    ]
+    if found.superseded_by:
+        lines.append(f"  superseded by {', '.join(found.superseded_by)}")
+    return "\n".join([*lines, f"  use       mynah learn FOLDER --families {found.name}"])
+
+
+def as_text() -> str:
+    """Return the list for a terminal: families first, then every entry with its state."""
+    lines = ["Families"]
+    lines += [f"  {c.name:10} {c.year}  {c.title} - {', '.join(c.tasks)}" for c in cards()]
+    heading = ""
+    for entry in entries():
+        if entry.heading != heading:
+            heading = entry.heading
+            lines += ["", heading]
+        lines.append(f"  {entry.id:26} {entry.state}")
+    built = sum(bool(entry.families) for entry in entries())
+    return "\n".join([*lines, "", f"{built} of {len(entries())} entries are built."])
+
+
+def as_markdown() -> str:
+    """Return READING.md."""
+    lines = ["# The reading list", "", "Made by `mynah list --markdown`; do not edit.", ""]
+    heading = ""
+    for entry in entries():
+        if entry.heading != heading:
+            heading = entry.heading
+            lines += [f"## {heading}", "", "| entry | reference | state |", "|---|---|---|"]
+        lines.append(f"| {entry.title} | {entry.reference} | {entry.state} |")
+        after = entries().index(entry) + 1
+        if after == len(entries()) or entries()[after].heading != heading:
+            lines.append("")
+    return "\n".join(lines).rstrip("\n")
+
+
+def as_json() -> dict[str, Any]:
+    """Return families and entries as plain values."""
+    return {
+        "families": [asdict(card) for card in cards()],
+        "entries": [asdict(entry) | {"state": entry.state} for entry in entries()],
+    }
