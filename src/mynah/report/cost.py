@@ -11,11 +11,11 @@ from markupsafe import Markup
 from mynah.report import svg, wording
 from mynah.report.verdict import above_chance, look, metric_title, whisker
 
-#: key of a family, what it is called, how it is written
-AXES: list[tuple[str, str, Callable[[float | None], str]]] = [
-    ("train_seconds", "time to train one fold", wording.duration),
-    ("ms_per_clip", "time to name one clip", wording.milliseconds),
-    ("megabytes", "size of the model file", wording.megabytes),
+#: key of a family, its name on the button and on the axis, how a value is written
+AXES: list[tuple[str, str, str, Callable[[float | None], str]]] = [
+    ("train_seconds", "training", "time to train one fold", wording.duration),
+    ("ms_per_clip", "per clip", "time to name one clip", wording.milliseconds),
+    ("megabytes", "size", "size of the model file", wording.megabytes),
 ]
 #: Round times, in seconds: decades would be odd from a minute on.
 ROUND_TIMES = [1e-5, 1e-4, 1e-3, 0.01, 0.1, 1, 10, 60, 600, 3600, 36_000, 360_000]
@@ -47,12 +47,12 @@ def section(results: dict[str, Any]) -> dict[str, Any] | None:
         return None
     shown, below = above_chance(scored, results["chance"])
     charts = []
-    for key, title, unit in AXES:
+    for key, button, title, unit in AXES:
         placed = [family for family in shown if family[key] is not None and family[key] > 0]
         if placed:
             drawings = {frame: _chart(placed, key, title, unit, results, frame) for frame in FRAMES}
             missing = [family["name"] for family in shown if family not in placed]
-            charts.append({"key": key, "title": title, "drawings": drawings, "missing": missing})
+            charts.append({"key": key, "button": button, "drawings": drawings, "missing": missing})
     return {
         "charts": charts,
         "below": [f"{family['name']} ({wording.percent(family['score'])})" for family in below],

@@ -34,7 +34,7 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
         "ignored": list(results["ignored"].items()),
         "duplicates": results["duplicates"][:MOST_ROWS],
         "more_duplicates": max(0, len(results["duplicates"]) - MOST_ROWS),
-        "leaks": [{"kind": leak["kind"], "message": leak["message"].rstrip(".")} for leak in results["leaks"]],
+        "leaks": [{"kind": leak["kind"], "message": leak["message"][:1].upper() + leak["message"][1:].rstrip(".")} for leak in results["leaks"]],
         "doubtful": doubtful(results)[:MOST_ROWS],
     }  # fmt: skip
 

@@ -64,9 +64,13 @@ const move = (event) => {
   event.preventDefault();
   steps[event.key]();
   const to = cellAt(Math.min(last, Math.max(0, r)), Math.min(last, Math.max(0, c)));
-  from.tabIndex = -1;
-  to.tabIndex = 0;
   to.focus();
+};
+
+// One cell at a time is a tab stop: the last that had the focus or was opened.
+const tabStop = (cell) => {
+  for (const old of byId("matrix").querySelectorAll('button[tabindex="0"]')) old.tabIndex = -1;
+  cell.tabIndex = 0;
 };
 
 const drawMixUps = () => {
@@ -134,8 +138,7 @@ const openCell = (row, column, jump = false) => {
   const cell = cellAt(data.shown.indexOf(row), data.shown.indexOf(column));
   if (cell) {
     cell.setAttribute("aria-pressed", "true");
-    byId("matrix").querySelector('button[tabindex="0"]').tabIndex = -1;
-    cell.tabIndex = 0;
+    tabStop(cell);
   }
   const clips = [];
   data.labels.forEach((label, clip) => { if (label === row && family.predicted[clip] === column) clips.push(clip); });
@@ -196,6 +199,7 @@ const choose = (name, first = false) => {
 const startMatrix = () => {
   if (!data.kept) return;
   byId("matrix").addEventListener("keydown", move);
+  byId("matrix").addEventListener("focusin", (event) => { if (event.target.dataset.r) tabStop(event.target); });
   byId("matrix").addEventListener("click", (event) => {
     const cell = event.target.closest("button");
     if (cell) openCell(data.shown[cell.dataset.r], data.shown[cell.dataset.c]);

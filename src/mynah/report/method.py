@@ -29,7 +29,7 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
         "seed": how["seed"],
         "took": wording.duration(how["seconds"]),
         "machine": f"{how['platform']}, {wording.plural(how['cores'], 'core') if how['cores'] else 'cores unknown'}",
-        "workers": f"{wording.plural(how['workers'], 'process', 'processes')} ({how['executor']})",
+        "workers": f"{wording.plural(how['workers'], 'worker')} ({how['executor']})",
         "python": how["python"],
         "versions": list(how["versions"].items()),
         "other_scores": _other_scores(results),

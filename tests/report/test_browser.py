@@ -1,0 +1,238 @@
+"""The page in a real browser, offline, from disk: it asks for nothing, logs no error, plays, and works by keyboard."""
+
+import shutil
+
+import pytest
+from results_sample import make_results, make_run
+
+from mynah.report import build
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--autoplay-policy=no-user-gesture-required",
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip("no Chromium is installed (apt-get install chromium)")
+    with playwright.sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def results():
+    return make_results(per_class=12, seconds=1.0)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory, results):
+    run = make_run(tmp_path_factory.mktemp("run"), results, previews=60)
+    return build(run).as_uri()
+
+
+class Visit:
+    """A page with what it asked for and what went wrong in it."""
+
+    def __init__(self, browser, address, **context):
+        self.context = browser.new_context(offline=True, **context)
+        self.page = self.context.new_page()
+        self.requests, self.errors = [], []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", lambda message: self.errors.append(message.text))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.goto(address)
+
+    def matrix(self):
+        self.page.locator("#mistakes").scroll_into_view_if_needed()
+        self.page.wait_for_selector("#matrix button")
+        return self.page
+
+    def until(self, condition):
+        """Wait until JavaScript says true; not `wait_for_function`, which the page's policy stops."""
+        for _ in range(200):
+            if self.page.evaluate(condition):
+                return
+            self.page.wait_for_timeout(25)
+        raise AssertionError(f"never came true: {condition}")
+
+    def fetched(self):
+        return [url for url in self.requests[1:] if not url.startswith(("data:", "blob:"))]
+
+
+@pytest.fixture
+def visit(browser, address):
+    visits = []
+
+    def go(to=address, **context):
+        visits.append(Visit(browser, to, **context))
+        return visits[-1]
+
+    yield go
+    for each in visits:
+        each.context.close()
+
+
+def mistake(results):
+    best = next(f for f in results["families"] if f["name"] == results["best"])
+    return next((r, c, n) for r, row in enumerate(best["confusion"]) for c, n in enumerate(row) if n and r != c)
+
+
+def test_reading_it_all_asks_for_nothing_and_logs_no_error(visit):
+    seen = visit()
+    page = seen.matrix()
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    for section in ("classes", "learning", "data", "method", "clips"):
+        page.locator(f"#{section}").scroll_into_view_if_needed()
+    seen.until("document.querySelectorAll('#clips audio').length > 3")
+    assert page.get_by_role("heading", level=1).count() == 1
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert seen.fetched() == []
+    assert seen.errors == []
+
+
+def test_the_policy_stops_what_is_not_ours(visit):
+    seen = visit()
+    seen.page.evaluate("""() => { const s = document.createElement("script"); s.textContent = "window.evil = 1"; document.body.append(s);
+        const i = new Image(); i.src = "https://example.org/x.png"; document.body.append(i); }""")
+    assert seen.page.evaluate("window.evil") is None
+    assert any("Content Security Policy" in error for error in seen.errors)
+
+
+def test_a_cell_opens_its_clips(visit, results):
+    row, column, count = mistake(results)
+    page = visit().matrix()
+    page.locator(f'#matrix button[data-r="{row}"][data-c="{column}"]').click()
+    title = page.locator("#panel-title")
+    assert title.inner_text() == f"{results['classes'][row]} heard as {results['classes'][column]}: {count} clip{'s' * (count > 1)}"
+    assert title.get_attribute("aria-live") == "polite"
+    clips = page.locator("#panel-clips .clip")
+    assert clips.count() == count
+    assert results["classes"][row] in clips.first.locator(".path").inner_text()
+    assert clips.first.locator(".top3 li").count() == 3
+    picture = clips.first.locator("img")
+    assert picture.evaluate("(img) => img.decode().then(() => [img.naturalWidth, img.naturalHeight])") == [160, 48]
+
+
+def test_a_clip_plays_and_only_one_at_a_time(visit):
+    seen = visit()
+    page = seen.matrix()
+    page.locator("#matrix button").first.click()
+    players = page.locator("#panel-clips audio")
+    assert players.count() > 1
+    assert players.first.evaluate("(a) => [a.controls, a.preload, a.autoplay, a.volume < 1]") == [True, "none", False, True]
+    players.nth(0).evaluate("(a) => a.play()")
+    seen.until("document.querySelectorAll('#panel-clips audio')[0].currentTime > 0.05")
+    assert players.nth(0).evaluate("(a) => a.duration") > 0.3
+    players.nth(1).evaluate("(a) => a.play()")
+    seen.until("document.querySelectorAll('#panel-clips audio')[0].paused")
+    assert seen.errors == []
+    assert seen.fetched() == []
+
+
+def test_arrow_keys_walk_the_matrix_and_enter_opens(visit, results):
+    page = visit().matrix()
+    last = len(results["classes"]) - 1
+    at = "() => [document.activeElement.dataset.r, document.activeElement.dataset.c].map(Number)"
+    page.locator("#matrix button").first.focus()
+    for key, wanted in [
+        ("ArrowRight", [0, 1]), ("ArrowDown", [1, 1]), ("ArrowLeft", [1, 0]), ("ArrowLeft", [1, 0]),
+        ("End", [1, last]), ("Control+End", [last, last]), ("ArrowDown", [last, last]), ("Control+Home", [0, 0]),
+    ]:  # fmt: skip
+        page.keyboard.press(key)
+        assert page.evaluate(at) == wanted
+    assert page.locator('#matrix button[tabindex="0"]').count() == 1
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    assert page.locator("#panel-title").inner_text().startswith(f"{results['classes'][0]} heard as {results['classes'][1]}")
+
+
+def test_another_method_can_be_chosen(visit, results):
+    page = visit().matrix()
+    family = next(f for f in results["families"] if f["name"] == "elman")
+    page.locator("#family").select_option("elman")
+    shown = page.locator("#matrix button").all_inner_texts()
+    assert [int(text or 0) for text in shown] == [n for row in family["confusion"] for n in row]
+    assert "elman" in page.locator("#classes-family").inner_text()
+    found = page.locator("#class-table tbody tr").first.locator("td").nth(1).inner_text()
+    assert found.split()[0] == f"{100 * family['per_class'][0]['recall']:.0f}"
+
+
+def test_the_cost_axis_can_be_chosen(visit):
+    page = visit().page
+    assert page.locator(".axis-1 svg.wide").is_visible()
+    page.locator("label[for=axis-3]").click()
+    assert page.locator(".axis-3 svg.wide").is_visible()
+    assert not page.locator(".axis-1 svg.wide").is_visible()
+
+
+def test_tables_sort(visit, results):
+    page = visit().page
+    page.get_by_role("button", name="Per clip").click()
+    names = page.locator(".board tbody .family").all_inner_texts()
+    costs = {f["name"]: f["ms_per_clip"] for f in results["families"]}
+    assert names == sorted(names, key=costs.get)
+    assert page.locator(".board th[aria-sort=ascending]").count() == 1
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_both_schemes_on_a_telephone_and_a_desk(visit, scheme, width):
+    page = visit(color_scheme=scheme, viewport={"width": width, "height": 800}).page
+    paper, ink = page.evaluate("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]")
+    light = [sum(map(int, colour.strip("rgb()").split(","))) / 765 for colour in (paper, ink)]
+    assert light[0] > 0.9 > 0.3 > light[1] if scheme == "light" else light[0] < 0.15 < 0.8 < light[1]
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.locator("#cost svg.chart:visible").count() == 1
+
+
+def test_without_scripts_there_are_tables_and_players(visit):
+    seen = visit(java_script_enabled=False)
+    page = seen.page
+    assert page.locator("#matrix tbody td").count() == 100
+    assert page.locator(".board tbody tr").count() == 11
+    assert not page.locator("#panel").is_visible()
+    assert page.get_by_role("link", name="All mistakes can be heard").is_visible()
+    page.locator("#clips summary").first.click()
+    player = page.locator("#clips audio").first
+    assert player.is_visible()
+    assert player.get_attribute("src").startswith("data:audio/mpeg;base64,")
+    assert page.locator("#clips audio").count() == 60
+    page.locator("label[for=axis-2]").click()
+    assert page.locator(".axis-2 svg.wide").is_visible()
+    assert seen.fetched() == []
+
+
+def test_fifty_classes_with_odd_names_and_no_sound(browser, tmp_path):
+    names = ["<img src=x onerror=alert(1)>", "🎸 guitarra", "a" * 80, *(f"species {i}" for i in range(47))]
+    run = make_run(tmp_path, make_results(classes=names, per_class=3), previews=0)
+    seen = Visit(browser, build(run).as_uri(), viewport={"width": 1280, "height": 800})
+    page = seen.matrix()
+    assert page.locator("#matrix button").count() == 2500
+    page.locator("#matrix button").first.click()
+    assert page.locator("#panel-title").inner_text().startswith("<img src=x onerror=alert(1)>, named right")
+    assert page.locator("#panel audio").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") == 1280
+    assert seen.errors == []
+    seen.context.close()
+
+
+def test_it_prints_without_what_only_works_on_screens(visit):
+    seen = visit()
+    page = seen.matrix()
+    page.emulate_media(media="print")
+    assert page.locator("#matrix").is_visible()
+    assert not page.locator("#panel").is_visible()
+    assert not page.locator("nav").is_visible()

@@ -1,0 +1,234 @@
+"""The page as a file: complete, safe, honest, small enough, and built from whatever a run left."""
+
+import base64
+import hashlib
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from results_sample import make_results, make_run
+
+from mynah.errors import IncompatibleFile, Stopped
+from mynah.report import build, embed, svg, wording
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("run"), make_results(per_class=12), previews=20)
+
+
+@pytest.fixture(scope="module")
+def page(run):
+    return build(run).read_text(encoding="utf-8")
+
+
+def text_of(results, folder, previews=0, **options):
+    return build(make_run(folder, results, previews=previews), **options).read_text(encoding="utf-8")
+
+
+def test_sections_stand_in_the_order_of_questions(page):
+    found = re.findall(r'<section id="(\w+)"', page)
+    assert found == ["result", "cost", "mistakes", "classes", "learning", "data", "method", "clips"]
+
+
+def test_nothing_is_fetched(page):
+    markup = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    sources = re.findall(r"""(?:src|href)=["']([^"']{1,12})""", markup)
+    assert sources
+    assert all(s.startswith(("data:", "#")) for s in sources)
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_the_policy_allows_exactly_this_script_and_style(page):
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page)[1]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    for kind, name in (("script", "<script>"), ("style", "<style>")):
+        inside = page.split(name, 1)[1].split(f"</{kind}>", 1)[0]
+        digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in policy
+    assert not re.search(r"<[a-z][^>]*\s(style|on\w+)=", page.split("<body>", 1)[1].split("<script", 1)[0])
+
+
+def test_each_sound_is_embedded_once(page, run):
+    index = json.loads((run / "previews" / "index.json").read_text())
+    assert len(index) == 20
+    for entry in index.values():
+        sound = base64.b64encode((run / "previews" / entry["mp3"]).read_bytes()).decode()
+        assert page.count(sound) == 1
+
+
+NASTY = '<script>alert(1)</script> & "quotes" 🎸'
+
+
+def test_names_are_escaped(tmp_path):
+    results = make_results(classes=[NASTY, "</script><b>x", "c"], per_class=5)
+    results["problems"][0]["detail"] = results["families"][0]["message"] = results["verdict"] = NASTY
+    page = text_of(results, tmp_path)
+    assert page.count("<script>") == 1
+    assert page.count("</script>") == 2
+    assert "<b>x" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#34;quotes&#34; 🎸" in page
+    data = json.loads(re.search(r'id="results">(.*?)</script>', page, re.DOTALL)[1])
+    assert data["classes"][0] == NASTY
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("mynah learn /home/alice/Sounds --budget 10m", "mynah learn Sounds --budget 10m"),
+        (r"cannot read 'C:\Users\Alice\x.wav': denied", "cannot read 'x.wav': denied"),
+        ("~alice/sounds/x.wav and ~/x.wav", "x.wav and x.wav"),
+        ("file:///Users/alice/a.wav", "a.wav"),
+        (r"--labels=\\server\alice\l.csv", "--labels=l.csv"),
+        ("dog/take 1.wav, 3/4 and FLAC/PCM_16", "dog/take 1.wav, 3/4 and FLAC/PCM_16"),
+    ],
+)
+def test_private_paths_are_cut(text, wanted):
+    assert wording.without_paths(text) == wanted
+
+
+def test_the_page_has_no_absolute_path(tmp_path):
+    results = make_results(per_class=4)
+    results["items"][3]["file"] = "/home/alice/secret/a.wav"
+    results["families"][2] |= {"message": "/home/alice/x.npy is missing", "status": "failed"}
+    results["how"]["command"] = "mynah learn /home/alice/esc10"
+    page = text_of(results, tmp_path / "run")
+    assert "alice" not in page
+    assert str(tmp_path) not in page
+
+
+def test_the_least_important_sounds_go_first_and_the_page_says_so(run, tmp_path):
+    order = list(json.loads((run / "previews" / "index.json").read_text()))
+    whole = build(run, tmp_path / "whole.html").stat().st_size
+    page = build(run, tmp_path / "small.html", max_mb=(whole - 60_000) / 1e6)
+    text = page.read_text(encoding="utf-8")
+    assert page.stat().st_size <= whole - 60_000
+    kept = re.findall(r'<noscript data-clip="(\d+)">', text)
+    assert 0 < len(kept) < 20
+    assert set(kept) == set(order[: len(kept)])
+    assert f"{20 - len(kept)} more, the least telling, were left out" in text
+    assert "<audio" not in build(run, tmp_path / "none.html", max_mb=0).read_text(encoding="utf-8")
+
+
+def partial_results():
+    results = make_results(per_class=6)
+    results |= {"status": "partial", "best": None, "model": None, "calibration": None, "top": [None] * 60}
+    nothing = {"score": None, "ci": [None, None], "scores": {}, "per_class": [], "confusion": [], "curves": []}
+    nothing |= {"train_seconds": None, "ms_per_clip": None, "ms_per_clip_p95": None, "megabytes": None, "parameters": None}
+    for number, row in enumerate(results["families"]):
+        row |= {"verdict": "", "p_vs_best": None}
+        if number:
+            row |= nothing | {"status": "failed", "message": "ran out of memory", "fold_scores": [None] * 5}
+            row["predicted"] = [None] * 60
+        else:
+            row |= {"status": "partial", "fold_scores": [0.8, 0.9, None, None, None]}
+            row["predicted"][30:] = [None] * 30
+    return results
+
+
+def test_a_partial_run_shows_what_there_is(tmp_path):
+    page = text_of(partial_results(), tmp_path)
+    assert "the run was interrupted" in page
+    assert "partial, 2 of 5 folds" in page
+    assert "ran out of memory" in page
+    assert 'id="matrix"' in page
+
+
+def test_a_run_without_any_score_still_has_a_page(tmp_path):
+    results = partial_results()
+    results["families"][0] |= {key: results["families"][1][key] for key in ("score", "ci", "scores", "per_class", "confusion", "curves", "predicted", "fold_scores", "status")}  # fmt: skip
+    page = text_of(results, tmp_path)
+    assert re.findall(r'<section id="(\w+)"', page) == ["result", "data", "method"]
+
+
+@pytest.mark.parametrize("count", [2, 50, 130])
+def test_few_and_many_classes(tmp_path, count):
+    page = text_of(make_results(classes=count, per_class=3), tmp_path)
+    table = page.split('id="matrix"', 1)[1].split("</table>", 1)[0]
+    assert table.count('<th scope="col">') == (40 if count == 130 else count)
+    assert ("with the most mistakes of 130" in page) == (count == 130)
+
+
+def test_one_fold_no_curves_no_previews_and_an_empty_list_of_problems(tmp_path):
+    results = make_results(per_class=4, folds=1)
+    for row in results["families"]:
+        row["curves"] = []
+    results |= {"problems": [], "duplicates": [], "leaks": [], "ignored": {}}
+    results["top"] = [None] * len(results["items"])
+    page = text_of(results, tmp_path)
+    assert "There is one fold only" in page
+    assert "Nothing unusual was found" in page
+    assert "No sound is in this file" in page
+
+
+def test_results_of_another_version_leave_the_old_page_alone(tmp_path):
+    page = build(make_run(tmp_path, make_results(per_class=2), previews=0))
+    before = page.read_bytes()
+    (tmp_path / "results.json").write_text('{"schema": "mynah.results/9"}')
+    with pytest.raises(IncompatibleFile, match="another version"):
+        build(tmp_path)
+    assert page.read_bytes() == before
+
+
+def test_a_page_that_cannot_be_written_is_a_clear_stop(run, tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(Stopped, match="the page could not be written"):
+        build(run, tmp_path / "taken" / "page.html")
+
+
+def test_damaged_previews_are_passed_over(tmp_path):
+    run = make_run(tmp_path, make_results(per_class=3), previews=4)
+    path = run / "previews" / "index.json"
+    index = json.loads(path.read_text())
+    first, second, third, _ = index
+    index[first]["mp3"] = "../results.json"
+    index[second]["spectrogram"] = "AAAA"
+    index["9999"] = index[third]
+    path.write_text(json.dumps(index))
+    assert len(re.findall(r"<noscript data-clip", build(run).read_text(encoding="utf-8"))) == 2
+
+
+def test_report_needs_no_torch_no_sklearn_and_no_audio():
+    code = "import sys, mynah.report; print([m for m in ('torch', 'sklearn', 'scipy', 'soundfile', 'mynah.audio', 'mynah.trials') if m in sys.modules])"  # fmt: skip
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_spectrogram_png_holds_the_pixels():
+    import struct
+    import zlib
+
+    indexes = np.arange(21).reshape(3, 7) % 16
+    data = embed.png(indexes, np.zeros((16, 3), np.uint8))
+    width, height, depth, colour = struct.unpack(">IIBB", data[16:26])
+    assert (width, height, depth, colour) == (7, 3, 4, 3)
+    body = data[data.index(b"IDAT") + 4 :]
+    rows = np.frombuffer(zlib.decompressobj().decompress(body), np.uint8).reshape(3, 5)[:, 1:]
+    assert (np.stack([rows >> 4, rows & 15], axis=2).reshape(3, 8)[:, :7] == indexes).all()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(None, "–"), (0.0042, "4.2 ms"), (0.42, "0.4 s"), (84, "84 s"), (492, "8.2 min"), (7200, "2 h"), (60, "60 s")],
+)
+def test_durations_in_words(seconds, words):
+    assert wording.duration(seconds) == words.replace(" ", wording.THIN)
+
+
+def test_numbers_in_words():
+    assert wording.count(166_000) == f"166{wording.THIN}k"
+    assert wording.count(4010) == f"4{wording.THIN}010"
+    assert wording.megabytes(0.0062) == f"6.2{wording.THIN}kB"
+    assert wording.probability(0.00001) == f"p{wording.THIN}<{wording.THIN}0.001"
+    assert wording.interval([None, None]) == "–"
+
+
+def test_scales_and_ticks():
+    log = svg.Scale(0.01, 100, 0, 400, log=True)
+    assert [round(log(v)) for v in (0.01, 1, 100)] == [0, 200, 400]
+    assert log.ticks() == pytest.approx([0.01, 0.1, 1, 10, 100])
+    assert svg.Scale(0.55, 1, 0, 1).ticks(4) == [0.6, 0.8, 1.0]

@@ -1,0 +1,103 @@
+"""The schema of results.json: documents that fit pass, others are refused in one line, and no change is silent."""
+
+import copy
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from results_sample import make_results
+
+from mynah.errors import BadInput, IncompatibleFile
+from mynah.report.schema import FIELDS, OPTIONAL, SCHEMA, as_markdown, read_results, validate
+
+#: Of `mynah.results/1`. A new optional field changes this and the docs; anything else needs a new version as well.
+PINNED = "e207da2f33b7b8e7"
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "results-schema.md"
+
+
+@pytest.fixture(scope="module")
+def document():
+    return make_results(per_class=6)
+
+
+def changed(document, path, value):
+    other = copy.deepcopy(document)
+    at = other
+    for key in path[:-1]:
+        at = at[key]
+    if value is KeyError:
+        del at[path[-1]]
+    else:
+        at[path[-1]] = value
+    return other
+
+
+def test_a_document_as_learn_writes_it_fits_strictly(document):
+    validate(document, strict=True)
+
+
+def test_the_schema_has_not_changed_silently():
+    facts = json.dumps([SCHEMA, sorted((path, kind, path in OPTIONAL) for path, (kind, _) in FIELDS.items())])
+    assert hashlib.sha256(facts.encode()).hexdigest()[:16] == PINNED
+
+
+def test_the_documentation_names_every_field_as_the_schema_does():
+    assert as_markdown() in DOCS.read_text(encoding="utf-8")
+
+
+def test_what_the_issue_promises_to_scripts_is_there():
+    promised = "schema run task metric clips classes skipped folds best families report model".split()
+    family = "name score ci p_vs_best train_seconds ms_per_clip megabytes parameters status".split()
+    assert set(promised + [f"families[].{name}" for name in family]) <= set(FIELDS) - OPTIONAL
+
+
+@pytest.mark.parametrize("version", ["mynah.results/2", "mynah.results/0", "other/1"])
+def test_another_version_is_refused_in_one_line(document, version, tmp_path):
+    (tmp_path / "results.json").write_text(json.dumps(changed(document, ["schema"], version)))
+    with pytest.raises(IncompatibleFile, match="results of another version") as caught:
+        read_results(tmp_path)
+    assert caught.value.exit_code == 4
+    assert "\n" not in str(caught.value)
+    assert version in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (["verdict"], KeyError, "a field is missing"),
+        (["dataset", "duration", "max"], KeyError, r"dataset\.duration\.max"),
+        (["families", 0, "score"], "0.9", r"families\[\]\.score should be number\?"),
+        (["families", 0, "score"], float("nan"), r"families\[\]\.score should be number\?"),
+        (["families", 0, "parameters"], True, "should be integer"),
+        (["families", 0, "ci"], [0.1], "ci of"),
+        (["families", 0, "confusion", 0], [1, 2], "confusion of"),
+        (["families", 0, "predicted", 0], 99, "predicts a class"),
+        (["top", 0], [[0, 0.5, 1]], "top should hold"),
+        (["top", 0], [[-1, 0.5]], "top should hold"),
+        (["best"], "nobody", "best is not one"),
+        (["items"], [], "does not fit"),
+        (["how", "versions"], {"numpy": 2}, "versions"),
+    ],
+)
+def test_a_damaged_document_is_refused_with_the_field(document, path, value, words):
+    with pytest.raises(IncompatibleFile, match=words):
+        validate(changed(document, path, value))
+
+
+def test_unknown_fields_are_read_but_not_written(document):
+    newer = changed(document, ["families", 0, "energy_joules"], 3.0)
+    validate(newer)
+    with pytest.raises(IncompatibleFile, match="energy_joules"):
+        validate(newer, strict=True)
+
+
+def test_a_folder_without_results_and_a_broken_file_say_so(tmp_path):
+    with pytest.raises(BadInput, match="no run here"):
+        read_results(tmp_path)
+    (tmp_path / "results.json").write_text('{"schema": "mynah.res')
+    with pytest.raises(IncompatibleFile, match="not JSON"):
+        read_results(tmp_path)
+    (tmp_path / "results.json").write_text("[]")
+    with pytest.raises(IncompatibleFile, match="not a results document"):
+        read_results(tmp_path)
