@@ -126,7 +126,8 @@ class Model(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the (clip,) most probable labels."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
     # --- what a kind of model writes
 
@@ -247,7 +248,9 @@ class VectorModel(Model):
         self.scale_ = np.where(scale > 1e-9, scale, 1.0)
         self.arrays_: dict[str, np.ndarray] = {}
         if len(self.classes_) > 1:
-            self.arrays_ = self.learn_arrays((X - self.mean_) / self.scale_, codes, len(self.classes_))
+            learned = self.learn_arrays((X - self.mean_) / self.scale_, codes, len(self.classes_))
+            # one memory order, before and after a file: the order decides how products are rounded
+            self.arrays_ = {name: np.ascontiguousarray(array) for name, array in learned.items()}
         yield from ()
 
     def _log_scores(self, frames: Frames) -> np.ndarray:

@@ -29,6 +29,11 @@ CARD = {
 class Chance(VectorModel):
     """Clips classified without looking at them."""
 
+    def __sklearn_tags__(self):  # type: ignore[no-untyped-def]
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.poor_score = True
+        return tags
+
     def learn_arrays(self, X: np.ndarray, codes: np.ndarray, classes: int) -> dict[str, np.ndarray]:
         return {"log_share": np.log(np.bincount(codes, minlength=classes) / len(codes))}
 

@@ -1,0 +1,217 @@
+"""The battery that every model and representation passes; outside models can be put through it too.
+
+    from mynah.testing import check_model
+    check_model(lambda: MyModel(training=Training(budget="30epochs")))
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mynah import modelfile
+from mynah.model import Model, NetModel, SequenceNetwork
+from mynah.representations import Representation
+from mynah.training import Fit
+
+RATE = 8000
+
+
+@dataclass(frozen=True)
+class ToyClip:
+    """A wave in memory that looks like a clip."""
+
+    wave: np.ndarray
+    rate: int = RATE
+
+    def read(self, rate: int) -> np.ndarray:
+        """Return float32 (1, time); the toy has one rate only."""
+        if rate != self.rate:
+            raise ValueError(f"a toy clip of {self.rate} Hz cannot be read at {rate} Hz")
+        return self.wave
+
+
+def toy(clips_per_class: int = 12, seed: int = 0) -> tuple[list[ToyClip], np.ndarray]:
+    """Return clips of three kinds (rising, falling and steady noisy tones) of 0.15-0.4 s, and their labels."""
+    rng = np.random.default_rng(seed)
+    clips, labels = [], []
+    for label, slope in (("falling", -2.0), ("rising", 2.0), ("steady", 0.0)):
+        for _ in range(clips_per_class):
+            time = np.arange(int(rng.uniform(0.15, 0.4) * RATE)) / RATE
+            hertz = rng.uniform(800, 1600) * 2 ** (slope * (time / time[-1] - 0.5))
+            wave = np.sin(2 * np.pi * np.cumsum(hertz) / RATE) * rng.uniform(0.1, 0.8)
+            clips.append(ToyClip((wave + rng.normal(0, 0.02, len(time))).astype(np.float32)[None]))
+            labels.append(label)
+    order = rng.permutation(len(clips))
+    return [clips[i] for i in order], np.array(labels)[order]
+
+
+def check_model(make: Callable[[], Model], *, learns: float = 0.6) -> None:
+    """Run the battery on what `make` returns; raises `AssertionError` at the first fault.
+
+    Args:
+        make: returns a new unfitted model, the same at each call.
+        learns: accuracy on new toy clips that the model must reach (chance is 1/3).
+    """
+    clips, labels = toy()
+    fitted = make().fit(clips, labels)
+    check_learns(fitted, learns)
+    check_repeats(make, fitted, clips, labels)
+    check_answers_alone(fitted, clips)
+    check_file(fitted, clips)
+    check_oddities(make, fitted)
+    if isinstance(fitted, NetModel):
+        check_resumes(make, clips, labels)
+
+
+def check_learns(fitted: Model, least: float) -> None:
+    """New clips of the toy are named better than `least`."""
+    clips, labels = toy(seed=1)
+    accuracy = float((fitted.predict(clips) == labels).mean())
+    assert accuracy >= least, f"{type(fitted).__name__} names {accuracy:.2f} of new toy clips, below {least}"
+
+
+def check_repeats(make: Callable[[], Model], fitted: Model, clips: Sequence[ToyClip], labels: np.ndarray) -> None:
+    """The same seed gives the same bits."""
+    again = make().fit(clips, labels).tensors()
+    for name, value in fitted.tensors().items():
+        assert np.array_equal(value, again[name]), f"{name} differs between two fits with one seed"
+
+
+def check_answers_alone(fitted: Model, clips: Sequence[ToyClip]) -> None:
+    """A clip's probabilities are a distribution, and do not depend on the clips around it."""
+    together = fitted.predict_proba(clips)
+    assert together.shape == (len(clips), len(fitted.classes_))
+    assert np.allclose(together.sum(axis=1), 1.0)
+    alone = np.concatenate([fitted.predict_proba([clip]) for clip in clips])
+    assert np.array_equal(together, alone), "an answer depends on its neighbours"
+
+
+def check_file(fitted: Model, clips: Sequence[ToyClip]) -> None:
+    """A saved and loaded model answers with the same bits, and is saved again as the same file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = modelfile.save(fitted, Path(folder) / "a.mynah")
+        loaded = modelfile.load(path)
+        assert np.array_equal(loaded.predict_proba(clips), fitted.predict_proba(clips))
+        assert modelfile.save(loaded, Path(folder) / "b.mynah").read_bytes() == path.read_bytes()
+
+
+def check_oddities(make: Callable[[], Model], fitted: Model) -> None:
+    """Silence, one sample, one clip and one class are survived."""
+    for wave in (np.zeros((1, 800)), np.zeros((1, 1)), np.ones((1, 1))):
+        answer = fitted.predict_proba([ToyClip(wave.astype(np.float32))])
+        assert np.isfinite(answer).all(), f"no answer for a wave of shape {wave.shape}"
+    clips, _ = toy(clips_per_class=1)
+    alone = make().fit(clips[:1], ["only"])
+    assert list(alone.predict(clips)) == ["only"] * len(clips)
+
+
+def check_resumes(make: Callable[[], Model], clips: Sequence[ToyClip], labels: np.ndarray) -> None:
+    """A fit that is stopped in the middle and restored in a new one ends with the same bits."""
+    whole = make().fit(clips, labels).tensors()
+    halves = make()
+    with _interrupted_fits():
+        halves.fit(clips, labels)
+    for name, value in halves.tensors().items():
+        assert np.array_equal(value, whole[name]), f"{name} differs after an interruption"
+
+
+class _interrupted_fits:
+    """Inside, every fit is left after its third event and goes on in another `Fit` with another net's weights."""
+
+    def __enter__(self) -> None:
+        self.plain = Fit.__iter__
+        plain = self.plain
+
+        def interrupted(fit: Fit):
+            for number, event in enumerate(plain(fit)):
+                yield event
+                if number == 2:
+                    break
+            else:
+                return
+            state = fit.state()
+            with torch.no_grad():
+                for value in fit.net.parameters():
+                    value.add_(1.0)
+            fit.__init__(
+                fit.net, fit.loss, fit.batches, fit.settings, seed=fit.seed, validate=fit.validate
+            )
+            fit.restore(state)
+            yield from plain(fit)
+
+        Fit.__iter__ = interrupted  # type: ignore[method-assign]
+
+    def __exit__(self, *_: object) -> None:
+        Fit.__iter__ = self.plain  # type: ignore[method-assign]
+
+
+def check_streams(net: SequenceNetwork, inputs: int, chunks: Sequence[int], *, tolerance: float = 1e-6) -> None:
+    """The streaming law: a sequence in chunks, carrying the state, equals the sequence whole.
+
+    Args:
+        net: in evaluation mode.
+        inputs: features of a frame.
+        chunks: lengths of the chunks, each at least 1.
+        tolerance: largest difference, relative to 1.
+    """
+    generator = torch.Generator().manual_seed(sum(chunks))
+    x = torch.randn(2, sum(chunks), inputs, generator=generator)
+    with torch.no_grad():
+        whole, last = net(x)
+        state, parts = None, []
+        for piece in x.split(list(chunks), dim=1):
+            y, state = net(piece, state)
+            parts.append(y)
+    assert torch.allclose(torch.cat(parts, dim=1), whole, atol=tolerance), "chunks differ from the whole"
+    for one, other in zip(_flat(state), _flat(last), strict=True):
+        assert torch.allclose(one, other, atol=tolerance), "the state after chunks differs"
+
+
+def check_causal(net: SequenceNetwork, inputs: int, length: int = 20) -> None:
+    """No output depends on later input."""
+    x = torch.randn(1, length, inputs, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        before = net(x)[0]
+        changed = x.clone()
+        changed[:, length // 2 :] += 1.0
+        after = net(changed)[0]
+    assert torch.equal(before[:, : length // 2], after[:, : length // 2]), "an output saw the future"
+    assert not torch.equal(before, after)
+
+
+def _flat(state: object) -> list[torch.Tensor]:
+    if isinstance(state, torch.Tensor):
+        return [state]
+    return [tensor for part in state for tensor in _flat(part)] if isinstance(state, tuple | list) else []
+
+
+def check_representation(representation: Representation, rate: int = 16_000) -> None:
+    """Shapes, rates, silence, very short waves, channels, batches and the way through JSON."""
+    from mynah.representations import by_name
+
+    assert by_name(representation.to_json()) == representation
+    module = representation.build(rate).eval()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for samples in (1, 2, 100, rate // 3):
+            frames = module(torch.randn(1, 1, samples, generator=generator))
+            assert frames.shape[:2] == (1, module.frame_count(samples)), f"{tuple(frames.shape)} for {samples} samples"
+            assert frames.dtype == torch.float32
+            assert torch.isfinite(frames).all()
+        assert torch.isfinite(module(torch.zeros(1, 1, rate // 3))).all(), "silence"
+        batch = torch.randn(3, 2, rate // 3, generator=generator)
+        together = module(batch)
+        for wave, frames in zip(batch, together, strict=True):
+            assert torch.allclose(module(wave[None])[0], frames, atol=1e-4), "an item depends on its batch"
+        for wrong in (torch.zeros(2, 5), torch.zeros(1, 1, 0)):
+            try:
+                module(wrong)
+            except ValueError:
+                continue
+            raise AssertionError(f"a wave of shape {tuple(wrong.shape)} was accepted")
