@@ -25,7 +25,18 @@ FAMILIES = [
     ("elman", "Elman recurrent network", 1990, 0.55, 66.0, 3.3, 0.05, 11_000, True),
     ("chance", "Chance", None, None, 0.001, 0.002, 0.001, 0, False),
 ]
-ESC10 = ["chainsaw", "clock tick", "crackling fire", "crying baby", "dog", "helicopter", "rain", "rooster", "sea waves", "sneezing"]
+ESC10 = [
+    "chainsaw",
+    "clock tick",
+    "crackling fire",
+    "crying baby",
+    "dog",
+    "helicopter",
+    "rain",
+    "rooster",
+    "sea waves",
+    "sneezing",
+]
 
 
 @dataclass
@@ -101,7 +112,7 @@ def make_results(
             "rates": {"16000": len(items)},
             "channels": {"1": len(items)},
             "formats": {"FLAC/PCM_16": len(items)},
-            "per_class": {label: per_class for label in classes},
+            "per_class": dict.fromkeys(classes, per_class),
             "rate_used": 16000,
         },
         "families": families,
@@ -214,7 +225,9 @@ def _top(best: dict[str, Any], codes: np.ndarray, count: int, rng: np.random.Gen
         first = float(rng.uniform(0.35, 0.99))
         others = [int(code)] if code != said else []
         others += [i for i in rng.permutation(count).tolist() if i not in (said, code)]
-        rows.append([[int(said), round(first, 4)]] + [[i, round((1 - first) / 3 / k, 4)] for k, i in enumerate(others[:2], 1)])
+        rows.append(
+            [[int(said), round(first, 4)]] + [[i, round((1 - first) / 3 / k, 4)] for k, i in enumerate(others[:2], 1)]
+        )
     return rows
 
 
@@ -225,7 +238,11 @@ def _calibration(rng: np.random.Generator) -> dict[str, Any]:
         "threshold": 0.42,
         "reject_rate": 0.05,
         "bins": [
-            {"confidence": float(c), "accuracy": float(np.clip(c + rng.normal(0, 0.05), 0, 1)), "count": int(8 + 150 * c**4)}
+            {
+                "confidence": float(c),
+                "accuracy": float(np.clip(c + rng.normal(0, 0.05), 0, 1)),
+                "count": int(8 + 150 * c**4),
+            }
             for c in centres
         ],
     }

@@ -116,7 +116,10 @@ def test_a_cell_opens_its_clips(visit, results):
     page = visit().matrix()
     page.locator(f'#matrix button[data-r="{row}"][data-c="{column}"]').click()
     title = page.locator("#panel-title")
-    assert title.inner_text() == f"{results['classes'][row]} heard as {results['classes'][column]}: {count} clip{'s' * (count > 1)}"
+    assert (
+        title.inner_text()
+        == f"{results['classes'][row]} heard as {results['classes'][column]}: {count} clip{'s' * (count > 1)}"
+    )
     assert title.get_attribute("aria-live") == "polite"
     clips = page.locator("#panel-clips .clip")
     assert clips.count() == count
@@ -132,7 +135,12 @@ def test_a_clip_plays_and_only_one_at_a_time(visit):
     page.locator("#matrix button").first.click()
     players = page.locator("#panel-clips audio")
     assert players.count() > 1
-    assert players.first.evaluate("(a) => [a.controls, a.preload, a.autoplay, a.volume < 1]") == [True, "none", False, True]
+    assert players.first.evaluate("(a) => [a.controls, a.preload, a.autoplay, a.volume < 1]") == [
+        True,
+        "none",
+        False,
+        True,
+    ]
     players.nth(0).evaluate("(a) => a.play()")
     seen.until("document.querySelectorAll('#panel-clips audio')[0].currentTime > 0.05")
     assert players.nth(0).evaluate("(a) => a.duration") > 0.3
@@ -156,7 +164,11 @@ def test_arrow_keys_walk_the_matrix_and_enter_opens(visit, results):
     assert page.locator('#matrix button[tabindex="0"]').count() == 1
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    assert page.locator("#panel-title").inner_text().startswith(f"{results['classes'][0]} heard as {results['classes'][1]}")
+    assert (
+        page.locator("#panel-title")
+        .inner_text()
+        .startswith(f"{results['classes'][0]} heard as {results['classes'][1]}")
+    )
 
 
 def test_another_method_can_be_chosen(visit, results):
@@ -191,7 +203,9 @@ def test_tables_sort(visit, results):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_both_schemes_on_a_telephone_and_a_desk(visit, scheme, width):
     page = visit(color_scheme=scheme, viewport={"width": width, "height": 800}).page
-    paper, ink = page.evaluate("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]")
+    paper, ink = page.evaluate(
+        "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
+    )
     light = [sum(map(int, colour.strip("rgb()").split(","))) / 765 for colour in (paper, ink)]
     assert light[0] > 0.9 > 0.3 > light[1] if scheme == "light" else light[0] < 0.15 < 0.8 < light[1]
     assert page.evaluate("document.documentElement.scrollWidth") == width

@@ -119,7 +119,13 @@ def partial_results():
     results = make_results(per_class=6)
     results |= {"status": "partial", "best": None, "model": None, "calibration": None, "top": [None] * 60}
     nothing = {"score": None, "ci": [None, None], "scores": {}, "per_class": [], "confusion": [], "curves": []}
-    nothing |= {"train_seconds": None, "ms_per_clip": None, "ms_per_clip_p95": None, "megabytes": None, "parameters": None}
+    nothing |= {
+        "train_seconds": None,
+        "ms_per_clip": None,
+        "ms_per_clip_p95": None,
+        "megabytes": None,
+        "parameters": None,
+    }
     for number, row in enumerate(results["families"]):
         row |= {"verdict": "", "p_vs_best": None}
         if number:
@@ -195,7 +201,9 @@ def test_damaged_previews_are_passed_over(tmp_path):
 
 def test_report_needs_no_torch_no_sklearn_and_no_audio():
     code = "import sys, mynah.report; print([m for m in ('torch', 'sklearn', 'scipy', 'soundfile', 'mynah.audio', 'mynah.trials') if m in sys.modules])"  # fmt: skip
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
 
 
 def test_spectrogram_png_holds_the_pixels():

@@ -200,7 +200,7 @@ def test_nested_folders_junk_and_loops(folder):
     os.symlink(folder, folder / "low" / "loop")
     sounds = look(folder)
     assert len(sounds) == 13
-    assert next(clip for clip in sounds if clip.file.endswith("g.wav")).label == "low"
+    assert next(clip for clip in sounds if clip.file.endswith("/g.wav")).label == "low"
     assert sum(sounds.ignored.values()) == 3
 
 

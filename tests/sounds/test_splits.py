@@ -75,10 +75,11 @@ def test_duplicates_share_a_group_across_formats(tmp_path):
 
 
 def test_leaks_are_found_and_innocence_is_not_accused():
-    cheating = [clip(i, f"c{i % 2}", rate=8000 if i % 2 else 16000) for i in range(40)]
+    cheating = [clip(i, f"c{i % 2}", rate=8000 * (1 + i % 2), frames=8000 * (1 + i % 2)) for i in range(40)]
     assert [leak.kind for leak in find_leaks(cheating)] == ["rate"]
     rng = np.random.default_rng(0)
-    honest = [clip(i, f"c{i % 2}", rate=int(rng.choice([8000, 16000])), frames=8000) for i in range(40)]
+    rates = [int(rate) for rate in rng.choice([8000, 16000], 40)]
+    honest = [clip(i, f"c{i % 2}", rate=rate, frames=rate) for i, rate in enumerate(rates)]
     assert list(find_leaks(honest)) == []
     longer = [clip(i, f"c{i % 2}", frames=8000 + 4000 * (i % 2) + i) for i in range(40)]
     assert [leak.kind for leak in find_leaks(longer)] == ["duration"]

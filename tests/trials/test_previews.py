@@ -72,7 +72,9 @@ def test_high_rates_are_brought_down(tmp_path):
 
 @pytest.mark.parametrize("samples", [1, 7, 200])
 def test_the_shortest_clips_have_a_preview(tmp_path, samples):
-    write_previews([Tone(seconds=samples / 16_000, hertz=4000, level=0.5), Tone(seconds=samples / 16_000)], [0, 1], tmp_path)
+    write_previews(
+        [Tone(seconds=samples / 16_000, hertz=4000, level=0.5), Tone(seconds=samples / 16_000)], [0, 1], tmp_path
+    )
     assert all(entry["width"] == 160 for entry in index_of(tmp_path).values())
 
 

@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from mynah.report import svg, wording
 
-SIZE = 300
-LEFT, RIGHT, TOP, BOTTOM = 50, 14, 12, 44
+SIZE = 320
+LEFT, RIGHT, TOP, BOTTOM = 50, 24, 12, 44
 #: Area of the largest dot.
 LARGEST = 11.0
 
@@ -26,7 +26,11 @@ def section(results: dict[str, Any]) -> dict[str, Any] | None:
     return {
         "chart": _chart(bins) if bins else Markup(""),
         "rows": [
-            {"confidence": wording.percent(b["confidence"], 0), "accuracy": wording.percent(b["accuracy"], 0), "count": b["count"]}
+            {
+                "confidence": wording.percent(b["confidence"], 0),
+                "accuracy": wording.percent(b["accuracy"], 0),
+                "count": b["count"],
+            }
             for b in bins
         ],
         "surest": None
@@ -49,7 +53,7 @@ def _chart(bins: list[dict[str, Any]]) -> Markup:
         parts += [
             svg.line(LEFT, y(tick), SIZE - RIGHT, y(tick), "grid"),
             svg.text(LEFT - 8, y(tick) + 4, words, anchor="end"),
-            svg.text(x(tick), SIZE - BOTTOM + 18, words, anchor="middle" if tick < 1 else "end"),
+            svg.text(x(tick), SIZE - BOTTOM + 18, words, anchor="middle"),
         ]
     parts.append(svg.line(x(0), y(0), x(1), y(1), "ideal"))
     parts.append(svg.text((LEFT + SIZE - RIGHT) / 2, SIZE - 6, "how sure it was", anchor="middle", kind="title"))
@@ -60,4 +64,6 @@ def _chart(bins: list[dict[str, Any]]) -> Markup:
         dot = svg.marker("circle", x(b["confidence"]), y(b["accuracy"]), size, "dot close")
         words = f"{wording.percent(b['confidence'], 0)} sure, right {wording.percent(b['accuracy'], 0)} of {b['count']}"
         parts.append(svg.tag("g", {}, svg.tag("title", {}, words), dot))
-    return svg.drawing(SIZE, SIZE, "how often it was right against how sure it was; numbers in the table", *parts, kind="reliability")
+    return svg.drawing(
+        SIZE, SIZE, "how often it was right against how sure it was; numbers in the table", *parts, kind="reliability"
+    )

@@ -28,7 +28,8 @@ def section(results: dict[str, Any]) -> dict[str, Any] | None:
             "label": labels[r],
             "total": sum(matrix[r]),
             "cells": [
-                {"count": matrix[r][c], "shade": shade(matrix[r][c], sum(matrix[r]), r == c), "right": r == c} for c in shown
+                {"count": matrix[r][c], "shade": shade(matrix[r][c], sum(matrix[r]), r == c), "right": r == c}
+                for c in shown
             ],
         }
         for r in shown

@@ -64,7 +64,12 @@ def section(results: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _chart(
-    families: list[dict[str, Any]], key: str, title: str, unit: Callable[[float], str], results: dict[str, Any], frame: str
+    families: list[dict[str, Any]],
+    key: str,
+    title: str,
+    unit: Callable[[float], str],
+    results: dict[str, Any],
+    frame: str,
 ) -> Markup:
     width, height = FRAMES[frame]
     plot = Plot(_across(families, key, width), _up(families, results["chance"], height), families, key)
@@ -104,7 +109,10 @@ def _grid(
     parts = []
     for tick in plot.y.ticks(6):
         y = plot.y(tick)
-        parts += [svg.line(LEFT, y, width - RIGHT, y, "grid"), svg.text(LEFT - 9, y + 4, f"{100 * tick:g}{wording.THIN}%", anchor="end")]
+        parts += [
+            svg.line(LEFT, y, width - RIGHT, y, "grid"),
+            svg.text(LEFT - 9, y + 4, f"{100 * tick:g}{wording.THIN}%", anchor="end"),
+        ]
     for tick in _cost_ticks(plot, 7 if width > 500 else 4):
         x = plot.x(tick)
         parts += [svg.line(x, bottom, x, bottom + 5, "tick"), svg.text(x, bottom + 20, unit(tick), anchor="middle")]
@@ -113,7 +121,10 @@ def _grid(
     parts.append(svg.text((LEFT + width - RIGHT) / 2, height - 8, words, anchor="middle", kind="title"))
     if plot.y.low <= results["chance"] <= plot.y.high:
         y = plot.y(results["chance"])
-        parts += [svg.line(LEFT, y, width - RIGHT, y, "chance"), svg.text(width - RIGHT, y - 5, "chance", anchor="end", kind="soft")]
+        parts += [
+            svg.line(LEFT, y, width - RIGHT, y, "chance"),
+            svg.text(width - RIGHT, y - 5, "chance", anchor="end", kind="soft"),
+        ]
     return parts
 
 
@@ -141,7 +152,13 @@ def _frontier(plot: Plot) -> Markup:
 
 def _mark(plot: Plot, family: dict[str, Any], results: dict[str, Any], unit: Callable[[float], str]) -> Markup:
     x, y = plot.place(family)
-    parts = [svg.tag("title", {}, f"{family['title']}: {wording.percent(family['score'])} ({wording.interval(family['ci'])}), {unit(family[plot.key])}")]
+    parts = [
+        svg.tag(
+            "title",
+            {},
+            f"{family['title']}: {wording.percent(family['score'])} ({wording.interval(family['ci'])}), {unit(family[plot.key])}",
+        )
+    ]
     low, high = family["ci"]
     kept = family["name"] == results["best"]
     if low is not None and high is not None:

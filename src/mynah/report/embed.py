@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-#: From quiet to loud: paper, then blue-green, then ink. Read in grey it is monotone; the dark scheme inverts it.
-RAMP = [(250, 248, 243), (205, 224, 226), (120, 176, 190), (47, 122, 147), (20, 70, 104), (16, 24, 44)]
+#: From quiet to loud: nothing, blue-green, ink. Monotone in grey; blended with the page, inverted in the dark scheme.
+RAMP = [(255, 255, 255), (208, 228, 231), (120, 176, 190), (47, 122, 147), (20, 70, 104), (16, 24, 44)]
 #: Shades kept: 16 need 4 bits a pixel, a third of the bytes of 256, and look the same at this size.
 SHADES = 16
 

@@ -50,7 +50,9 @@ def _loss(curves: list[dict[str, Any]], title: str) -> Markup:
     for curve in curves:
         parts.append(_trace(curve, "valid_loss", x, y, "valid"))
     parts += [_best(curve, "valid_loss", x, y) for curve in curves]
-    return svg.drawing(WIDTH, HEIGHT, f"{title}: loss while training; the numbers are in the table below", *parts, kind="curve")
+    return svg.drawing(
+        WIDTH, HEIGHT, f"{title}: loss while training; the numbers are in the table below", *parts, kind="curve"
+    )
 
 
 def _score(curves: list[dict[str, Any]], title: str, metric: str) -> Markup:
@@ -62,22 +64,35 @@ def _score(curves: list[dict[str, Any]], title: str, metric: str) -> Markup:
     for curve in curves:
         parts.append(_trace(curve, "valid_score", x, y, "valid"))
     parts += [_best(curve, "valid_score", x, y) for curve in curves]
-    return svg.drawing(WIDTH, HEIGHT, f"{title}: {metric} on validation clips; the numbers are in the table below", *parts, kind="curve")
+    return svg.drawing(
+        WIDTH,
+        HEIGHT,
+        f"{title}: {metric} on validation clips; the numbers are in the table below",
+        *parts,
+        kind="curve",
+    )
 
 
-def _frame(curves: list[dict[str, Any]], low: float, high: float, unit: str) -> tuple[list[Markup], svg.Scale, svg.Scale]:
+def _frame(
+    curves: list[dict[str, Any]], low: float, high: float, unit: str
+) -> tuple[list[Markup], svg.Scale, svg.Scale]:
     last = max(curve["step"][-1] for curve in curves)
     x = svg.Scale(0, max(last, 1), LEFT, WIDTH - RIGHT)
     y = svg.Scale(low, high, HEIGHT - BOTTOM, TOP)
     parts = []
     for tick in y.ticks(4):
         words = f"{100 * tick:g}{wording.THIN}%" if unit == "share" else f"{tick:g}"
-        parts += [svg.line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "grid"), svg.text(LEFT - 7, y(tick) + 4, words, anchor="end")]
+        parts += [
+            svg.line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "grid"),
+            svg.text(LEFT - 7, y(tick) + 4, words, anchor="end"),
+        ]
     ticks = x.ticks(4)
     for tick in ticks:
         words = wording.count(int(tick)) + (" steps" if tick == ticks[-1] else "")
         anchor = "end" if tick == ticks[-1] and x(tick) > WIDTH - 40 else "middle"
-        parts.append(svg.text(x(tick) if anchor == "middle" else WIDTH - RIGHT, HEIGHT - BOTTOM + 19, words, anchor=anchor))
+        parts.append(
+            svg.text(x(tick) if anchor == "middle" else WIDTH - RIGHT, HEIGHT - BOTTOM + 19, words, anchor=anchor)
+        )
     parts.append(svg.line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM, "axis"))
     return parts, x, y
 

@@ -119,10 +119,12 @@ const guesses = (clip) => {
   return list;
 };
 
+const breakable = (path) => path.split("/").flatMap((part, k) => (k ? ["/", make("wbr"), part] : [part]));
+
 const doubtful = (clip, top = data.top[clip]) => top && top[0] !== data.labels[clip] && top[1] >= 0.9;
 
 const clipRow = (clip) => {
-  const what = make("div", { class: "what" }, make("p", { class: "path" }, data.files[clip]));
+  const what = make("div", { class: "what" }, make("p", { class: "path" }, ...breakable(data.files[clip])));
   if (doubtful(clip)) what.append(make("p", { class: "doubt" }, "Sure of its mistake: is the label right?"));
   what.append(guesses(clip), make("p", { class: "facts" }, ...facts(clip).map((fact) => make("span", {}, fact))));
   const row = make("li", { class: "clip" });

@@ -70,14 +70,18 @@ def limits(results: dict[str, Any]) -> list[str]:
         "the interval does not contain this.",
     ]
     if results["folds"] < 2:
-        said.append("There is one fold only: the tests know how the choice of clips moves a score, not how the luck of training does.")
+        said.append(
+            "There is one fold only: the tests know how the choice of clips moves a score, not how the luck of training does."
+        )
     if per_class and min(per_class) < 20:
         said.append(
             f"The smallest class has {wording.plural(min(per_class), 'clip')}: one clip more or less moves its "
             f"line in the table of classes by {100 / max(min(per_class), 1):.0f} points."
         )
     if results["leaks"]:
-        said.append("Something about the files gives labels away (see the health of the data): scores may come from that.")
+        said.append(
+            "Something about the files gives labels away (see the health of the data): scores may come from that."
+        )
     if results["status"] != "complete":
         said.append("The run was interrupted: methods have finished different folds and are not all comparable.")
     said += [

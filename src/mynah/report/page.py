@@ -75,15 +75,19 @@ def _render(results: dict[str, Any], heard: list[Preview], dropped: int) -> str:
     script = f'(() => {{\n"use strict";\n{script}\n}})();'
     sections = {name: make(results) for name, make in SECTIONS.items()}
     sections["clips"] = clips.section(results, heard, dropped)
-    return _environment().get_template("page.html").render(
-        results=results,
-        created=_date(results["created"]),
-        css=Markup(css),
-        script=Markup(script),
-        css_hash=_hash(css),
-        script_hash=_hash(script),
-        data=Markup(_json(confusion.payload(results, heard))),
-        **sections,
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            results=results,
+            created=_date(results["created"]),
+            css=Markup(css),
+            script=Markup(script),
+            css_hash=_hash(css),
+            script_hash=_hash(script),
+            data=Markup(_json(confusion.payload(results, heard))),
+            **sections,
+        )
     )
 
 
@@ -92,13 +96,15 @@ def _asset(name: str) -> str:
 
 
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("mynah.report"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters["breakable"] = wording.breakable
+    return environment
 
 
 def _hash(text: str) -> str:

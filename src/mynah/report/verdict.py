@@ -24,7 +24,7 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
         f"chance {wording.percent(results['chance'], 0)}",
     ]
     return {
-        "sentence": results["verdict"],
+        "sentence": _unbroken(results["verdict"]),
         "partial": results["status"] != "complete",
         "facts": facts,
         "rows": rows,
@@ -38,6 +38,11 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
 
 def metric_title(results: dict[str, Any]) -> str:
     return str(results.get("metric_title") or results["metric"].replace("_", " "))
+
+
+def _unbroken(sentence: str) -> str:
+    """Keep a number with its unit, and p with its value, on one line."""
+    return sentence.replace(" %", f"{wording.THIN}%").replace(" = ", "\u00a0=\u00a0")
 
 
 def fold_words(family: dict[str, Any], folds: int) -> str:
@@ -127,6 +132,8 @@ def _axis(scale: svg.Scale) -> Markup:
         parts.append(svg.line(scale(tick), 14, scale(tick), 18, "tick"))
         anchor = "middle" if scale.low < tick < scale.high else "start" if tick <= scale.low else "end"
         at = scale(tick) + (0 if anchor == "middle" else -8 if anchor == "start" else 8)
-        parts.append(svg.text(at, 10, f"{100 * tick:.0f}{wording.THIN}%" if tick >= 1 else f"{100 * tick:.0f}", anchor=anchor))
+        parts.append(
+            svg.text(at, 10, f"{100 * tick:.0f}{wording.THIN}%" if tick >= 1 else f"{100 * tick:.0f}", anchor=anchor)
+        )
     parts.append(svg.line(scale(scale.low), 18, scale(scale.high), 18, "axis"))
     return svg.drawing(PLOT_WIDTH, 19, "scale of the scores", *parts, kind="forest axis-only")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from markupsafe import Markup
+
 #: Narrow no-break space, between a number and its unit.
 THIN = "\u202f"
 #: What stands where there is no value.
@@ -58,12 +60,25 @@ def _three(value: float) -> str:
     """About two significant digits, never an exponent."""
     if value >= 9.95:
         return f"{value:.0f}"
-    return f"{value:.1f}".removesuffix(".0") if value >= 0.095 else f"{value:.2g}" if value >= 0.001 else "<0.001" if value else "0"
+    return (
+        f"{value:.1f}".removesuffix(".0")
+        if value >= 0.095
+        else f"{value:.2g}"
+        if value >= 0.001
+        else "<0.001"
+        if value
+        else "0"
+    )
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:
     """1 clip, 2 clips."""
     return f"{number:,}".replace(",", THIN) + f" {one if number == 1 else many or one + 's'}"
+
+
+def breakable(path: str) -> Markup:
+    """Let a path go on in the next line after each slash."""
+    return Markup("/<wbr>").join(path.split("/"))
 
 
 def probability(p: float | None) -> str:

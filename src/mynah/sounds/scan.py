@@ -76,7 +76,8 @@ def scan(
             strict=True,
         )
     )
-    problems = tree.problems
+    problems = list(tree.problems)
+    total = len({row.file for row in rows} | {p.file for p in problems})
     clips = []
     for row in rows:
         found = inspections[row.file]
@@ -90,7 +91,7 @@ def scan(
                 )
             else:
                 clips.append(clip)
-    _refuse_if_bad(root, problems, len({row.file for row in rows}) + len(tree.problems), strict)
+    _refuse_if_bad(root, problems, total, strict)
     joined = _group(clips, named=group is not None)
     return Sounds(
         name=root.resolve().name,
@@ -260,7 +261,7 @@ def _clip(
 
 
 def _refuse_if_bad(root: Path, problems: Sequence[Problem], total: int, strict: bool) -> None:
-    aside = [p for p in problems if p.action == "set aside"]
+    aside = [p for p in problems if p.action == "set aside" and p.kind != "unlabelled"]
     bad = len({p.file for p in aside})
     if not (aside and (strict or 2 * bad > total)):
         return

@@ -1,0 +1,79 @@
+"""Imports point down only (docs: the house), and light modules stay light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).parents[1] / "src" / "mynah"
+#: What each room may import of Mynah; every room may import errors, progress, and itself.
+MAY = {
+    "audio": set(),
+    "sounds": {"audio"},
+    "catalog": set(),
+    "reading": {"catalog"},
+    "training": set(),
+    "representations": set(),
+    "layers": {"training"},
+    "model": {"layers", "representations", "training"},
+    "modelfile": {"catalog", "model", "representations", "training"},
+    "models": {"layers", "representations", "training", "model"},
+    "datasets": {"audio", "training"},
+    "tasks": {"sounds", "audio", "model"},
+    "trials": {"tasks", "sounds", "audio", "catalog", "model", "modelfile", "representations", "training", "report"},
+    "report": set(),
+    "testing": {"model", "modelfile", "representations", "training"},
+}
+SHARED = {"errors", "progress", "__init__"}
+
+
+def rooms(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "mynah":
+            parts = node.module.split(".")
+            yield from [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
+        elif isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[1] for alias in node.names if alias.name.startswith("mynah."))
+
+
+@pytest.mark.parametrize("path", sorted(SRC.rglob("*.py")), ids=lambda path: str(path.relative_to(SRC)))
+def test_imports_point_down(path):
+    room = path.relative_to(SRC).parts[0].removesuffix(".py")
+    if room in ("cli", "__init__", "__main__"):
+        return
+    allowed = MAY.get(room, set()) | SHARED | {room}
+    if room == "models":
+        allowed.discard("models")
+    wrong = {found for found in rooms(path) if (SRC / found).exists() or (SRC / f"{found}.py").exists()} - allowed
+    assert not wrong, f"{path.name} of {room} imports {wrong}"
+
+
+HEAVY = "numpy torch sklearn scipy soundfile pandas matplotlib".split()
+
+
+def modules_after(code):
+    program = f"{code}\nimport sys; print(' '.join(m for m in {HEAVY!r} if m in sys.modules))"
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split("\n")
+
+
+def test_import_and_help_load_nothing_heavy():
+    assert modules_after("import mynah")[0] == ""
+    code = "import sys; sys.argv = ['mynah', '--help']\nfrom mynah.cli import main\ntry: main()\nexcept SystemExit: pass"
+    assert modules_after(code)[-2] == ""
+
+
+@pytest.mark.parametrize("name", ["audio", "sounds", "catalog", "reading", "errors", "report", "cli.app"])
+def test_imports_without_torch(name):
+    assert "torch" not in modules_after(f"import mynah.{name}")[-2].split()
+
+
+def test_public_names_are_there():
+    import mynah
+
+    for name in mynah.__all__:
+        assert getattr(mynah, name).__module__.startswith("mynah")
+    assert set(mynah.__all__) <= set(dir(mynah))
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = mynah.nonsense

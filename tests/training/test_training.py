@@ -1,0 +1,219 @@
+"""Budget, keyed randomness, batches by number, and the loop."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from mynah.errors import UsageError
+from mynah.training import Batches, Budget, Diverged, Fit, Training, key, permute
+from mynah.training.loop import PROBE_STEPS
+
+# --- budget
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("90s", Budget(seconds=90)),
+        ("10m", Budget(seconds=600)),
+        ("1.5h", Budget(seconds=5400)),
+        ("500steps", Budget(steps=500)),
+        ("1step", Budget(steps=1)),
+        ("500steps/420", Budget(steps=500, stop=420)),
+        (" 20 epochs ", Budget(epochs=20)),
+    ],
+)
+def test_budget_is_read_and_written(text, wanted):
+    assert Budget.parse(text) == wanted
+    assert Budget.parse(str(wanted)) == wanted
+
+
+@pytest.mark.parametrize("text", ["", "ten minutes", "10", "-5m", "0s", "2.5steps", "10 parsecs", "nan s"])
+def test_wrong_budgets(text):
+    with pytest.raises(UsageError):
+        Budget.parse(text)
+
+
+# --- keyed randomness
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 3000), st.integers(0, 2**62))
+def test_permutation_is_one(size, seed):
+    assert sorted(permute(np.arange(size), size, seed)) == list(range(size))
+
+
+def test_permutation_and_key_never_change():
+    """Golden values: a change here would change every resumed run."""
+    assert permute(np.arange(10), 10, 1).tolist() == [5, 3, 7, 0, 4, 2, 9, 8, 6, 1]
+    assert key("a", 1) == 1225621968716036906
+    assert permute(np.array([123456789]), 10**12, 7).tolist() == [int(permute(123456789, 10**12, 7))]
+
+
+def test_permutations_differ_by_key_and_look_even():
+    first = np.array([permute(0, 8, seed).item() for seed in range(4000)])
+    counts = np.bincount(first, minlength=8)
+    assert ((counts - 500) ** 2 / 500).sum() < 24.3  # chi square, 7 degrees of freedom, 0.1 %
+
+
+# --- batches
+
+
+def batches(count=10, size=4, **options):
+    examples = [np.full((i + 1, 2), i, dtype=np.float32) for i in range(count)]
+    return Batches(examples, np.arange(count) % 3, 3, size=size, seed=5, **options)
+
+
+def test_each_epoch_visits_every_example_once():
+    data = batches()
+    seen = np.concatenate([data.items(step) for step in range(5)])
+    assert sorted(seen[:10]) == sorted(seen[10:20]) == list(range(10))
+    assert list(seen[:10]) != list(seen[10:20])
+
+
+def test_batch_is_a_function_of_its_number():
+    one, two = batches(crop_frames=3), batches(crop_frames=3)
+    for step in (7, 0, 7, 3):
+        a, b = one[step], two[step]
+        assert torch.equal(a.frames, b.frames)
+        assert torch.equal(a.target, b.target)
+
+
+def test_padding_and_crops():
+    batch = batches(crop_frames=3)[0]
+    assert batch.frames.shape[1] == 3
+    for frames, length, target in zip(batch.frames, batch.lengths, batch.target, strict=True):
+        item = int(frames[0, 0])
+        assert length == min(3, item + 1)
+        assert (frames[:length] == item).all()
+        assert (frames[length:] == 0).all()
+        assert target.argmax() == item % 3
+
+
+# --- loop
+
+
+class Line(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 3)
+        self.dropout = nn.Dropout(0.2)
+
+    def forward(self, frames, lengths):
+        return self.layer(self.dropout(frames[:, 0]))
+
+
+def cross_entropy(net, batch):
+    return nn.functional.cross_entropy(net(batch.frames, batch.lengths), batch.target)
+
+
+def fit(seed=0, validate=None, **options):
+    torch.manual_seed(seed)
+    chosen = replace(Training(budget="60steps", warmup_steps=5), **options)
+    return Fit(Line(), cross_entropy, batches(), chosen, seed=3, validate=validate)
+
+
+def weights(done):
+    return torch.cat([value.flatten() for value in done.net.state_dict().values()])
+
+
+def test_loss_falls_and_events_tell():
+    done = fit(budget="300steps", learning_rate=0.05, average=0.0)
+    events = list(done)
+    assert events[-1].step == events[-1].steps == 300
+    assert events[-1].train_loss < 0.75 * events[0].train_loss
+    assert len(events) in (20, 21)
+
+
+def test_training_leaves_the_callers_randomness_alone():
+    torch.manual_seed(1)
+    wanted = torch.rand(3)
+    torch.manual_seed(1)
+    other = Fit(Line(), cross_entropy, batches(), Training(budget="20steps"), seed=3)
+    torch.manual_seed(1)
+    list(other)
+    assert torch.equal(torch.rand(3), wanted)
+
+
+@pytest.mark.parametrize("optimizer", ["AdamW", "SGD", "RMSprop", "Adagrad"])
+def test_stopping_anywhere_and_resuming_changes_no_bit(optimizer):
+    whole = fit(optimizer=optimizer)
+    list(whole)
+    for stop in (1, 4, 11, 19):
+        first = fit(optimizer=optimizer)
+        for number, _ in enumerate(first):
+            if number == stop:
+                break
+        state = first.state()
+        second = fit(seed=99, optimizer=optimizer)
+        second.restore(state)
+        list(second)
+        assert torch.equal(weights(second), weights(whole))
+
+
+def test_a_state_does_not_follow_the_fit():
+    first = fit()
+    steps = iter(first)
+    next(steps)
+    state = first.state()
+    before = state["optimizer"]["state"][0]["exp_avg"].clone()
+    list(steps)
+    assert torch.equal(state["optimizer"]["state"][0]["exp_avg"], before)
+
+
+def test_seconds_become_recorded_steps_that_repeat_the_same_bits():
+    timed = fit(budget="0.5s", most_epochs=40)
+    list(timed)
+    again = fit(budget=str(Budget(steps=timed.steps, stop=timed.step if timed.ended == "deadline" else None)))
+    list(again)
+    assert timed.steps > PROBE_STEPS
+    assert torch.equal(weights(again), weights(timed))
+
+
+def test_most_epochs_gives_time_back():
+    done = fit(budget="1h", most_epochs=10)
+    list(done)
+    assert done.step == 10 * batches().steps_per_epoch
+
+
+def test_patience_keeps_the_last_as_good_weights():
+    losses = iter([1.0, 0.5, 0.52, 0.9, 0.9, 0.9, 0.9])
+    seen = []
+
+    def validate(net):
+        seen.append(torch.cat([v.flatten().clone() for v in net.state_dict().values()]))
+        return next(losses), 0.05, 0.0
+
+    done = fit(validate=validate, patience=3)
+    list(done)
+    assert done.ended == "patience"
+    assert len(seen) == 6
+    assert torch.equal(weights(done), seen[2])  # 0.52 is within 0.05 of 0.5, and later
+
+
+def test_not_a_number_stops_with_step_and_cause():
+    broken = Fit(Line(), lambda net, batch: cross_entropy(net, batch) * math.nan, batches(), Training(), seed=0)
+    with pytest.raises(Diverged, match=r"not a number \(loss nan at step 0"):
+        list(broken)
+
+
+def test_gradients_are_clipped_before_the_step():
+    free, clipped = (fit(optimizer="SGD", learning_rate=1.0, clip_norm=norm, budget="1steps", warmup_steps=1,
+                         average=0.0, weight_decay=0.0) for norm in (1e9, 1e-3))  # fmt: skip
+    before = weights(clipped)
+    list(free)
+    list(clipped)
+    assert (weights(clipped) - before).norm() == pytest.approx(1e-3, rel=1e-3)
+    assert (weights(free) - before).norm() > 1e-2
+
+
+@pytest.mark.parametrize("wrong", [{"optimizer": "Nonsense"}, {"optimizer": "lr_scheduler"}, {"precision": "int3"}])
+def test_wrong_settings(wrong):
+    with pytest.raises(UsageError):
+        fit(**wrong)
