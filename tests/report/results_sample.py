@@ -5,25 +5,39 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mynah.trials.previews import preview_order, write_previews
 
-#: name, title, year, accuracy, train seconds, ms, MB, parameters, trained in steps
+
+class Facts(NamedTuple):
+    """What a family of the sample is like; `accuracy` None always names the first class."""
+
+    name: str
+    title: str
+    year: int | None
+    accuracy: float | None
+    seconds: float
+    milliseconds: float
+    megabytes: float
+    parameters: int | None
+    gradient: bool
+
+
 FAMILIES = [
-    ("resnet", "Residual network", 2016, 0.90, 98.0, 3.9, 0.67, 166_000, True),
-    ("gru", "Gated recurrent unit", 2014, 0.86, 74.0, 6.2, 0.31, 78_200, True),
-    ("lstm", "Long short-term memory", 1997, 0.84, 81.0, 7.9, 0.40, 101_000, True),
-    ("forest", "Random forest", 2001, 0.80, 1.9, 11.0, 6.3, None, False),
-    ("svm", "Support vector machine", 1995, 0.78, 0.42, 1.6, 0.61, None, False),
-    ("lenet", "LeNet-5", 1998, 0.76, 41.0, 1.1, 0.25, 61_000, True),
-    ("logistic", "Logistic regression", 1958, 0.73, 0.3, 0.9, 0.02, 4_010, False),
-    ("mlp", "Multilayer perceptron", 1986, 0.72, 12.0, 0.8, 0.22, 54_000, True),
-    ("knn", "k nearest neighbours", 1967, 0.64, 0.01, 1.4, 0.62, None, False),
-    ("elman", "Elman recurrent network", 1990, 0.55, 66.0, 3.3, 0.05, 11_000, True),
-    ("chance", "Chance", None, None, 0.001, 0.002, 0.001, 0, False),
+    Facts("resnet", "Residual network", 2016, 0.90, 98.0, 3.9, 0.67, 166_000, True),
+    Facts("gru", "Gated recurrent unit", 2014, 0.86, 74.0, 6.2, 0.31, 78_200, True),
+    Facts("lstm", "Long short-term memory", 1997, 0.84, 81.0, 7.9, 0.40, 101_000, True),
+    Facts("forest", "Random forest", 2001, 0.80, 1.9, 11.0, 6.3, None, False),
+    Facts("svm", "Support vector machine", 1995, 0.78, 0.42, 1.6, 0.61, None, False),
+    Facts("lenet", "LeNet-5", 1998, 0.76, 41.0, 1.1, 0.25, 61_000, True),
+    Facts("logistic", "Logistic regression", 1958, 0.73, 0.3, 0.9, 0.02, 4_010, False),
+    Facts("mlp", "Multilayer perceptron", 1986, 0.72, 12.0, 0.8, 0.22, 54_000, True),
+    Facts("knn", "k nearest neighbours", 1967, 0.64, 0.01, 1.4, 0.62, None, False),
+    Facts("elman", "Elman recurrent network", 1990, 0.55, 66.0, 3.3, 0.05, 11_000, True),
+    Facts("chance", "Chance", None, None, 0.001, 0.002, 0.001, 0, False),
 ]
 ESC10 = [
     "chainsaw",
@@ -37,6 +51,15 @@ ESC10 = [
     "sea waves",
     "sneezing",
 ]
+
+
+PROBLEM = ("file", "kind", "action", "detail", "remedy")
+PROBLEMS = [
+    ("rain/broken.wav", "unreadable", "set aside", "not a sound file: starts with b'<html>'", "Copy it again."),
+    ("dog/short.wav", "truncated", "flagged", "used 0.5 s of 1.0 s", "Copy it again from the recorder."),
+    ("dog/quiet.wav", "silent", "set aside", "peak -96.3 dBFS", "Check the recording."),
+]
+LEAK = "the length alone names 31 % of the clips (the commonest class: 10 %), so a model may learn that"
 
 
 @dataclass
@@ -68,7 +91,7 @@ def make_results(
     codes = np.repeat(np.arange(count), per_class)
     fold = np.arange(len(codes)) % folds
     hard = rng.dirichlet(np.full(count, 0.25), size=count)
-    families = [_family(*facts, codes, fold, folds, classes, hard, rng) for facts in FAMILIES]
+    families = [_family(facts, codes, fold, classes, hard, rng) for facts in FAMILIES]
     families.sort(key=lambda row: -row["score"])
     _verdicts(families)
     best = families[0]
@@ -98,7 +121,8 @@ def make_results(
         "metric": "balanced_accuracy",
         "metric_title": "balanced accuracy",
         "verdict": f"{best['name']} is best: it names {best['score']:.0%} of held-out clips correctly "
-        f"(95 % interval {best['ci'][0]:.0%} to {best['ci'][1]:.0%}); {families[1]['name']} cannot be told apart from it.",
+        f"(95 % interval {best['ci'][0]:.0%} to {best['ci'][1]:.0%}); "
+        f"{families[1]['name']} cannot be told apart from it.",
         "chance": 1 / count,
         "best": best["name"],
         "clips": len(items),
@@ -118,20 +142,17 @@ def make_results(
         "families": families,
         "items": items,
         "top": _top(best, codes, count, rng),
-        "problems": [
-            {"file": "rain/broken.wav", "kind": "unreadable", "action": "set aside", "detail": "not a sound file: starts with b'<html>'", "remedy": "Copy it again."},
-            {"file": "dog/short.wav", "kind": "truncated", "action": "flagged", "detail": "used 0.5 s of 1.0 s", "remedy": "Copy it again from the recorder."},
-            {"file": "dog/quiet.wav", "kind": "silent", "action": "set aside", "detail": "peak -96.3 dBFS", "remedy": "Check the recording."},
-        ],
+        "problems": [dict(zip(PROBLEM, row, strict=True)) for row in PROBLEMS],
         "ignored": {"not sound": 3, "hidden": 1},
         "duplicates": [[items[0]["file"], items[1]["file"]]],
-        "leaks": [{"kind": "duration", "message": "the length alone names 31 % of the clips (the commonest class: 10 %), so a model may learn that in place of the sound", "accuracy": 0.31, "chance": 0.1}],
+        "leaks": [{"kind": "duration", "message": LEAK, "accuracy": 0.31, "chance": 0.1}],
         "split": {
             "kind": "stratified group folds",
             "description": f"{folds} folds with equal shares of each label; a recording is never on both sides",
             "grouped_by": "recording",
             "folds": [
-                {"name": str(f + 1), "train": int((fold != f).sum()), "test": int((fold == f).sum())} for f in range(folds)
+                {"name": str(f + 1), "train": int((fold != f).sum()), "test": int((fold == f).sum())}
+                for f in range(folds)
             ],
         },
         "calibration": _calibration(rng),
@@ -150,10 +171,13 @@ def make_results(
         },
         "report": "report.html",
         "model": "best.mynah",
-    }  # fmt: skip
+    }
 
 
-def _family(name, title, year, accuracy, seconds, ms, megabytes, parameters, gradient, codes, fold, folds, classes, hard, rng):  # fmt: skip
+def _family(
+    facts: Facts, codes: np.ndarray, fold: np.ndarray, classes: list[str], hard: np.ndarray, rng: np.random.Generator
+) -> dict[str, Any]:
+    accuracy, folds = facts.accuracy, int(fold.max()) + 1
     count = len(classes)
     said = codes.copy()
     wrong = rng.random(len(codes)) > (accuracy if accuracy is not None else 1 / count)
@@ -168,35 +192,41 @@ def _family(name, title, year, accuracy, seconds, ms, megabytes, parameters, gra
     score = float(recall.mean())
     half = 1.96 * np.sqrt(max(score * (1 - score), 1e-4) / len(codes)) if accuracy is not None else 0.0
     return {
-        "name": name,
-        "title": title,
-        "year": year,
-        "reference": f"Somebody: {title}, Some Journal",
+        "name": facts.name,
+        "title": facts.title,
+        "year": facts.year,
+        "reference": f"Somebody: {facts.title}, Some Journal",
         "score": score,
         "ci": [max(0.0, score - half), min(1.0, score + half)],
         "p_vs_best": None,
         "verdict": "",
-        "train_seconds": seconds,
-        "ms_per_clip": ms,
-        "ms_per_clip_p95": ms * 1.3,
-        "megabytes": megabytes,
-        "parameters": parameters,
+        "train_seconds": facts.seconds,
+        "ms_per_clip": facts.milliseconds,
+        "ms_per_clip_p95": facts.milliseconds * 1.3,
+        "megabytes": facts.megabytes,
+        "parameters": facts.parameters,
         "status": "ok",
         "message": "",
-        "superseded_by": ["lstm", "gru"] if name == "elman" else [],
-        "budget_seconds": 36.0 if gradient else None,
-        "steps": [1200] * folds if gradient else [],
+        "superseded_by": ["lstm", "gru"] if facts.name == "elman" else [],
+        "budget_seconds": 36.0 if facts.gradient else None,
+        "steps": [1200] * folds if facts.gradient else [],
         "plans": [],
         "fold_scores": [float((said == codes)[fold == f].mean()) for f in range(folds)],
-        "scores": {"accuracy": score, "balanced_accuracy": score, "macro_f1": float(f1.mean()), "log_loss": 0.41, "ece": 0.03},
+        "scores": {
+            "accuracy": score,
+            "balanced_accuracy": score,
+            "macro_f1": float(f1.mean()),
+            "log_loss": 0.41,
+            "ece": 0.03,
+        },
         "per_class": [
             {"label": label, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
             for label, p, r, f, n in zip(classes, precision, recall, f1, matrix.sum(axis=1), strict=True)
         ],
         "confusion": matrix.tolist(),
-        "curves": [_curve(f, accuracy, rng) for f in range(folds)] if gradient else [],
+        "curves": [_curve(f, accuracy, rng) for f in range(folds)] if facts.gradient else [],
         "predicted": said.tolist(),
-    }  # fmt: skip
+    }
 
 
 def _curve(fold: int, accuracy: float, rng: np.random.Generator) -> dict[str, Any]:

@@ -105,8 +105,13 @@ def test_reading_it_all_asks_for_nothing_and_logs_no_error(visit):
 
 def test_the_policy_stops_what_is_not_ours(visit):
     seen = visit()
-    seen.page.evaluate("""() => { const s = document.createElement("script"); s.textContent = "window.evil = 1"; document.body.append(s);
-        const i = new Image(); i.src = "https://example.org/x.png"; document.body.append(i); }""")
+    seen.page.evaluate("""() => {
+        const script = document.createElement("script");
+        script.textContent = "window.evil = 1";
+        const picture = new Image();
+        picture.src = "https://example.org/x.png";
+        document.body.append(script, picture);
+    }""")
     assert seen.page.evaluate("window.evil") is None
     assert any("Content Security Policy" in error for error in seen.errors)
 

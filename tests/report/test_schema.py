@@ -47,7 +47,20 @@ def test_the_documentation_names_every_field_as_the_schema_does():
 
 
 def test_what_the_issue_promises_to_scripts_is_there():
-    promised = ["schema", "run", "task", "metric", "clips", "classes", "skipped", "folds", "best", "families", "report", "model"]
+    promised = [
+        "schema",
+        "run",
+        "task",
+        "metric",
+        "clips",
+        "classes",
+        "skipped",
+        "folds",
+        "best",
+        "families",
+        "report",
+        "model",
+    ]
     family = ["name", "score", "ci", "p_vs_best", "train_seconds", "ms_per_clip", "megabytes", "parameters", "status"]
     assert set(promised + [f"families[].{name}" for name in family]) <= set(FIELDS) - OPTIONAL
 

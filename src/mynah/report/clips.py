@@ -1,4 +1,4 @@
-"""The last part: clips to hear. It holds each sound once; scripts take them from here, and without scripts it is a list."""
+"""The last part: clips to hear. Each sound is here once: scripts take it from here, without them this is a list."""
 
 from __future__ import annotations
 

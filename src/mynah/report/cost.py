@@ -53,14 +53,15 @@ def section(results: dict[str, Any]) -> dict[str, Any] | None:
             drawings = {frame: _chart(placed, key, title, unit, results, frame) for frame in FRAMES}
             missing = [family["name"] for family in shown if family not in placed]
             charts.append({"key": key, "button": button, "drawings": drawings, "missing": missing})
+    if not charts:
+        return None
     return {
         "charts": charts,
         "below": [f"{family['name']} ({wording.percent(family['score'])})" for family in below],
         "unscored": [family["name"] for family in results["families"] if family["score"] is None],
         "chance": wording.percent(results["chance"], 0),
-        "metric": metric_title(results),
         "compared": any(family["verdict"] for family in scored),
-    } if charts else None  # fmt: skip
+    }
 
 
 def _chart(
@@ -152,13 +153,8 @@ def _frontier(plot: Plot) -> Markup:
 
 def _mark(plot: Plot, family: dict[str, Any], results: dict[str, Any], unit: Callable[[float], str]) -> Markup:
     x, y = plot.place(family)
-    parts = [
-        svg.tag(
-            "title",
-            {},
-            f"{family['title']}: {wording.percent(family['score'])} ({wording.interval(family['ci'])}), {unit(family[plot.key])}",
-        )
-    ]
+    words = f"{family['title']}: {wording.percent(family['score'])} ({wording.interval(family['ci'])})"
+    parts = [svg.tag("title", {}, f"{words}, {unit(family[plot.key])}")]
     low, high = family["ci"]
     kept = family["name"] == results["best"]
     if low is not None and high is not None:

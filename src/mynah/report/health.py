@@ -8,7 +8,9 @@ from mynah.report import wording
 
 #: Longer lists are cut; skipped.csv has all.
 MOST_ROWS = 200
+#: A label is doubtful when another class has at least the first of these probabilities, and it at most the second.
 SURE, UNLIKELY = 0.9, 0.03
+CHANNELS = {"1": "mono", "2": "stereo"}
 
 
 def section(results: dict[str, Any]) -> dict[str, Any]:
@@ -19,13 +21,14 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
     return {
         "duration": [wording.duration(data["duration"][key]) for key in ("min", "median", "max")],
         "tables": [
-            ("Sampling rate", [(f"{int(rate):,}".replace(",", wording.THIN) + f"{wording.THIN}Hz" if rate.isdigit() else rate, n) for rate, n in rates.items()]),
-            ("Channels", [({"1": "mono", "2": "stereo"}.get(name, f"{name} channels"), n) for name, n in data["channels"].items()]),
+            ("Sampling rate", [(_hertz(rate), n) for rate, n in rates.items()]),
+            ("Channels", [(CHANNELS.get(name, f"{name} channels"), n) for name, n in data["channels"].items()]),
             ("Format", list(data["formats"].items())),
         ],
-        "resampled": f"{data['rate_used']:,}".replace(",", wording.THIN) if set(rates) != {str(data["rate_used"])} else "",
+        "resampled": _hertz(str(data["rate_used"])) if set(rates) != {str(data["rate_used"])} else "",
         "per_class": [
-            {"label": label, "count": n, "width": round(100 * n / max(largest, 1), 1)} for label, n in data["per_class"].items()
+            {"label": label, "count": n, "width": round(100 * n / max(largest, 1), 1)}
+            for label, n in data["per_class"].items()
         ],
         "uneven": _uneven(list(data["per_class"].values())),
         "skipped": results["skipped"],
@@ -34,9 +37,17 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
         "ignored": list(results["ignored"].items()),
         "duplicates": results["duplicates"][:MOST_ROWS],
         "more_duplicates": max(0, len(results["duplicates"]) - MOST_ROWS),
-        "leaks": [{"kind": leak["kind"], "message": leak["message"][:1].upper() + leak["message"][1:].rstrip(".")} for leak in results["leaks"]],
+        "leaks": [{"kind": leak["kind"], "message": _sentence(leak["message"])} for leak in results["leaks"]],
         "doubtful": doubtful(results)[:MOST_ROWS],
-    }  # fmt: skip
+    }
+
+
+def _hertz(rate: str) -> str:
+    return f"{int(rate):,}".replace(",", wording.THIN) + f"{wording.THIN}Hz" if rate.isdigit() else rate
+
+
+def _sentence(message: str) -> str:
+    return message[:1].upper() + message[1:].rstrip(".") + "."
 
 
 def _uneven(counts: list[int]) -> str:

@@ -81,7 +81,7 @@ const drawMixUps = () => {
   for (const [n, r, c] of cells.slice(0, 8)) {
     const arrow = make("span", { class: "arrow", "aria-label": "heard as" }, "→");
     const button = make("button", { type: "button", class: "mix" }, `${data.classes[r]} `, arrow, ` ${data.classes[c]} `, make("b", {}, String(n)));
-    button.addEventListener("click", () => openCell(r, c, true));
+    button.addEventListener("click", () => { openCell(r, c, true); bringPanel(); });
     list.append(make("li", {}, button));
   }
   const known = matrix.flat().reduce((a, b) => a + b, 0);
@@ -156,7 +156,11 @@ const openCell = (row, column, jump = false) => {
   byId("panel-note").textContent = notes.join(" ");
   showClips(clips, 0);
   byId("panel").scrollTop = 0;
-  if (jump) byId("panel-title").focus({ preventScroll: innerWidth > 900 });
+  if (jump) byId("panel-title").focus({ preventScroll: true });
+};
+
+const bringPanel = () => { // where it stands below a large matrix or on a small screen
+  if (byId("panel").getBoundingClientRect().top > innerHeight - 200) byId("panel").scrollIntoView({ block: "start" });
 };
 
 const showClips = (clips, from) => {
@@ -204,7 +208,9 @@ const startMatrix = () => {
   byId("matrix").addEventListener("focusin", (event) => { if (event.target.dataset.r) tabStop(event.target); });
   byId("matrix").addEventListener("click", (event) => {
     const cell = event.target.closest("button");
-    if (cell) openCell(data.shown[cell.dataset.r], data.shown[cell.dataset.c]);
+    if (!cell) return;
+    openCell(data.shown[cell.dataset.r], data.shown[cell.dataset.c]);
+    bringPanel();
   });
   byId("family").addEventListener("change", (event) => choose(event.target.value));
   new IntersectionObserver((entries, observer) => { // nothing is drawn before it is near

@@ -71,7 +71,8 @@ def limits(results: dict[str, Any]) -> list[str]:
     ]
     if results["folds"] < 2:
         said.append(
-            "There is one fold only: the tests know how the choice of clips moves a score, not how the luck of training does."
+            "There is one fold only: the tests know how the choice of clips moves a score, "
+            "not how the luck of training does."
         )
     if per_class and min(per_class) < 20:
         said.append(
@@ -85,7 +86,8 @@ def limits(results: dict[str, Any]) -> list[str]:
     if results["status"] != "complete":
         said.append("The run was interrupted: methods have finished different folds and are not all comparable.")
     said += [
-        "Each method is used with its default settings and an equal share of the budget. More time or tuning may change the order.",
+        "Each method is used with its default settings and an equal share of the budget. "
+        "More time or tuning may change the order.",
         "Times were measured on the machine named above and mean little elsewhere; their ratios hold better.",
         '"Cannot be told apart" means that these clips do not show a difference, not that there is none.',
     ]

@@ -30,7 +30,11 @@ FIELDS: dict[str, tuple[str, str]] = {
     "metric_title": ("string", "The metric in words."),
     "verdict": ("string", "The outcome as one sentence."),
     "chance": ("number", "Score of the best constant answer."),
-    "best": ("string?", "Name of the family that was kept: that with the smallest file of those that cannot be told apart from the best score; null when none finished."),
+    "best": (
+        "string?",
+        "Name of the family that was kept: that with the smallest file of those that cannot be told "
+        "apart from the best score; null when none finished.",
+    ),
     "clips": ("integer", "Clips used."),
     "classes": ("string[]", "Labels, sorted; all class indexes below count in this list."),
     "skipped": ("integer", "Files set aside."),
@@ -53,8 +57,15 @@ FIELDS: dict[str, tuple[str, str]] = {
     "families[].year": ("integer?", "Of the paper."),
     "families[].reference": ("string", "The paper."),
     "families[].score": ("number?", "The metric on held-out clips, 0 to 1; null when no fold finished."),
-    "families[].ci": ("number?[]", "Lower and upper end of the 95 % interval (bootstrap over groups); both null without a score."),
-    "families[].p_vs_best": ("number?", "Test against the best score, adjusted by Holm's method: corrected resampled t-test, or paired bootstrap with one fold; null for the best and where there is no test."),
+    "families[].ci": (
+        "number?[]",
+        "Lower and upper end of the 95 % interval (bootstrap over groups); both null without a score.",
+    ),
+    "families[].p_vs_best": (
+        "number?",
+        "Test against the best score, adjusted by Holm's method: corrected resampled t-test, or paired "
+        "bootstrap with one fold; null for the best and where there is no test.",
+    ),
     "families[].verdict": ("string", "`best`, `cannot be told apart`, `worse`, or empty when not compared."),
     "families[].train_seconds": ("number?", "Time to train one fold, mean over folds."),
     "families[].ms_per_clip": ("number?", "Milliseconds to name one clip: median, one clip at a time, one thread."),
@@ -64,11 +75,17 @@ FIELDS: dict[str, tuple[str, str]] = {
     "families[].status": ("string", "`ok`, `partial` (some folds), `failed` or `stopped`."),
     "families[].message": ("string", "Why it failed; empty otherwise."),
     "families[].superseded_by": ("string[]", "Families that came after it."),
-    "families[].budget_seconds": ("number?", "Time each fold was given; null for methods that need no budget and budgets in steps."),
+    "families[].budget_seconds": (
+        "number?",
+        "Time each fold was given; null for methods that need no budget and budgets in steps.",
+    ),
     "families[].steps": ("integer?[]", "Training steps taken, per finished fold."),
     "families[].plans": ("object?[]", "Steps to repeat each finished fold exactly: `steps`, `stop`."),
     "families[].fold_scores": ("number?[]", "The metric per fold, null where the fold has not finished."),
-    "families[].scores": ("{number?}", "All metrics: `accuracy`, `balanced_accuracy`, `macro_f1`, `log_loss`, `ece`; empty without a score."),
+    "families[].scores": (
+        "{number?}",
+        "All metrics: `accuracy`, `balanced_accuracy`, `macro_f1`, `log_loss`, `ece`; empty without a score.",
+    ),
     "families[].per_class": ("object[]", "One entry a class; empty without a score."),
     "families[].per_class[].label": ("string", "The class."),
     "families[].per_class[].precision": ("number", "Share of the clips given this name that bear it."),
@@ -83,7 +100,10 @@ FIELDS: dict[str, tuple[str, str]] = {
     "families[].curves[].valid_loss": ("number?[]", "Loss on the inner validation clips."),
     "families[].curves[].valid_score": ("number?[]", "The metric on the inner validation clips."),
     "families[].curves[].best_step": ("integer?", "Step whose weights were kept."),
-    "families[].predicted": ("integer?[]", "Class index a clip, in the order of `items`; null where no fold answered."),
+    "families[].predicted": (
+        "integer?[]",
+        "Class index a clip, in the order of `items`; null where no fold answered.",
+    ),
     "items": ("object[]", "One entry a clip."),
     "items[].file": ("string", "Path inside the folder, with forward slashes."),
     "items[].label": ("string?", "The label."),
@@ -95,7 +115,11 @@ FIELDS: dict[str, tuple[str, str]] = {
     "items[].flags": ("string[]", "What is odd about it: `clipped`, `dc`, `truncated` ..."),
     "items[].start": ("number", "Where in the file it begins, in seconds."),
     "items[].end": ("number?", "Where it ends; null is the end of the file."),
-    "top": ("list?[]", "A clip's three likeliest classes as `[class index, probability]`: of the kept family, held out, calibrated; null where there is no answer."),
+    "top": (
+        "list?[]",
+        "A clip's three likeliest classes as `[class index, probability]`: of the kept family, held "
+        "out, calibrated; null where there is no answer.",
+    ),
     "problems": ("object[]", "What inspection found, one entry a file and kind."),
     "problems[].file": ("string", "Path inside the folder."),
     "problems[].kind": ("string", "`truncated`, `silent`, `nan`, `empty`, `unreadable`, `clipped`, `dc` ..."),
@@ -119,7 +143,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "split.folds[].test": ("integer", "Clips held out."),
     "calibration": ("object?", "Of the kept family; null without one."),
     "calibration.temperature": ("number", "The logits were divided by this."),
-    "calibration.threshold": ("number", "Below this probability the answer is \"none of these\"."),
+    "calibration.threshold": ("number", 'Below this probability the answer is "none of these".'),
     "calibration.reject_rate": ("number", "Share of the held-out clips below it."),
     "calibration.bins": ("object[]", "Reliability, by confidence."),
     "calibration.bins[].confidence": ("number?", "Mean probability of the named class."),
@@ -139,7 +163,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "how.seconds": ("number", "The whole run took this long."),
     "report": ("string", "File name of the page."),
     "model": ("string?", "File name of the kept model; null without one."),
-}  # fmt: skip
+}
 
 #: Fields that a document of this version may lack.
 OPTIONAL = frozenset({"metric_title", "families[].plans"})
@@ -204,7 +228,7 @@ def validate(document: Any, *, strict: bool = False) -> None:
     _check_sizes(document)
 
 
-def _check_object(value: dict[str, Any], path: str, strict: bool) -> None:
+def _check_object(value: Any, path: str, strict: bool) -> None:
     children = _children(path)
     for name, full in children.items():
         if name not in value:
