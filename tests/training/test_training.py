@@ -128,7 +128,7 @@ def test_loss_falls_and_events_tell():
     events = list(done)
     assert events[-1].step == events[-1].steps == 300
     assert events[-1].train_loss < 0.75 * events[0].train_loss
-    assert len(events) in (20, 21)
+    assert 18 <= len(events) <= 21
 
 
 def test_training_leaves_the_callers_randomness_alone():

@@ -5,20 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 
-from mynah.errors import Stopped
+from mynah.errors import BadInput, Stopped
 from mynah.progress import Progress, silent
 from mynah.representations.representation import Representation
 
-#: Version of the file; another one is computed again.
-VERSION = 1
-#: Clips computed by one task of a worker.
-CLIPS_A_TASK = 32
+#: Version of the file and of what the representations compute; another one is computed again.
+VERSION = 2
+#: Most clips, and seconds of sound, computed by one task of a worker.
+CLIPS_A_TASK, SECONDS_A_TASK = 32, 120.0
+#: An unfinished file that nobody has written to for so long was left by a killed process.
+STALE_SECONDS = 3600.0
 
 
 class Frames(Sequence[np.ndarray]):
@@ -61,9 +66,8 @@ class Frames(Sequence[np.ndarray]):
 
     def take(self, rows: Sequence[int] | np.ndarray) -> Frames:
         """Return these clips, in this order; nothing is copied."""
-        return Frames(
-            self._data, self._offsets, self.feature_count, self.representation, self.rate, self._rows[np.asarray(rows, int)]
-        )
+        chosen = self._rows[np.asarray(rows, int)]
+        return Frames(self._data, self._offsets, self.feature_count, self.representation, self.rate, chosen)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -85,7 +89,10 @@ class Frames(Sequence[np.ndarray]):
         if self._open is None:
             assert isinstance(self._data, Path)
             shape = (int(self._offsets[-1]), self.feature_count)
-            self._open = np.memmap(self._data, dtype=np.float32, mode="r", shape=shape)
+            if 0 in shape:  # an empty file cannot be mapped
+                self._open = np.zeros(shape, np.float32)
+            else:
+                self._open = np.memmap(self._data, dtype=np.float32, mode="r", shape=shape)
         return self._open
 
     def __getstate__(self) -> dict[str, Any]:
@@ -107,56 +114,87 @@ def compute(
     """Return the frames of all clips, from `folder` if they are there, else computed side by side and kept.
 
     Args:
-        clips: with ``read(rate) -> (channel, time)`` and ``content``.
+        clips: with ``read(rate) -> (channel, time)``; and, where they have them, ``content`` (a hash, without which
+            every clip is read to make the key), ``repair``, ``seconds`` and ``file``.
         rate: in Hz.
-        folder: of the cache; a file is complete when its JSON is there and its size is right.
+        folder: of the cache. A file counts only when its facts (JSON) are there and its size and checksum agree.
         workers: processes; None means one a core.
         progress: told the clips done.
 
     Raises:
-        Stopped: the disk is full or cannot be written.
+        BadInput: a clip that can no longer be read, or whose frames are not finite.
+        Stopped: the disk is full or cannot be written; nothing half-written stays.
     """
     name = _key(clips, representation, rate)
-    data, facts = folder / f"{name}.f32", folder / f"{name}.json"
+    data, facts = folder.absolute() / f"{name}.f32", folder.absolute() / f"{name}.json"
     known = _load(data, facts, representation, rate)
     if known is not None:
         return known
     part = folder / f".{name}.{os.getpid()}.part"
     lengths: list[int] = []
-    features = 0
+    features = checksum = 0
     progress("represent", 0, len(clips), representation.NAME)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
         with open(part, "wb") as file:
             for arrays in _in_parallel(clips, representation, rate, workers):
                 for array in arrays:
-                    file.write(np.ascontiguousarray(array, dtype=np.float32))
+                    content = np.ascontiguousarray(array, dtype=np.float32)
+                    file.write(content)
+                    checksum = zlib.crc32(content, checksum)
                     lengths.append(len(array))
                     features = array.shape[1]
                 progress("represent", len(lengths), len(clips), representation.NAME)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, data)
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        _write(facts, {"version": VERSION, "features": features, "offsets": offsets.tolist()})
+        offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        _write(facts, {"version": VERSION, "features": features, "crc32": checksum, "offsets": offsets.tolist()})
     except OSError as error:
-        part.unlink(missing_ok=True)
-        raise Stopped("the cache could not be written", where=folder, measured=error.strerror) from error
+        raise Stopped(
+            "the cache could not be written",
+            where=folder,
+            measured=error.strerror or str(error),
+            remedy="Make room there, or choose another place for the run, and give the same command again.",
+        ) from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return Frames(data, offsets, features, representation, rate)
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(document), encoding="utf-8")
-    os.replace(part, path)
+    try:
+        part.write_text(json.dumps(document), encoding="utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes left behind."""
+    for part in folder.glob(".*.part"):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > STALE_SECONDS:
+                part.unlink()
 
 
 def _key(clips: Sequence[Any], representation: Representation, rate: int) -> str:
     hashed = hashlib.blake2b(digest_size=12)
     hashed.update(json.dumps([VERSION, representation.to_json(), rate]).encode())
     for clip in clips:
-        hashed.update(f"{clip.content}|{clip.repair}\n".encode())
+        hashed.update(f"{_identity(clip, rate)}|{getattr(clip, 'repair', False)}\n".encode())
     return f"{representation.NAME}-{hashed.hexdigest()}"
+
+
+def _identity(clip: Any, rate: int) -> str:
+    """Return the hash of a clip's sound, made here if it brings none."""
+    if content := getattr(clip, "content", ""):
+        return str(content)
+    wave = np.ascontiguousarray(clip.read(rate), dtype=np.float32)
+    return f"{wave.shape} {hashlib.blake2b(wave, digest_size=12).hexdigest()}"
 
 
 def _load(data: Path, facts: Path, representation: Representation, rate: int) -> Frames | None:
@@ -165,15 +203,25 @@ def _load(data: Path, facts: Path, representation: Representation, rate: int) ->
         offsets, features = np.array(document["offsets"], dtype=np.int64), int(document["features"])
         if document["version"] != VERSION or data.stat().st_size != 4 * features * int(offsets[-1]):
             return None
-    except (OSError, ValueError, KeyError, TypeError):
+        if _checksum(data) != document["crc32"]:
+            return None
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
     return Frames(data, offsets, features, representation, rate)
+
+
+def _checksum(path: Path) -> int:
+    checksum = 0
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            checksum = zlib.crc32(block, checksum)
+    return checksum
 
 
 def _in_parallel(
     clips: Sequence[Any], representation: Representation, rate: int, workers: int | None
 ) -> Iterator[list[np.ndarray]]:
-    tasks = [clips[i : i + CLIPS_A_TASK] for i in range(0, len(clips), CLIPS_A_TASK)]
+    tasks = list(_tasks(clips))
     if workers == 1 or len(tasks) <= 2:
         yield from (represent(task, representation, rate) for task in tasks)
         return
@@ -181,11 +229,30 @@ def _in_parallel(
 
     with parallel_config(backend="loky", n_jobs=workers or os.cpu_count(), inner_max_num_threads=1):
         work = Parallel(return_as="generator", pre_dispatch="4*n_jobs")
-        yield from work(delayed(represent)(list(task), representation, rate) for task in tasks)
+        yield from work(delayed(represent)(task, representation, rate) for task in tasks)
+
+
+def _tasks(clips: Sequence[Any]) -> Iterator[list[Any]]:
+    """Cut the clips into runs that are short both in number and in seconds, so that a worker's memory is bounded."""
+    task: list[Any] = []
+    seconds = 0.0
+    for clip in clips:
+        length = getattr(clip, "seconds", 0.0)
+        if task and (len(task) == CLIPS_A_TASK or seconds + length > SECONDS_A_TASK):
+            yield task
+            task, seconds = [], 0.0
+        task.append(clip)
+        seconds += length
+    if task:
+        yield task
 
 
 def represent(clips: Sequence[Any], representation: Representation, rate: int) -> list[np.ndarray]:
-    """Return the frames of each clip, float32 (time, feature), on one thread."""
+    """Return the frames of each clip, float32 (time, feature), on one thread.
+
+    Raises:
+        BadInput: a clip that can no longer be read, or whose frames are not finite.
+    """
     import torch
 
     before = torch.get_num_threads()
@@ -193,6 +260,21 @@ def represent(clips: Sequence[Any], representation: Representation, rate: int) -
     try:
         module = representation.build(rate).eval()
         with torch.inference_mode():
-            return [module(torch.from_numpy(clip.read(rate))[None])[0].numpy() for clip in clips]
+            return [_represent(clip, module, rate) for clip in clips]
     finally:
         torch.set_num_threads(before)
+
+
+def _represent(clip: Any, module: Any, rate: int) -> np.ndarray:
+    import torch
+
+    name = getattr(clip, "file", None)
+    try:
+        wave = clip.read(rate)
+    except OSError as error:  # not to be taken for trouble with the cache
+        raise BadInput("can no longer be read", where=name, measured=error.strerror or str(error)) from error
+    frames = module(torch.from_numpy(wave)[None])[0].numpy()
+    if not np.isfinite(frames).all():
+        peak = float(np.abs(wave).max())
+        raise BadInput("has no finite frames", where=name, measured=f"peak {peak:g} of full scale")
+    return frames

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mynah.errors import UsageError
 from mynah.representations.mel import LogMel
 from mynah.representations.representation import Representation
 
@@ -42,6 +43,8 @@ class MFCCModule(nn.Module):
     def __init__(self, rate: int, settings: MFCC) -> None:
         super().__init__()
         bands = settings.bands
+        if not 1 <= settings.coefficients <= bands:
+            raise UsageError(f"{bands} mel bands have 1 to {bands} coefficients", measured=settings.coefficients)
         self.bands = bands
         self.mel = LogMel(
             bands, settings.window_seconds, settings.hop_seconds, settings.low_hz, settings.high_hz

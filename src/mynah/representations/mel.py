@@ -15,6 +15,7 @@ from mynah.representations.stft import STFTModule, power
 
 #: Power below which a band counts as empty: -100 dB.
 FLOOR = 1e-10
+MOST_BANDS = 4096
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,9 @@ class LogMelModule(nn.Module):
         super().__init__()
         self.stft = STFTModule(rate, settings.window_seconds, settings.hop_seconds)
         high = min(settings.high_hz or rate / 2, rate / 2)
-        if settings.bands < 1 or not 0 <= settings.low_hz < high:
+        if not 1 <= settings.bands <= MOST_BANDS:
+            raise UsageError(f"there must be 1 to {MOST_BANDS} mel bands", measured=settings.bands)
+        if not 0 <= settings.low_hz < high:
             raise UsageError("no mel bands fit between these frequencies", measured=f"{settings.low_hz}-{high} Hz")
         filters = mel_filters(rate, self.stft.size, settings.bands, settings.low_hz, high)
         self.register_buffer("filters", torch.from_numpy(filters.T.copy()), persistent=False)

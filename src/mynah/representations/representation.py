@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_type_hints
 
 import torch
 from torch import Tensor, nn
 
-from mynah.errors import IncompatibleFile
+from mynah.errors import IncompatibleFile, UsageError
 
 #: Frames computed at a time: a block of this many stays in the cache of one core.
 BLOCK_FRAMES = 64
+#: The same on an accelerator, where a block should fill the device.
+DEVICE_FRAMES = 8192
+#: Longest frame and highest rate that are meant; more is a slip, or a file that wants to exhaust the memory.
+LONGEST_SECONDS, HIGHEST_RATE = 60.0, 10_000_000
 
 
 @dataclass(frozen=True)
 class Representation:
     """What a model sees of a wave. Settings do not depend on the rate; `build` does.
 
-    A subclass is a frozen dataclass with a `NAME`; instances compare and hash by their settings.
+    A subclass is a frozen dataclass with a `NAME`; instances compare and hash by their settings. The module that
+    it builds has ``frame_count(samples)`` and, exactly when it can be inverted, ``inverse(frames, samples)``.
     """
 
     NAME: ClassVar[str] = ""
@@ -36,13 +41,32 @@ def by_name(document: dict[str, Any], kinds: dict[str, type[Representation]]) ->
     """Return the representation that `to_json` described.
 
     Raises:
-        IncompatibleFile: an unknown name or setting.
+        IncompatibleFile: an unknown name or setting, or a setting of another type.
     """
     settings = dict(document)
-    kind = kinds.get(settings.pop("name", ""))
+    name = settings.pop("name", None)
+    kind = kinds.get(name) if isinstance(name, str) else None
     if kind is None or set(settings) - {f.name for f in fields(kind)}:
-        raise IncompatibleFile("unknown representation", where=document.get("name"), measured=sorted(settings))
+        raise IncompatibleFile("unknown representation", where=name, measured=sorted(map(str, settings)))
+    types = get_type_hints(kind)
+    for setting, value in settings.items():
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not isinstance(float(value) if whole and types[setting] is not int else value, types[setting]):
+            raise IncompatibleFile("a representation has a wrong setting", where=name, measured=f"{setting}={value!r}")
     return kind(**settings)
+
+
+def samples_of(seconds: float, rate: int, *, least: int = 1) -> int:
+    """Return a length in samples, at least `least`.
+
+    Raises:
+        UsageError: not a length or a rate that can be meant.
+    """
+    if not (0 < seconds <= LONGEST_SECONDS and 0 < rate <= HIGHEST_RATE):
+        raise UsageError(
+            f"a frame must last more than 0 and at most {LONGEST_SECONDS:g} s", measured=f"{seconds} s at {rate} Hz"
+        )
+    return max(least, round(seconds * rate))
 
 
 def check_waves(waves: Tensor) -> Tensor:

@@ -10,7 +10,18 @@ import torch
 from torch import Tensor, nn
 
 from mynah.errors import UsageError
-from mynah.representations.representation import BLOCK_FRAMES, Representation, check_waves, join_channels
+from mynah.representations.representation import (
+    BLOCK_FRAMES,
+    DEVICE_FRAMES,
+    Representation,
+    check_waves,
+    join_channels,
+    samples_of,
+)
+
+#: Longest hop that can be inverted, as share of the window: the last samples lie up to a hop beyond the centre of
+#: the last frame, and the Hann window there must not have fallen below a tenth.
+LONGEST_HOP = 0.4
 
 
 @dataclass(frozen=True)
@@ -42,10 +53,8 @@ class STFTModule(nn.Module):
 
     def __init__(self, rate: int, window_seconds: float, hop_seconds: float) -> None:
         super().__init__()
-        if not (window_seconds > 0 and hop_seconds > 0):
-            raise UsageError("window and hop must be more than 0 s", measured=(window_seconds, hop_seconds))
-        self.width = max(2, round(window_seconds * rate))
-        self.hop = max(1, round(hop_seconds * rate))
+        self.width = samples_of(window_seconds, rate, least=2)
+        self.hop = samples_of(hop_seconds, rate)
         self.size = 1 << (self.width - 1).bit_length()
         self.bins = self.size // 2 + 1
         offset = (self.size - self.width) // 2
@@ -69,29 +78,38 @@ class STFTModule(nn.Module):
         half = self.size // 2
         flat = nn.functional.pad(waves.flatten(0, 1), (half, half + self.hop))
         frames = flat.unfold(-1, self.size, self.hop)[:, : self.frame_count(waves.shape[-1])]
-        blocks = frames.split(BLOCK_FRAMES, dim=1)
+        most = BLOCK_FRAMES if waves.device.type == "cpu" else DEVICE_FRAMES
+        blocks = frames.split(max(1, most // len(flat)), dim=1)
         return torch.cat([function(torch.fft.rfft(block * self.window)) for block in blocks], dim=1)
 
     def inverse(self, frames: Tensor, samples: int) -> Tensor:
         """Return waves (batch, channel, samples) by weighted overlap-add (Griffin & Lim 1984, eq. 6).
 
         Raises:
-            UsageError: the hop is longer than half the window, so that samples near a frame's end are lost.
+            UsageError: the hop is longer than `LONGEST_HOP` windows, so that some samples are lost.
+            ValueError: waves of so many samples have another number of frames.
         """
-        if 2 * self.hop > self.width:
-            raise UsageError("the hop must be at most half the window to invert", measured=f"{self.hop} samples")
-        batch, count, _ = frames.shape
+        if frames.shape[1] != self.frame_count(samples):
+            raise ValueError(f"{samples} samples have {self.frame_count(samples)} frames, got {frames.shape[1]}")
+        if self.hop > LONGEST_HOP * self.width:
+            raise UsageError(
+                f"to invert, the hop must be at most {LONGEST_HOP} windows",
+                measured=f"hop {self.hop}, window {self.width} samples",
+            )
         parts = frames.unflatten(2, (-1, 2, self.bins)).permute(0, 2, 1, 4, 3).flatten(0, 1)
         pieces = torch.fft.irfft(torch.view_as_complex(parts.double().contiguous()), n=self.size) * self.window
-        length = self.hop * (count - 1) + self.size
-        total, weight = pieces.new_zeros(len(pieces), length), pieces.new_zeros(length)
-        for number in range(count):
-            here = slice(number * self.hop, number * self.hop + self.size)
-            total[:, here] += pieces[:, number]
-            weight[here] += self.window.square()
+        weights = self.window.square().expand(1, frames.shape[1], -1)
+        wave = self._overlap(pieces) / self._overlap(weights).clamp(min=1e-8)
         start = self.size // 2
-        wave = (total / weight.clamp(min=1e-8))[:, start : start + samples].float()
-        return nn.functional.pad(wave, (0, samples - wave.shape[1])).reshape(batch, -1, samples)
+        return wave[:, start : start + samples].float().reshape(frames.shape[0], -1, samples)
+
+    def _overlap(self, pieces: Tensor) -> Tensor:
+        """Add pieces (batch, frame, size) at their places: (batch, time)."""
+        length = self.hop * (pieces.shape[1] - 1) + self.size
+        folded = nn.functional.fold(
+            pieces.transpose(1, 2), (1, length), kernel_size=(1, self.size), stride=(1, self.hop)
+        )
+        return folded[:, 0, 0]
 
 
 def power(spectrum: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from mynah.representations.representation import Representation, check_waves, join_channels
+from mynah.representations.representation import Representation, check_waves, join_channels, samples_of
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Waveform(Representation):
         return self.frame_seconds
 
     def build(self, rate: int) -> nn.Module:
-        return WaveformModule(1 if self.frame_seconds is None else max(1, round(self.frame_seconds * rate)))
+        return WaveformModule(1 if self.frame_seconds is None else samples_of(self.frame_seconds, rate))
 
 
 class WaveformModule(nn.Module):

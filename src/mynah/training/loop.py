@@ -159,9 +159,10 @@ class Fit:
     def _rate(self) -> float:
         """Learning rate of this step: linear warm-up, then half a cosine to zero (Loshchilov & Hutter 2017)."""
         warm = self.settings.warmup_steps
-        if self.step < warm or self.steps is None:
+        flat = max(warm, PROBE_STEPS)  # up to here the rate must not depend on a plan that a probe has yet to make
+        if self.steps is None or self.step < flat:
             return self.settings.learning_rate * min(1.0, (self.step + 1) / max(1, warm))
-        done = (self.step - warm) / max(1, self.steps - warm)
+        done = (self.step - flat) / max(1, self.steps - flat)
         return self.settings.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
     def _train_step(self) -> None:

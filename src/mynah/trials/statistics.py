@@ -220,7 +220,8 @@ def choose(
 ) -> Choice:
     """Compare every family with the best score and keep the cheapest of those that cannot be told apart.
 
-    With several folds the test is Nadeau and Bengio's, with one it is the paired bootstrap over groups; p-values
+    Few folds tell little apart, so a family is only kept if its score also lies within the 95 % interval of the
+    best's. With several folds the test is Nadeau and Bengio's, with one it is the paired bootstrap over groups; p-values
     are adjusted by Holm's method. Cost is the size of the model file: unlike a time it is the same at every
     repetition, so that the choice is too.
 
@@ -236,8 +237,10 @@ def choose(
     verdicts = {best: Verdict("best", None)}
     for name, p in zip(others, p_values, strict=True):
         verdicts[name] = Verdict("worse" if p < LEVEL else "cannot be told apart", p)
-    alike = [name for name in contenders if verdicts[name].words != "worse" and (name != baseline or name == best)]
-    kept = min(alike, key=lambda name: contenders[name].cost)
+    low = bootstrap_interval(true, contenders[best].predicted, groups, seed=seed)[0]
+    alike = [name for name in contenders if verdicts[name].words != "worse"]
+    near = [name for name in alike if name == best or contenders[name].score >= low]
+    kept = min(near, key=lambda name: (name == baseline, contenders[name].cost))
     return Choice(best, kept, verdicts, _sentence(best, kept, alike, contenders, verdicts, len(true)))
 
 
@@ -262,10 +265,10 @@ def _sentence(
     if kept == best:
         return (
             f"{best} scores best ({score}) but cannot be told apart from {named} on {clips} clips; "
-            f"kept {best}, the smallest of them."
+            f"kept {best}, the smallest of those within its interval."
         )
     gap = 100 * (contenders[best].score - contenders[kept].score)
     return (
         f"{best} scores best ({score}) but cannot be told apart from {named} on {clips} clips; kept {kept}, the "
-        f"smallest of them ({gap:.1f} points less, p = {verdicts[kept].p:.2f})."
+        f"smallest of those within its interval ({gap:.1f} points less, p = {verdicts[kept].p:.2f})."
     )

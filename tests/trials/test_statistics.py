@@ -1,0 +1,143 @@
+"""Scores against closed forms, intervals by their coverage, tests by their rate of false alarms."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn import metrics
+
+from mynah.trials import statistics as s
+
+
+@pytest.fixture()
+def answers():
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, 4, 300)
+    probabilities = rng.dirichlet(np.ones(4), 300) + 0.5 * np.eye(4)[true]
+    return true, probabilities / probabilities.sum(axis=1, keepdims=True)
+
+
+def test_scores_equal_scikit_learns(answers):
+    true, probabilities = answers
+    said = probabilities.argmax(axis=1)
+    ours = s.scores(true, probabilities, 4)
+    assert ours["accuracy"] == pytest.approx(metrics.accuracy_score(true, said))
+    assert ours["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(true, said))
+    assert ours["macro_f1"] == pytest.approx(metrics.f1_score(true, said, average="macro"))
+    assert ours["log_loss"] == pytest.approx(metrics.log_loss(true, probabilities))
+    assert np.array_equal(s.confusion(true, said, 4), metrics.confusion_matrix(true, said))
+
+
+def test_interval_covers_at_its_rate():
+    rng = np.random.default_rng(1)
+    hits = 0
+    for trial in range(150):
+        true = np.repeat([0, 1], 60)
+        said = np.where(rng.random(120) < 0.8, true, 1 - true)
+        low, high = s.bootstrap_interval(true, said, np.arange(120), samples=300, seed=trial)
+        hits += low <= 0.8 <= high
+    assert 0.88 <= hits / 150 <= 0.99
+
+
+def test_interval_is_wider_when_clips_come_in_groups():
+    rng = np.random.default_rng(2)
+    groups = np.repeat(np.arange(20), 10)
+    true = np.tile([0, 1], 100)
+    said = np.where(np.repeat(rng.random(20) < 0.7, 10), true, 1 - true)
+    apart = s.bootstrap_interval(true, said, np.arange(200))
+    together = s.bootstrap_interval(true, said, groups)
+    assert together[1] - together[0] > 2 * (apart[1] - apart[0])
+
+
+def test_corrected_t_test_by_hand():
+    differences = [0.02, 0.05, 0.01, 0.04, 0.03]
+    mean, variance = np.mean(differences), np.var(differences, ddof=1)
+    t = mean / np.sqrt((1 / 5 + 20 / 80) * variance)
+    assert s.corrected_t_test(differences, 80, 20) == pytest.approx(2 * stats.t.sf(t, 4))
+    naive = stats.ttest_1samp(differences, 0).pvalue
+    assert s.corrected_t_test(differences, 80, 20) > naive
+    assert s.corrected_t_test([0.0] * 5, 80, 20) == 1.0
+    assert s.corrected_t_test([0.1] * 5, 80, 20) == 0.0
+    with pytest.raises(ValueError, match="two folds"):
+        s.corrected_t_test([0.1], 80, 20)
+
+
+def test_holm_by_hand():
+    assert s.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert s.holm([0.9, 0.8]) == [1.0, 1.0]
+    assert s.holm([]) == []
+
+
+def test_paired_bootstrap_tells_and_does_not_cry_wolf():
+    rng = np.random.default_rng(3)
+    true = np.tile([0, 1], 100)
+    groups = np.arange(200)
+    noisy = [np.where(rng.random(200) < 0.8, true, 1 - true) for _ in range(41)]
+    false_alarms = np.mean([s.paired_bootstrap_test(true, noisy[0], other, groups) < 0.05 for other in noisy[1:]])
+    assert false_alarms <= 0.2
+    assert s.paired_bootstrap_test(true, true, noisy[0], groups) < 0.01
+    assert s.paired_bootstrap_test(true, true, true, groups) == pytest.approx(1.0)
+
+
+def test_temperature_is_found():
+    rng = np.random.default_rng(4)
+    logits = rng.normal(0, 1.5, (4000, 3))
+    odds = np.exp(logits)
+    fair = odds / odds.sum(axis=1, keepdims=True)
+    true = np.array([rng.choice(3, p=row) for row in fair])
+    sharp = s.temper(fair, 0.4)
+    assert s.temperature(sharp, true) == pytest.approx(2.5, rel=0.1)
+    assert s.expected_calibration_error(sharp, true) > 3 * s.expected_calibration_error(s.temper(sharp, 2.5), true)
+
+
+def test_threshold_turns_away_its_share(answers):
+    true, probabilities = answers
+    right = probabilities.max(axis=1)[probabilities.argmax(axis=1) == true]
+    threshold = s.reject_threshold(probabilities, true)
+    assert (right < threshold).mean() == pytest.approx(0.05, abs=0.01)
+
+
+def contender(accuracies, cost, rng, true):
+    said = np.where(rng.random(len(true)) < np.mean(accuracies), true, 1 - true)
+    return s.Contender(s.balanced_accuracy(true, said), accuracies, said, cost)
+
+
+def choose(contenders, true, **options):
+    return s.choose(contenders, true, np.arange(len(true)), train_size=80, test_size=20, **options)
+
+
+def test_choice_prefers_the_cheap_only_among_equals():
+    rng = np.random.default_rng(5)
+    true = np.tile([0, 1], 200)
+    field = {
+        "dear": contender([0.9, 0.92, 0.91, 0.9, 0.93], 5.0, rng, true),
+        "cheap": contender([0.91, 0.9, 0.92, 0.89, 0.93], 1.0, rng, true),
+        "poor": contender([0.6, 0.62, 0.6, 0.61, 0.6], 0.1, rng, true),
+    }
+    choice = choose(field, true)
+    assert choice.kept == "cheap"
+    assert choice.verdicts["poor"].words == "worse"
+    assert "cannot be told apart" in choice.sentence or choice.best == "cheap"
+
+
+def test_choice_never_keeps_a_far_worse_family_for_want_of_power():
+    """Folds so noisy that no test tells: what lies below the best's interval is still not kept."""
+    rng = np.random.default_rng(6)
+    true = np.tile([0, 1], 200)
+    field = {
+        "best": contender([0.99, 0.6, 0.99, 0.6, 0.99], 5.0, rng, true),
+        "small": contender([0.6, 0.62, 0.6, 0.61, 0.6], 0.1, rng, true),
+    }
+    choice = choose(field, true)
+    assert choice.verdicts["small"].words == "cannot be told apart"
+    assert choice.kept == "best"
+    assert "best" in choice.sentence
+
+
+def test_one_family_and_the_baseline():
+    rng = np.random.default_rng(7)
+    true = np.tile([0, 1], 50)
+    alone = {"only": contender([0.8] * 5, 1.0, rng, true)}
+    assert choose(alone, true).kept == "only"
+    field = {"chance": s.Contender(0.5, [0.5] * 5, np.zeros(100, int), 0.0),
+             "knn": s.Contender(0.5, [0.5] * 5, np.ones(100, int), 1.0)}  # fmt: skip
+    assert choose(field, true, baseline="chance").kept == "knn"
