@@ -54,7 +54,7 @@ def _warp(frames: Tensor, lengths: Tensor, draw: Tensor) -> tuple[Tensor, Tensor
 
     A stretch of frequency is another size of whatever resonates (Jaitly & Hinton 2013 for vocal tracts).
     """
-    batch, time, bands = frames.shape
+    time, bands = frames.shape[1:]
     rate = 1 + STRETCH_TIME * draw[:, 0]
     band = torch.arange(bands)[None] * (1 + STRETCH_BANDS * draw[:, 1:2]) + SHIFT_BANDS * draw[:, 2:3]
     place = torch.arange(time)[None] * rate[:, None]

@@ -140,7 +140,7 @@ def compute(
         with open(part, "wb") as file:
             for arrays in _in_parallel(clips, representation, rate, workers):
                 for array in arrays:
-                    content = np.ascontiguousarray(array, dtype=np.float32)
+                    content = np.ascontiguousarray(array, dtype=np.float32).data
                     file.write(content)
                     checksum = zlib.crc32(content, checksum)
                     lengths.append(len(array))
@@ -194,7 +194,7 @@ def _identity(clip: Any, rate: int) -> str:
     if content := getattr(clip, "content", ""):
         return str(content)
     wave = np.ascontiguousarray(clip.read(rate), dtype=np.float32)
-    return f"{wave.shape} {hashlib.blake2b(wave, digest_size=12).hexdigest()}"
+    return f"{wave.shape} {hashlib.blake2b(wave.data, digest_size=12).hexdigest()}"
 
 
 def _load(data: Path, facts: Path, representation: Representation, rate: int) -> Frames | None:

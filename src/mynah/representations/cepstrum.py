@@ -31,7 +31,7 @@ class MFCC(Representation):
     low_hz: float = 20.0
     high_hz: float | None = None
 
-    def build(self, rate: int) -> nn.Module:
+    def build(self, rate: int) -> MFCCModule:
         return MFCCModule(rate, self)
 
 

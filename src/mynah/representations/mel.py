@@ -35,7 +35,7 @@ class LogMel(Representation):
     low_hz: float = 20.0
     high_hz: float | None = None
 
-    def build(self, rate: int) -> nn.Module:
+    def build(self, rate: int) -> LogMelModule:
         return LogMelModule(rate, self)
 
 

@@ -28,7 +28,7 @@ class ClipStatistics(Representation):
     window_seconds: float = 0.04
     hop_seconds: float = 0.01
 
-    def build(self, rate: int) -> nn.Module:
+    def build(self, rate: int) -> ClipStatisticsModule:
         return ClipStatisticsModule(rate, self)
 
 

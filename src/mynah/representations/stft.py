@@ -37,7 +37,7 @@ class STFT(Representation):
     window_seconds: float = 0.04
     hop_seconds: float = 0.01
 
-    def build(self, rate: int) -> nn.Module:
+    def build(self, rate: int) -> STFTModule:
         return STFTModule(rate, self.window_seconds, self.hop_seconds)
 
 

@@ -26,7 +26,7 @@ class Waveform(Representation):
     def hop_seconds(self) -> float | None:
         return self.frame_seconds
 
-    def build(self, rate: int) -> nn.Module:
+    def build(self, rate: int) -> WaveformModule:
         return WaveformModule(1 if self.frame_seconds is None else samples_of(self.frame_seconds, rate))
 
 
