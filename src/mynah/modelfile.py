@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -147,7 +148,7 @@ def _entries(path: Path) -> tuple[bytes, bytes]:
             return _read(archive, MANIFEST), _read(archive, TENSORS)
     except FileNotFoundError as error:
         raise IncompatibleFile("no such file", where=path) from error
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise _refuse(path, "it is not a Mynah model, or is damaged") from error
 
 

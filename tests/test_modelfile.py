@@ -1,0 +1,130 @@
+"""A model file: bit-equal answers in a new process, and every hostile or damaged file refused in one line."""
+
+import json
+import struct
+import subprocess
+import sys
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+
+from mynah import modelfile
+from mynah.errors import IncompatibleFile, Stopped
+from mynah.models.knn import KNN
+from mynah.models.lstm import LSTM
+from mynah.testing import toy
+from mynah.training import Training
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    clips, labels = toy(6)
+    path = tmp_path_factory.mktemp("model") / "a.mynah"
+    return modelfile.save(KNN().fit(clips, labels), path, record={"score": 0.5})
+
+
+def rewrite(source, target, change=None, **entries):
+    """Copy a model file with another manifest or other entries."""
+    with zipfile.ZipFile(source) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    if change is not None:
+        manifest = json.loads(content[modelfile.MANIFEST])
+        manifest.update(change)
+        content[modelfile.MANIFEST] = json.dumps(manifest).encode()
+    content.update(entries)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, value in content.items():
+            archive.writestr(name, value)
+    return target
+
+
+def test_answers_are_bit_equal_in_a_new_process(tmp_path):
+    clips, labels = toy(6)
+    model = LSTM(hidden=8, training=Training(budget="10steps")).fit(clips, labels)
+    model.temperature_, model.threshold_ = 1.3, 0.2
+    path = modelfile.save(model, tmp_path / "a.mynah")
+    program = (
+        "import sys, numpy as np; from mynah import load; from mynah.testing import toy\n"
+        "model = load(sys.argv[1]); np.save(sys.argv[2], model.predict_proba(toy(6)[0]))\n"
+        "print(model.temperature_, model.threshold_, *model.classes_)"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", program, path, tmp_path / "p.npy"], capture_output=True, text=True, check=True
+    ).stdout
+    assert np.array_equal(np.load(tmp_path / "p.npy"), model.predict_proba(clips))
+    assert out.split() == ["1.3", "0.2", "falling", "rising", "steady"]
+
+
+def test_manifest_keeps_the_record(saved):
+    facts = modelfile.manifest(saved)
+    assert facts["record"] == {"score": 0.5}
+    assert facts["family"] == "knn"
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"schema": "mynah.model/99"}, "version 'mynah.model/99'"),
+        ({"schema": "something else"}, "not a Mynah model"),
+        ({"family": "os"}, "does not fit"),
+        ({"family": "../../evil"}, "does not fit"),
+        ({"settings": {"k": 5, "unknown": 1}}, "does not fit"),
+        ({"representation": {"name": "evil"}}, "does not fit"),
+        ({"sha256": "0" * 64}, "do not match their hash"),
+        ({"labels": None}, "does not fit"),
+    ],
+)
+def test_wrong_manifests(saved, tmp_path, change, why):
+    with pytest.raises(IncompatibleFile, match=why) as error:
+        modelfile.load(rewrite(saved, tmp_path / "b.mynah", change))
+    assert error.value.exit_code == 4
+    assert "\n" not in str(error.value)
+
+
+def test_entries_with_other_names_are_refused(saved, tmp_path):
+    for name in ("../escape.txt", "/etc/passwd", "code.py"):
+        with pytest.raises(IncompatibleFile, match="holds"):
+            modelfile.load(rewrite(saved, tmp_path / "b.mynah", **{name: b"x"}))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.mynah"]
+
+
+def test_damage_is_seen(saved, tmp_path):
+    whole = saved.read_bytes()
+    path = tmp_path / "b.mynah"
+    for content in (b"", b"PK", whole[: len(whole) // 2], b"\x80\x04pickle", whole[:60] + b"\xff" * 40 + whole[100:]):
+        path.write_bytes(content)
+        with pytest.raises(IncompatibleFile):
+            modelfile.load(path)
+    with pytest.raises(IncompatibleFile, match="no such file"):
+        modelfile.load(tmp_path / "nothing.mynah")
+
+
+def test_oversize_entries_are_not_unpacked(saved, tmp_path, monkeypatch):
+    monkeypatch.setitem(modelfile.LARGEST, modelfile.MANIFEST, 1000)
+    path = rewrite(saved, tmp_path / "b.mynah", {"record": {"x": "y" * 100_000}})
+    with pytest.raises(IncompatibleFile, match="too large"):
+        modelfile.load(path)
+    # a header that lies about the size must not help
+    content = bytearray(path.read_bytes())
+    place = content.find(b"PK\x01\x02")
+    content[place + 24 : place + 28] = struct.pack("<I", 10)
+    path.write_bytes(content)
+    with pytest.raises(IncompatibleFile):
+        modelfile.load(path)
+    assert zlib.crc32(path.read_bytes())
+
+
+def test_a_failed_save_keeps_the_old_file(saved, tmp_path, monkeypatch):
+    path = tmp_path / "a.mynah"
+    path.write_bytes(b"old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(modelfile.os, "replace", full)
+    with pytest.raises(Stopped, match="No space left"):
+        modelfile.save(modelfile.load(saved), path)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]

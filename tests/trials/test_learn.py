@@ -1,0 +1,181 @@
+"""The main job on a small folder: whole, repeated, resumed, interrupted, refused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from mynah import modelfile
+from mynah.datasets import builtin
+from mynah.errors import NotEnoughData, UsageError
+from mynah.trials.compare import compare
+from mynah.trials.learn import Run, learn
+from mynah.trials.schedule import Clock
+
+OPTIONS = {"families": ["chance", "knn", "mlp"], "budget": "40steps", "executor": "sequential"}
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory):
+    return builtin(tmp_path_factory.mktemp("data") / "sounds", clips_per_class=6, rate=8000)
+
+
+@pytest.fixture(scope="module")
+def run(sounds, tmp_path_factory):
+    return learn(sounds, out=tmp_path_factory.mktemp("one") / "run", **OPTIONS)
+
+
+def test_everything_is_there(run):
+    names = {path.name for path in run.folder.iterdir()}
+    assert {"results.json", "report.html", "best.mynah", "skipped.csv", "trials"} <= names
+    assert [row["name"] for row in run.board][-1] == "chance"
+    assert run.board[-1]["score"] == pytest.approx(0.1)
+    assert run.results["status"] == "complete"
+    assert all(row["ci"][0] <= row["score"] <= row["ci"][1] for row in run.board)
+    assert json.loads((run.folder / "results.json").read_text()) == json.loads(json.dumps(run.results))
+    assert "Verdict" in str(run)
+    assert "<table>" in run._repr_html_()
+
+
+def test_the_documented_keys_are_there(run):
+    """The contract of `learn --json`; a key may be added, none may go."""
+    top = {"schema", "run", "task", "metric", "clips", "classes", "skipped", "folds", "best", "families", "report", "model"}
+    row = {"name", "score", "ci", "p_vs_best", "train_seconds", "ms_per_clip", "megabytes", "parameters", "status"}
+    assert top <= set(run.results)
+    assert all(row <= set(entry) for entry in run.board)
+    assert run.results["schema"] == "mynah.results/1"
+
+
+def test_no_path_of_this_machine_is_told(run, sounds):
+    for name in ("results.json", "report.html"):
+        text = (run.folder / name).read_text(encoding="utf-8")
+        assert str(sounds.parent) not in text
+        assert str(run.folder.parent) not in text
+
+
+def test_the_kept_model_beats_chance_and_knows_its_labels(run, sounds):
+    model = run.best
+    assert list(model.classes_) == run.results["classes"]
+    files = sorted(sounds.rglob("*.wav"))[::3]
+    from mynah.tasks.apply import apply
+
+    answers = list(apply(model, files))
+    assert np.mean([a.label == f.parent.name for a, f in zip(answers, files, strict=True)]) > 0.5
+
+
+def test_the_same_seed_and_steps_give_the_same_bits(run, sounds, tmp_path):
+    again = learn(sounds, out=tmp_path / "run", **OPTIONS)
+    for one, other in zip(run.board, again.board, strict=True):
+        assert (one["name"], one["score"], one["ci"], one["predicted"]) == (
+            other["name"], other["score"], other["ci"], other["predicted"]
+        )  # fmt: skip
+    a, b = (modelfile.load(r.folder / "best.mynah").tensors() for r in (run, again))
+    assert all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_a_timed_run_can_be_repeated_by_its_steps(sounds, tmp_path):
+    timed = learn(sounds, out=tmp_path / "timed", **{**OPTIONS, "families": ["mlp"], "budget": "12s"})
+    again = learn(sounds, out=tmp_path / "again", **{**OPTIONS, **Run.open(tmp_path / "timed").to_repeat()})
+    assert timed.board[0]["predicted"] == again.board[0]["predicted"]
+    assert timed.board[0]["steps"] == again.board[0]["steps"]
+    a, b = (modelfile.load(r.folder / "best.mynah").tensors() for r in (timed, again))
+    assert all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_finished_trials_are_not_repeated(sounds, tmp_path):
+    learn(sounds, out=tmp_path / "run", **OPTIONS)
+    results = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("result.json")}
+    assert len(results) == 15
+    next(iter(results)).unlink()
+    learn(sounds, out=tmp_path / "run", **OPTIONS)
+    changed = [path for path, when in results.items() if path.stat().st_mtime_ns != when]
+    assert len(changed) == 1
+
+
+def test_interruption_leaves_a_usable_run(sounds, tmp_path):
+    def stop(stage, done, total, note=""):
+        if stage == "train" and done == 8:  # chance and three folds of k-NN
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        learn(sounds, out=tmp_path / "run", progress=stop, **OPTIONS)
+    partial = Run.open(tmp_path / "run")
+    assert partial.results["status"] == "partial"
+    assert {row["name"]: row["status"] for row in partial.board} == {"chance": "ok", "knn": "partial", "mlp": "stopped"}
+    assert partial.report.exists()
+    assert partial.best.predict_proba(np.zeros((0, 3)).tolist() or [_silence()]).shape == (1, 10)
+    whole = learn(sounds, out=tmp_path / "run", **OPTIONS)
+    assert whole.results["status"] == "complete"
+
+
+def _silence():
+    from mynah.testing import ToyClip
+
+    return ToyClip(np.zeros((1, 4000), np.float32), 8000)
+
+
+def test_a_family_that_fails_is_said_so_and_stops_nothing(sounds, tmp_path, monkeypatch):
+    from mynah.models.knn import KNN
+
+    def broken(*_):
+        raise RuntimeError("no neighbours today")
+
+    monkeypatch.setattr(KNN, "learn_arrays", broken)
+    run = learn(sounds, out=tmp_path / "run", **OPTIONS)
+    row = next(row for row in run.board if row["name"] == "knn")
+    assert (row["status"], row["score"]) == ("failed", None)
+    assert "no neighbours today" in row["message"]
+    assert run.results["best"] in ("mlp", "chance")
+
+
+def test_sigterm_exits_75_with_the_line_that_resumes(sounds, tmp_path):
+    command = [sys.executable, "-m", "mynah", "learn", str(sounds), "--out", str(tmp_path / "run"),
+               "--families", "knn,gru", "--budget", "100000steps", "--executor", "sequential"]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    for _ in range(600):
+        if len(list((tmp_path / "run").glob("trials/*/result.json"))) >= 5:
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 75, said
+    assert "to go on: mynah learn" in said
+    assert Run.open(tmp_path / "run").results["status"] == "partial"
+
+
+def test_wrong_options_are_refused_before_anything_is_trained(sounds, tmp_path):
+    for wrong in ({"families": ["nonsense"]}, {"budget": "soon"}, {"executor": "pigeons"}, {"colour": "red"}):
+        with pytest.raises(UsageError):
+            learn(sounds, out=tmp_path / "run", **wrong)
+    (tmp_path / "one" / "only").mkdir(parents=True)
+    for path in sorted((sounds / "kick").iterdir()):
+        (tmp_path / "one" / "only" / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(NotEnoughData):
+        learn(tmp_path / "one", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_runs_are_compared_on_the_same_clips(run, sounds, tmp_path):
+    other = learn(sounds, out=tmp_path / "other", **{**OPTIONS, "families": ["forest"]})
+    found = compare([run.folder, other.folder])
+    assert {(row["run"], row["family"]) for row in found.rows} >= {("run", "knn"), ("other", "forest")}
+    assert found.clips == 60
+    assert "Verdict" in str(found)
+    smaller = builtin(tmp_path / "smaller", clips_per_class=5, rate=8000)
+    alone = learn(smaller, out=tmp_path / "alone", **{**OPTIONS, "families": ["chance"]})
+    with pytest.raises(UsageError, match="not a run on the same clips"):
+        compare([run.folder, alone.folder])
+
+
+def test_shares_are_equal_and_leftovers_are_shared():
+    clock = Clock(deadline=time.monotonic() + 100, workers=2, left=10)
+    first = clock.share(lambda _: False)
+    assert first == pytest.approx(200 / (10 + 2.5), rel=0.02)
+    clock.left, clock.running = 5, {"a": time.monotonic() + 20}
+    assert clock.share(lambda _: False) == pytest.approx(180 / 7.5, rel=0.02)
+    assert clock.share(lambda _: True) == pytest.approx(200 / 7.5, rel=0.02)
