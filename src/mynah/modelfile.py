@@ -128,6 +128,8 @@ def load(path: str | os.PathLike[str]) -> Model:
         model.representation_ = None if representation is None else by_name(representation)
         model.rate_, model.n_features_in_ = facts["rate"], int(facts["features"])
         model.classes_ = np.array(facts["labels"])
+        if model.classes_.ndim != 1 or not len(model.classes_):
+            raise ValueError("labels")
         model.temperature_, model.threshold_ = float(facts["temperature"]), float(facts["threshold"])
         model.record_ = facts["training"]
         model.restore(load_tensors(content))

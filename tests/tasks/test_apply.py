@@ -29,7 +29,7 @@ class Loudness:
     def predict_proba(self, clips):
         wave = clips[0].read(RATE)
         self.longest = max(self.longest, wave.shape[1])
-        level = np.abs(wave).mean()
+        level = np.quantile(np.abs(wave), 0.25)
         return np.array([[0.5, 0.5] if level < 0.01 else [0.9, 0.1] if level > 0.5 else [0.2, 0.8]])
 
 

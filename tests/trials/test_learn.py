@@ -34,7 +34,7 @@ def test_everything_is_there(run):
     names = {path.name for path in run.folder.iterdir()}
     assert {"results.json", "report.html", "best.mynah", "skipped.csv", "trials"} <= names
     assert [row["name"] for row in run.board][-1] == "chance"
-    assert run.board[-1]["score"] == pytest.approx(0.1)
+    assert run.board[-1]["score"] <= 0.2 < run.board[0]["score"]
     assert run.results["status"] == "complete"
     assert all(row["ci"][0] <= row["score"] <= row["ci"][1] for row in run.board)
     assert json.loads((run.folder / "results.json").read_text()) == json.loads(json.dumps(run.results))
@@ -79,7 +79,7 @@ def test_the_same_seed_and_steps_give_the_same_bits(run, sounds, tmp_path):
 
 
 def test_a_timed_run_can_be_repeated_by_its_steps(sounds, tmp_path):
-    timed = learn(sounds, out=tmp_path / "timed", **{**OPTIONS, "families": ["mlp"], "budget": "12s"})
+    timed = learn(sounds, out=tmp_path / "timed", **{**OPTIONS, "families": ["mlp"], "budget": "4s"})
     again = learn(sounds, out=tmp_path / "again", **{**OPTIONS, **Run.open(tmp_path / "timed").to_repeat()})
     assert timed.board[0]["predicted"] == again.board[0]["predicted"]
     assert timed.board[0]["steps"] == again.board[0]["steps"]

@@ -192,14 +192,15 @@ def _name(row: np.ndarray, names: Sequence[str], threshold: float) -> tuple[str,
 
 
 def _slots(model: Model, path: Path, seconds: float, width: float, hop: float) -> np.ndarray:
-    """Return (slot, class) probabilities of stretches of one hop: the mean over the windows that cover each.
+    """Return (slot, class) probabilities of stretches of one hop: each from the surest window that covers it.
+
+    A mean over the windows would be unsure wherever one sound gives way to another.
 
     The file is read `WINDOWS_A_READ` windows at a time, so a ten-hour file never sits in memory.
     """
     rate = model.rate_
     count = max(1, int(np.ceil((seconds - width) / hop - 1e-9)) + 1)
-    total = np.zeros((int(np.ceil(seconds / hop - 1e-9)), len(model.classes_)))
-    seen = np.zeros(len(total))
+    slots = np.zeros((int(np.ceil(seconds / hop - 1e-9)), len(model.classes_)))
     for first in range(0, count, WINDOWS_A_READ):
         last = min(count, first + WINDOWS_A_READ)
         wave, _ = audio.read(
@@ -211,11 +212,9 @@ def _slots(model: Model, path: Path, seconds: float, width: float, hop: float) -
             if piece.shape[1] == 0:
                 continue
             row = model.predict_proba([_Wave(piece, rate)])[0]
-            covered = slice(number, min(len(total), number + max(1, round(width / hop))))
-            total[covered] += row
-            seen[covered] += 1
-    known = seen > 0
-    return total[known] / seen[known][:, None]
+            covered = slots[number : number + max(1, round(width / hop))]
+            covered[covered.max(axis=1) < row.max()] = row
+    return slots[slots.max(axis=1) > 0]
 
 
 def _join(
