@@ -50,17 +50,21 @@ def test_imports_point_down(path):
     assert not wrong, f"{path.name} of {room} imports {wrong}"
 
 
-HEAVY = "numpy torch sklearn scipy soundfile pandas matplotlib".split()
+HEAVY = ["numpy", "torch", "sklearn", "scipy", "soundfile", "pandas", "matplotlib"]
 
 
 def modules_after(code):
     program = f"{code}\nimport sys; print(' '.join(m for m in {HEAVY!r} if m in sys.modules))"
-    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split("\n")
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
 
 
 def test_import_and_help_load_nothing_heavy():
     assert modules_after("import mynah")[0] == ""
-    code = "import sys; sys.argv = ['mynah', '--help']\nfrom mynah.cli import main\ntry: main()\nexcept SystemExit: pass"
+    code = (
+        "import sys; sys.argv = ['mynah', '--help']\nfrom mynah.cli import main\ntry: main()\nexcept SystemExit: pass"
+    )
     assert modules_after(code)[-2] == ""
 
 

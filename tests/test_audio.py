@@ -8,7 +8,7 @@ from mynah import audio
 from mynah.errors import BadInput, Stopped
 
 
-@pytest.fixture()
+@pytest.fixture
 def wave():
     rng = np.random.default_rng(0)
     return (0.3 * rng.normal(size=(2, 16000))).clip(-1, 1).astype(np.float32)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mynah.audio import read, write
     from mynah.errors import MynahError
     from mynah.modelfile import load, save
-    from mynah.sounds import Clip, Sounds, scan, split
+    from mynah.sounds import Clip, Sounds, scan, split  # type: ignore[no-redef]
     from mynah.tasks.apply import apply
     from mynah.trials.compare import compare
     from mynah.trials.learn import Run, learn

@@ -163,7 +163,9 @@ def write(path: str | os.PathLike[str], wave: np.ndarray, rate: int, *, subtype:
         Stopped: the disk is full or cannot be written.
     """
     path = Path(path)
-    kind = {"aif": "AIFF", "aifc": "AIFF", "oga": "OGG", "opus": "OGG"}.get(path.suffix[1:].lower(), path.suffix[1:].upper())
+    kind = {"aif": "AIFF", "aifc": "AIFF", "oga": "OGG", "opus": "OGG"}.get(
+        path.suffix[1:].lower(), path.suffix[1:].upper()
+    )
     if kind not in soundfile.available_formats():
         raise BadInput("no such sound format", where=path, remedy="Use .wav, .flac, .ogg, .mp3 or .aiff.")
     part = path.with_name(f".{os.getpid()}.part{path.suffix}")

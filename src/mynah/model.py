@@ -31,7 +31,6 @@ from mynah.layers.standardise import Standardise
 from mynah.representations import ClipStatistics, Frames, LogMel, Representation, augment_log_mel
 from mynah.training import Batch, Batches, Budget, Event, Fit, Training, key, one_thread, pad
 
-
 #: Largest part of a class's groups that one held-out group may be.
 _LARGEST_HELD = 0.2
 
@@ -185,6 +184,8 @@ class Model(ClassifierMixin, BaseEstimator):
     @property
     def _front_end(self) -> nn.Module:
         """The representation at this rate, built once; not part of a pickle or a clone."""
+        assert self.representation_ is not None
+        assert self.rate_ is not None
         wanted = (self.representation_, self.rate_)
         held = self.__dict__.get("_built")
         if held is None or held[0] != wanted:
@@ -208,13 +209,13 @@ class Model(ClassifierMixin, BaseEstimator):
     def _labels(self, y: ArrayLike, count: int) -> np.ndarray:
         if y is None:
             raise ValueError(f"requires y to be passed, but the target y is None: {type(self).__name__}")
-        y = column_or_1d(y, warn=True)
-        if len(y) != count:
-            raise ValueError(f"Found input variables with inconsistent numbers of samples: [{count}, {len(y)}]")
-        if type_of_target(y) != "unknown" and y.dtype.kind == "f" and not np.isfinite(y).all():
+        labels: np.ndarray = column_or_1d(y, warn=True)
+        if len(labels) != count:
+            raise ValueError(f"Found input variables with inconsistent numbers of samples: [{count}, {len(labels)}]")
+        if type_of_target(labels) != "unknown" and labels.dtype.kind == "f" and not np.isfinite(labels).all():
             raise ValueError("Input y contains NaN or infinity.")
-        check_classification_targets(y)
-        return y
+        check_classification_targets(labels)
+        return labels
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in super().__getstate__().items() if k != "_built"}
@@ -296,7 +297,7 @@ class NetModel(Model):
         """Return a network: (frames (batch, time, inputs), lengths (batch,)) to logits (batch, outputs)."""
         raise NotImplementedError(f"{type(self).__name__} must define build")  # an abstract method
 
-    def loss(self, net: nn.Module, batch: Batch) -> Tensor:
+    def loss(self, net: Classifier, batch: Batch) -> Tensor:
         """Return the scalar to descend: weighted cross entropy with the batch's soft targets."""
         return _cross_entropy(net(batch.frames, batch.lengths), batch.target, self._settings, net.class_weight)
 
@@ -337,10 +338,12 @@ class NetModel(Model):
             "held_out": len(held),
         }
 
-    def _new_net(self, seed: int) -> nn.Module:
+    def _new_net(self, seed: int) -> Classifier:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(key(seed, "weights"))
-            return Classifier(self.build(self.n_features_in_, len(self.classes_)), self.n_features_in_, len(self.classes_))
+            return Classifier(
+                self.build(self.n_features_in_, len(self.classes_)), self.n_features_in_, len(self.classes_)
+            )
 
     def _crop_frames(self, settings: Training) -> int | None:
         hop = getattr(self.representation_, "hop_seconds", None)
@@ -367,6 +370,8 @@ class NetModel(Model):
 
 class Classifier(nn.Module):
     """Standardised input before a family's network; padding stays zero."""
+
+    class_weight: Tensor
 
     def __init__(self, net: nn.Module, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -413,9 +418,7 @@ class _Validation:
         return float(losses.mean()), float(losses.std() / np.sqrt(len(losses))), float(np.mean(right))
 
 
-def _inner_split(
-    codes: np.ndarray, groups: np.ndarray, share: float, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _inner_split(codes: np.ndarray, groups: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Hold out about `share` of each class by whole groups: (kept, held) example numbers.
 
     A class whose groups are so few that one of them is more than `_LARGEST_HELD` of it gives none: to lose a

@@ -14,7 +14,7 @@ import platform
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,7 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
 def _settings(model: Model) -> dict[str, Any]:
     settings = model.get_params(deep=False)
     settings.pop("representation", None)
-    return {name: asdict(value) if is_dataclass(value) else value for name, value in settings.items()}
+    return {name: asdict(value) if isinstance(value, Training) else value for name, value in settings.items()}
 
 
 def manifest(path: str | os.PathLike[str]) -> dict[str, Any]:

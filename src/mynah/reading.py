@@ -56,7 +56,7 @@ def find(name: str) -> Entry | Card:
     if plain(name) in known:
         return known[plain(name)]
     near = difflib.get_close_matches(plain(name), known, n=3, cutoff=0.5)
-    names = [getattr(known[n], "id", None) or getattr(known[n], "name", "") for n in near]
+    names = [str(getattr(known[n], "id", None) or getattr(known[n], "name", "")) for n in near]
     raise UsageError(
         "not on the list", where=name, remedy=f"Did you mean {', '.join(names)}?" if names else "See `mynah list`."
     )

@@ -1,7 +1,7 @@
 """The battery that every model and representation passes; outside models can be put through it too.
 
-    from mynah.testing import check_model
-    check_model(lambda: MyModel(training=Training(budget="30epochs")))
+from mynah.testing import check_model
+check_model(lambda: MyModel(training=Training(budget="30epochs")))
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -139,11 +140,10 @@ class _interrupted_fits:
             with torch.no_grad():
                 for value in fit.net.parameters():
                     value.add_(1.0)
-            fit.__init__(
-                fit.net, fit.loss, fit.batches, fit.settings, seed=fit.seed, validate=fit.validate
-            )
-            fit.restore(state)
-            yield from plain(fit)
+            other = Fit(fit.net, fit.loss, fit.batches, fit.settings, seed=fit.seed, validate=fit.validate)
+            other.restore(state)
+            yield from plain(other)
+            fit.__dict__.update(other.__dict__)
 
         Fit.__iter__ = interrupted  # type: ignore[method-assign]
 
@@ -201,7 +201,9 @@ def check_representation(representation: Representation, rate: int = 16_000) -> 
     with torch.no_grad():
         for samples in (1, 2, 100, rate // 3):
             frames = module(torch.randn(1, 1, samples, generator=generator))
-            assert frames.shape[:2] == (1, module.frame_count(samples)), f"{tuple(frames.shape)} for {samples} samples"
+            assert frames.shape[:2] == (1, cast(Any, module).frame_count(samples)), (
+                f"{tuple(frames.shape)} for {samples} samples"
+            )
             assert frames.dtype == torch.float32
             assert torch.isfinite(frames).all()
         assert torch.isfinite(module(torch.zeros(1, 1, rate // 3))).all(), "silence"

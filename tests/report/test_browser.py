@@ -113,7 +113,8 @@ def test_the_policy_stops_what_is_not_ours(visit):
         document.body.append(script, picture);
     }""")
     assert seen.page.evaluate("window.evil") is None
-    assert any("Content Security Policy" in error for error in seen.errors)
+    seen.page.wait_for_timeout(50)
+    assert sum("Content Security Policy" in error for error in seen.errors) == 2
 
 
 def test_a_cell_opens_its_clips(visit, results):
@@ -150,7 +151,7 @@ def test_a_clip_plays_and_only_one_at_a_time(visit):
     seen.until("document.querySelectorAll('#panel-clips audio')[0].currentTime > 0.05")
     assert players.nth(0).evaluate("(a) => a.duration") > 0.3
     players.nth(1).evaluate("(a) => a.play()")
-    seen.until("document.querySelectorAll('#panel-clips audio')[0].paused")
+    seen.until("(([first]) => first.paused && !first.ended)(document.querySelectorAll('#panel-clips audio'))")
     assert seen.errors == []
     assert seen.fetched() == []
 

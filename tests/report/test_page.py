@@ -73,7 +73,9 @@ def test_names_are_escaped(tmp_path):
     assert page.count("</script>") == 2
     assert "<b>x" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#34;quotes&#34; 🎸" in page
-    data = json.loads(re.search(r'id="results">(.*?)</script>', page, re.DOTALL)[1])
+    inside = re.search(r'id="results">(.*?)</script>', page, re.DOTALL)[1]
+    assert "<" not in inside
+    data = json.loads(inside)
     assert data["classes"][0] == NASTY
 
 

@@ -25,7 +25,7 @@ def put(path, wave=None, rate=RATE, **options):
     return path
 
 
-@pytest.fixture()
+@pytest.fixture
 def folder(tmp_path):
     """Two labels of six good clips each."""
     for label in ("high", "low"):

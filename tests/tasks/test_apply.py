@@ -33,7 +33,7 @@ class Loudness:
         return np.array([[0.5, 0.5] if level < 0.01 else [0.9, 0.1] if level > 0.5 else [0.2, 0.8]])
 
 
-@pytest.fixture()
+@pytest.fixture
 def long_file(tmp_path):
     """Ten seconds: 4 s soft, 3 s loud, 3 s silent."""
     wave = np.concatenate([np.full(4000, 0.2), np.full(3000, 0.8), np.zeros(3000)]).astype(np.float32)[None]
@@ -95,7 +95,9 @@ def test_nothing_there(tmp_path):
         list(apply(Loudness(), [tmp_path]))
 
 
-@pytest.mark.parametrize("wrong", [{"seconds": 0}, {"hop_seconds": -1}, {"threshold": 2}, {"seconds": 1, "hop_seconds": 2}])
+@pytest.mark.parametrize(
+    "wrong", [{"seconds": 0}, {"hop_seconds": -1}, {"threshold": 2}, {"seconds": 1, "hop_seconds": 2}]
+)
 def test_wrong_windows(wrong):
     with pytest.raises(UsageError):
         Windows(**wrong)

@@ -44,7 +44,20 @@ def test_everything_is_there(run):
 
 def test_the_documented_keys_are_there(run):
     """The contract of `learn --json`; a key may be added, none may go."""
-    top = {"schema", "run", "task", "metric", "clips", "classes", "skipped", "folds", "best", "families", "report", "model"}
+    top = {
+        "schema",
+        "run",
+        "task",
+        "metric",
+        "clips",
+        "classes",
+        "skipped",
+        "folds",
+        "best",
+        "families",
+        "report",
+        "model",
+    }
     row = {"name", "score", "ci", "p_vs_best", "train_seconds", "ms_per_clip", "megabytes", "parameters", "status"}
     assert top <= set(run.results)
     assert all(row <= set(entry) for entry in run.board)

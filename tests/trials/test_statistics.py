@@ -8,7 +8,7 @@ from sklearn import metrics
 from mynah.trials import statistics as s
 
 
-@pytest.fixture()
+@pytest.fixture
 def answers():
     rng = np.random.default_rng(0)
     true = rng.integers(0, 4, 300)

@@ -54,7 +54,10 @@ def run(arguments: list[str]) -> int:
     except typer.Abort:
         return _say("interrupted; what was finished is kept", 130, debug)
     except TyperException as error:  # the parser's own: prints the usage
-        error.show()
+        show = getattr(error, "show", None)
+        if show is None:
+            return _say(str(error), error.exit_code, debug)
+        show()
         return error.exit_code
     except KeyboardInterrupt:
         return _say("interrupted; what was finished is kept", 130, debug)

@@ -13,7 +13,19 @@ import typer
 import mynah
 
 NAME = "doctor"
-BASE = ("numpy", "scipy", "soundfile", "soxr", "scikit-learn", "torch", "typer", "jinja2", "safetensors", "mido", "joblib")
+BASE = (
+    "numpy",
+    "scipy",
+    "soundfile",
+    "soxr",
+    "scikit-learn",
+    "torch",
+    "typer",
+    "jinja2",
+    "safetensors",
+    "mido",
+    "joblib",
+)
 #: Modules that show that an extra is installed.
 EXTRAS = {
     "cloud": ("obstore",),

@@ -29,7 +29,7 @@ CARD = {
 class Chance(VectorModel):
     """Clips classified without looking at them."""
 
-    def __sklearn_tags__(self):  # type: ignore[no-untyped-def]
+    def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.poor_score = True
         return tags

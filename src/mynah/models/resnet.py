@@ -14,6 +14,7 @@ Departures from the paper:
 
 from __future__ import annotations
 
+import itertools
 from typing import ClassVar
 
 import torch
@@ -68,10 +69,10 @@ class ResNetwork(nn.Module):
         self.stem = nn.Sequential(
             nn.Conv2d(1, widths[0], 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
         )
-        steps = zip(widths, widths[1:], strict=False)
+        steps = itertools.pairwise(widths)
         self.stages = nn.ModuleList([Stage(a, b, residual=number > 0) for number, (a, b) in enumerate(steps)])
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * widths[-1], outputs))
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, frames: Tensor, lengths: Tensor | None) -> Tensor:
         frames, lengths = pad_time(frames, lengths, multiple=2 ** (1 + len(self.stages)))

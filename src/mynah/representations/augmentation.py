@@ -76,9 +76,7 @@ def _add_noise(frames: Tensor, mean: Tensor, draw: Tensor, normal: Tensor) -> Te
     return 4.342945 * torch.logaddexp(frames / 4.342945, (noise[:, None] + 2.0 * normal) / 4.342945)
 
 
-def _mix(
-    frames: Tensor, target: Tensor, lengths: Tensor, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
+def _mix(frames: Tensor, target: Tensor, lengths: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Mix the dB frames of neighbours in the batch; the longer of two lengths counts."""
     draw = torch.rand(2, generator=generator).tolist()
     if draw[0] > MIXUP_SHARE:

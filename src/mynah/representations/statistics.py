@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -38,9 +39,7 @@ class ClipStatisticsModule(nn.Module):
     def __init__(self, rate: int, settings: ClipStatistics) -> None:
         super().__init__()
         self.parts = settings.parts
-        self.cepstra = MFCC(
-            settings.coefficients, 64, settings.window_seconds, settings.hop_seconds
-        ).build(rate)
+        self.cepstra = MFCC(settings.coefficients, 64, settings.window_seconds, settings.hop_seconds).build(rate)
         self.rate = rate
 
     def frame_count(self, samples: int) -> int:
@@ -69,10 +68,7 @@ class ClipStatisticsModule(nn.Module):
     def _parts(self, frames: Tensor) -> list[Tensor]:
         count = frames.shape[1]
         edges = [round(i * count / self.parts) for i in range(self.parts + 1)]
-        return [
-            frames[:, min(a, count - 1) : max(b, min(a, count - 1) + 1)]
-            for a, b in zip(edges, edges[1:], strict=False)
-        ]
+        return [frames[:, min(a, count - 1) : max(b, min(a, count - 1) + 1)] for a, b in itertools.pairwise(edges)]
 
 
 def _deviation(frames: Tensor) -> Tensor:

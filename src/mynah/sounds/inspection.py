@@ -63,7 +63,7 @@ def inspect(path: Path) -> Inspection:
         frames = bad = clipped = 0
         peak, total = 0.0, np.zeros(header.channels)
         for wave in audio.blocks(path, seconds=30.0):
-            hashed.update(np.ascontiguousarray(wave.T))
+            hashed.update(np.ascontiguousarray(wave.T).data)
             frames += wave.shape[1]
             highest = float(np.abs(wave).max())
             if not np.isfinite(highest):

@@ -29,7 +29,7 @@ def find_leaks(clips: Sequence[Clip]) -> Iterator[Leak]:
     if len(clips) < LEAST_CLIPS or len(set(labels)) < 2:
         return
     chance = Counter(labels).most_common(1)[0][1] / len(labels)
-    facts = {
+    facts: dict[str, Sequence[object]] = {
         "rate": [clip.rate for clip in clips],
         "codec": [clip.format for clip in clips],
         "channels": [clip.channels for clip in clips],

@@ -162,7 +162,9 @@ def _rows(
     if table is None:
         if group is not None:
             raise BadInput(
-                "a group column needs a labels file", where=root, remedy="Put meta.csv beside the audio, or use --labels."
+                "a group column needs a labels file",
+                where=root,
+                remedy="Put meta.csv beside the audio, or use --labels.",
             )
         return _by_folder(tree), None
     rows = tables.read(table, target=target, group=group)
@@ -194,7 +196,13 @@ def _by_folder(tree: _Tree) -> list[tables.Row]:
         return [tables.Row(file, None) for file in tree.audio]
     for file in sorted(set(tree.audio) - set(labelled)):
         tree.problems.append(
-            Problem(file, "unlabelled", "set aside", "lies in no labelled folder", "Move it into a folder named as its label.")
+            Problem(
+                file,
+                "unlabelled",
+                "set aside",
+                "lies in no labelled folder",
+                "Move it into a folder named as its label.",
+            )
         )
     return [tables.Row(file, file.split("/")[level]) for file in labelled]
 
@@ -209,7 +217,9 @@ def judge(file: str, found: Inspection, repair: bool) -> list[Problem]:
     if found.bad:
         action = "repaired" if repair else "set aside"
         problems.append(
-            Problem(file, "nan", action, f"{found.bad} samples are NaN or infinite", "Export it again, or use --repair.")
+            Problem(
+                file, "nan", action, f"{found.bad} samples are NaN or infinite", "Export it again, or use --repair."
+            )
         )
     if found.peak < SILENT_PEAK:
         problems.append(Problem(file, "silent", "set aside", f"peak {found.peak:.1e} of full scale", "Remove it."))
@@ -220,7 +230,9 @@ def judge(file: str, found: Inspection, repair: bool) -> list[Problem]:
         )
     if found.clipped >= CLIPPED_SHARE:
         problems.append(
-            Problem(file, "clipped", "flagged", f"{100 * found.clipped:.1f} % of samples at full scale", "Record lower.")
+            Problem(
+                file, "clipped", "flagged", f"{100 * found.clipped:.1f} % of samples at full scale", "Record lower."
+            )
         )
     if found.mean >= DC_LEVEL:
         action = "repaired" if repair else "flagged"
@@ -233,9 +245,7 @@ def _slack(found: Inspection) -> int:
     return 2 * 1152 if found.format.startswith(("MP3", "MPEG")) else 0
 
 
-def _clip(
-    root: Path, row: tables.Row, found: Inspection, trouble: Sequence[Problem], repair: bool
-) -> Clip | None:
+def _clip(root: Path, row: tables.Row, found: Inspection, trouble: Sequence[Problem], repair: bool) -> Clip | None:
     whole = found.frames / found.rate
     end = None if row.end is None or row.end >= whole else row.end
     frames = round((whole if end is None else end) * found.rate) - round(row.start * found.rate)

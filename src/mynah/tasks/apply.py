@@ -99,21 +99,19 @@ def files_under(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     Raises:
         BadInput: a path does not exist, or nothing was found.
     """
-    paths = [Path(path) for path in paths]
+    places = [Path(path) for path in paths]
     found: list[Path] = []
-    for path in paths:
+    for path in places:
         if path.is_dir():
             below = (Path(root) / name for root, _, names in os.walk(path) for name in names)
-            found += sorted(
-                p for p in below if p.suffix.lower() in audio.EXTENSIONS and not p.name.startswith(".")
-            )
+            found += sorted(p for p in below if p.suffix.lower() in audio.EXTENSIONS and not p.name.startswith("."))
         elif path.exists():
             found.append(path)
         else:
             raise BadInput("no such file or folder", where=path)
     if not found:
         raise BadInput(
-            "no audio found", where=", ".join(map(str, paths)), remedy=f"I read {', '.join(sorted(audio.EXTENSIONS))}."
+            "no audio found", where=", ".join(map(str, places)), remedy=f"I read {', '.join(sorted(audio.EXTENSIONS))}."
         )
     return found
 
@@ -164,7 +162,7 @@ def _answer(model: Model, path: Path, windows: Windows, known: dict[str, float])
     else:
         width = min(windows.seconds or known["median"], seconds)
         hop = windows.hop_seconds or width / 2
-        slots = _slots(model, path, seconds, width, hop)
+        slots = _slots(model, path, model.rate_, seconds, width, hop)
         mean = slots.mean(axis=0)
         segments = _join(slots, names, threshold, hop, seconds)
         label = _longest(segments)
@@ -191,21 +189,18 @@ def _name(row: np.ndarray, names: Sequence[str], threshold: float) -> tuple[str,
     return (names[best] if row[best] >= threshold else NONE_OF_THESE), float(row[best])
 
 
-def _slots(model: Model, path: Path, seconds: float, width: float, hop: float) -> np.ndarray:
+def _slots(model: Model, path: Path, rate: int, seconds: float, width: float, hop: float) -> np.ndarray:
     """Return (slot, class) probabilities of stretches of one hop: each from the surest window that covers it.
 
     A mean over the windows would be unsure wherever one sound gives way to another.
 
     The file is read `WINDOWS_A_READ` windows at a time, so a ten-hour file never sits in memory.
     """
-    rate = model.rate_
     count = max(1, int(np.ceil((seconds - width) / hop - 1e-9)) + 1)
     slots = np.zeros((int(np.ceil(seconds / hop - 1e-9)), len(model.classes_)))
     for first in range(0, count, WINDOWS_A_READ):
         last = min(count, first + WINDOWS_A_READ)
-        wave, _ = audio.read(
-            path, start=first * hop, end=min(seconds, (last - 1) * hop + width), rate=rate, mono=True
-        )
+        wave, _ = audio.read(path, start=first * hop, end=min(seconds, (last - 1) * hop + width), rate=rate, mono=True)
         for number in range(first, last):
             start = round((number - first) * hop * rate)
             piece = wave[:, start : start + round(width * rate)]
@@ -217,9 +212,7 @@ def _slots(model: Model, path: Path, seconds: float, width: float, hop: float) -
     return slots[slots.max(axis=1) > 0]
 
 
-def _join(
-    slots: np.ndarray, names: Sequence[str], threshold: float, hop: float, seconds: float
-) -> list[Segment]:
+def _join(slots: np.ndarray, names: Sequence[str], threshold: float, hop: float, seconds: float) -> list[Segment]:
     named = [_name(row, names, threshold) for row in slots]
     segments: list[Segment] = []
     first = 0
@@ -284,7 +277,16 @@ def _raven(answers: Sequence[Answer]) -> str:
     rows = ["\t".join(columns)]
     found = [(a, s) for a in answers for s in a.segments if s.label != NONE_OF_THESE]
     for number, (answer, s) in enumerate(found, 1):
-        cells = [number, "Waveform 1", 1, f"{s.start:.6f}", f"{s.end:.6f}", Path(answer.file).name, s.label, f"{s.score:.4f}"]
+        cells = [
+            number,
+            "Waveform 1",
+            1,
+            f"{s.start:.6f}",
+            f"{s.end:.6f}",
+            Path(answer.file).name,
+            s.label,
+            f"{s.score:.4f}",
+        ]
         rows.append("\t".join(map(str, cells)))
     return "\n".join(rows) + "\n"
 

@@ -40,9 +40,7 @@ class Budget:
             return text
         found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(s|m|h|steps?|epochs?)(?:/(\d+))?\s*", str(text))
         if not found or float(found[1]) <= 0:
-            raise UsageError(
-                "not a budget", where=repr(text), remedy="Write 90s, 10m, 1h, 500steps or 20epochs."
-            )
+            raise UsageError("not a budget", where=repr(text), remedy="Write 90s, 10m, 1h, 500steps or 20epochs.")
         number, unit = float(found[1]), found[2]
         if unit in _UNITS:
             return cls(seconds=number * _UNITS[unit])

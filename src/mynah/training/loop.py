@@ -76,7 +76,7 @@ class Fit:
     def __init__(
         self,
         net: nn.Module,
-        loss: Callable[[nn.Module, Batch], Tensor],
+        loss: Callable[[Any, Batch], Tensor],
         batches: Batches,
         settings: Training,
         *,

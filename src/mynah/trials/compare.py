@@ -96,7 +96,10 @@ def _distinct(folders: Sequence[Path]) -> list[str]:
 
 
 def _compared(
-    entries: dict[str, tuple[str, dict[str, Any], np.ndarray]], true: np.ndarray, groups: np.ndarray, runs: Sequence[Run]
+    entries: dict[str, tuple[str, dict[str, Any], np.ndarray]],
+    true: np.ndarray,
+    groups: np.ndarray,
+    runs: Sequence[Run],
 ) -> Comparison:
     seen = np.all([said >= 0 for _, _, said in entries.values()], axis=0)
     if not seen.any():

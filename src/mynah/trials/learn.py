@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Sequence
@@ -267,7 +266,7 @@ class Comparison:
         """Compare what has finished, keep the best model, write results and page."""
         answers = {name: self._answers(name) for name in self.families}
         rows = {
-            name: documents.family_row(a, self.codes, self.groups, self.classes.astype(str), self.plan.seed)
+            name: documents.family_row(a, self.codes, self.groups, [str(name) for name in self.classes], self.plan.seed)
             for name, a in answers.items()
         }
         choice = self._choose(rows, answers)
@@ -295,7 +294,7 @@ class Comparison:
         contenders = {
             name: statistics.Contender(
                 score=rows[name]["score"],
-                fold_scores=answers[name].fold_scores,
+                fold_scores=[score for score in answers[name].fold_scores if score is not None],
                 predicted=answers[name].probabilities[seen].argmax(axis=1),
                 cost=rows[name]["megabytes"],
             )

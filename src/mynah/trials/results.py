@@ -54,9 +54,7 @@ class Answers:
         return "partial" if "ok" in states else "stopped"
 
 
-def gather(
-    family: str, results: Sequence[dict[str, Any] | None], codes: np.ndarray, classes: int
-) -> Answers:
+def gather(family: str, results: Sequence[dict[str, Any] | None], codes: np.ndarray, classes: int) -> Answers:
     """Join the folds of one family: out-of-fold probabilities, calibrated by one temperature."""
     probabilities = np.full((len(codes), classes), np.nan)
     scores: list[float | None] = []
@@ -66,9 +64,7 @@ def gather(
             continue
         test = np.array(result["test"], dtype=int)
         probabilities[test] = result["probabilities"]
-        scores.append(
-            statistics.balanced_accuracy(codes[test], result["probabilities"].argmax(axis=1))
-        )
+        scores.append(statistics.balanced_accuracy(codes[test], result["probabilities"].argmax(axis=1)))
     answers = Answers(family, list(results), probabilities, fold_scores=scores)
     seen = answers.answered
     if answers.status == "ok" and classes > 1:
@@ -77,7 +73,9 @@ def gather(
     return answers
 
 
-def family_row(answers: Answers, codes: np.ndarray, groups: np.ndarray, labels: Sequence[str], seed: int) -> dict[str, Any]:
+def family_row(
+    answers: Answers, codes: np.ndarray, groups: np.ndarray, labels: Sequence[str], seed: int
+) -> dict[str, Any]:
     """Return a family's entry of the document, all but its verdict."""
     card = catalog.card(answers.family)
     done = [result for result in answers.results if result is not None and result["status"] == "ok"]
@@ -106,7 +104,9 @@ def family_row(answers: Answers, codes: np.ndarray, groups: np.ndarray, labels: 
         ],
         "fold_scores": answers.fold_scores,
         "curves": [_curve(str(i + 1), r) for i, r in enumerate(answers.results) if r and r.get("history")],
-        "predicted": [int(p.argmax()) if ok else None for p, ok in zip(answers.probabilities, answers.answered, strict=True)],
+        "predicted": [
+            int(p.argmax()) if ok else None for p, ok in zip(answers.probabilities, answers.answered, strict=True)
+        ],
     }
     if not done:
         return row | {"scores": {}, "per_class": [], "confusion": []}

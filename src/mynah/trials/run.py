@@ -86,9 +86,7 @@ def new_model(family: str, settings: str, seed: int, budget: str) -> Model:
     return with_budget(model, budget)
 
 
-def fit_and_log(
-    model: Model, frames: Frames, labels: np.ndarray, groups: np.ndarray, folder: Path
-) -> None:
+def fit_and_log(model: Model, frames: Frames, labels: np.ndarray, groups: np.ndarray, folder: Path) -> None:
     """Fit a model, writing a line of JSON into ``events.jsonl`` at every validation."""
     with open(folder / "events.jsonl", "w", encoding="utf-8") as log:
         for event in model.fit_events(frames, labels, groups):
@@ -97,9 +95,10 @@ def fit_and_log(
 
 def _milliseconds(model: Model, clips: Sequence[Any]) -> list[float]:
     """Milliseconds of CPU from wave to answer, one clip at a time on one thread, decoding left out."""
-    if not clips:
+    rate = model.rate_
+    if not clips or rate is None:
         return []
-    held = [_Held(clip.read(model.rate_), model.rate_) for clip in clips]
+    held = [_Held(clip.read(rate), rate) for clip in clips]
     times = []
     with one_thread():
         model.predict_proba(held[:1])

@@ -88,7 +88,7 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def corrected_t_test(differences: Sequence[float], train_size: float, test_size: float) -> float:
+def corrected_t_test(differences: Sequence[float] | np.ndarray, train_size: float, test_size: float) -> float:
     """Return the two-sided p of the corrected resampled t-test (Nadeau & Bengio 2003, section 3).
 
     The variance of the mean over J folds is (1/J + test/train) times the sample variance, since training sets
@@ -107,7 +107,9 @@ def corrected_t_test(differences: Sequence[float], train_size: float, test_size:
     return float(2 * student.sf(abs(values.mean()) / np.sqrt(variance), len(values) - 1))
 
 
-def paired_bootstrap_test(true: np.ndarray, a: np.ndarray, b: np.ndarray, groups: np.ndarray, *, seed: int = 0) -> float:
+def paired_bootstrap_test(
+    true: np.ndarray, a: np.ndarray, b: np.ndarray, groups: np.ndarray, *, seed: int = 0
+) -> float:
     """Return a two-sided p that A and B score alike, from one test set: resampled groups, differences paired."""
     one, other = bootstrap_scores(true, [a, b], groups, seed=seed)
     tie = float((np.abs(one - other) < 1e-12).mean())
@@ -221,8 +223,8 @@ def choose(
     """Compare every family with the best score and keep the cheapest of those that cannot be told apart.
 
     Few folds tell little apart, so a family is only kept if its score also lies within the 95 % interval of the
-    best's. With several folds the test is Nadeau and Bengio's, with one it is the paired bootstrap over groups; p-values
-    are adjusted by Holm's method. Cost is the size of the model file: unlike a time it is the same at every
+    best's. With several folds the test is Nadeau and Bengio's, with one it is the paired bootstrap over groups;
+    p-values are adjusted by Holm's method. Cost is the size of the model file: unlike a time it is the same at every
     repetition, so that the choice is too.
 
     Args:
@@ -233,7 +235,9 @@ def choose(
     """
     best = max(contenders, key=lambda name: (contenders[name].score, -contenders[name].cost))
     others = [name for name in contenders if name != best]
-    p_values = holm([_against(contenders[best], contenders[name], true, groups, train_size, test_size, seed) for name in others])
+    p_values = holm(
+        [_against(contenders[best], contenders[name], true, groups, train_size, test_size, seed) for name in others]
+    )
     verdicts = {best: Verdict("best", None)}
     for name, p in zip(others, p_values, strict=True):
         verdicts[name] = Verdict("worse" if p < LEVEL else "cannot be told apart", p)
@@ -253,7 +257,12 @@ def _against(
 
 
 def _sentence(
-    best: str, kept: str, alike: Sequence[str], contenders: Mapping[str, Contender], verdicts: Mapping[str, Verdict], clips: int
+    best: str,
+    kept: str,
+    alike: Sequence[str],
+    contenders: Mapping[str, Contender],
+    verdicts: Mapping[str, Verdict],
+    clips: int,
 ) -> str:
     score = f"{100 * contenders[best].score:.1f} %"
     if len(contenders) == 1:
