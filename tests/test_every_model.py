@@ -24,7 +24,9 @@ def make(name, **training):
     return model
 
 
-@parametrize_with_checks([make(name, budget="40epochs", batch=64, valid=0.0) for name in NAMES])
+@parametrize_with_checks(
+    [make(name, budget="15epochs", batch=32, learning_rate=1e-2, valid=0.0, precision="float32") for name in NAMES]
+)
 def test_scikit_learn(estimator, check):
     check(estimator)
 

@@ -43,10 +43,11 @@ def _plain() -> Progress:
         now = time.monotonic()
         began.setdefault(stage, now)
         long = now - began[stage] >= PATIENCE_SECONDS
+        left = "" if stage == "train" else _left(now - began[stage], done, total)
         if long and (now - said.get(stage, 0.0) >= PLAIN_SECONDS or done >= total):
             said[stage] = now
             name = STAGES.get(stage, stage)
-            print(f"{name}: {done} of {total}{_left(now - began[stage], done, total)} {note}".rstrip(), file=sys.stderr)
+            print(f"{name}: {done} of {total}{left} {note}".rstrip(), file=sys.stderr)
 
     return progress
 

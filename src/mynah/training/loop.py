@@ -191,11 +191,11 @@ class Fit:
     @torch.no_grad()
     def _update_average(self) -> None:
         decay = min(self.settings.average, self.step / (self.step + 10)) if self.settings.average else 0.0
-        for name, value in self.net.state_dict().items():
-            if value.is_floating_point():
-                self.average[name].lerp_(value, 1 - decay)
-            else:
-                self.average[name].copy_(value)
+        live = self.net.state_dict()
+        floats = [name for name, value in live.items() if value.is_floating_point()]
+        torch._foreach_lerp_([self.average[name] for name in floats], [live[name] for name in floats], 1 - decay)
+        for name in live.keys() - set(floats):
+            self.average[name].copy_(live[name])
 
     def _look_for_end(self, deadline: float) -> None:
         if self.steps is not None and self.step >= self.steps:

@@ -97,7 +97,8 @@ def run_all(
         try:
             for name in results:
                 done += 1
-                progress("train", done, total, names[name])
+                left = "" if deadline is None else f", {max(0.0, deadline - time.monotonic()):.0f} s of the budget left"
+                progress("train", done, total, names[name] + left)
         except BaseException:
             with suppress(BaseException):
                 results.close()
