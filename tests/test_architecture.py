@@ -17,7 +17,7 @@ MAY = {
     "training": set(),
     "representations": set(),
     "layers": {"training"},
-    "model": {"layers", "representations", "training"},
+    "model": {"audio", "layers", "representations", "training"},
     "modelfile": {"catalog", "model", "representations", "training"},
     "models": {"layers", "representations", "training", "model"},
     "datasets": {"audio", "training"},

@@ -7,6 +7,7 @@ contract of networks that can stream.
 What `X` may be, in every method:
 
 - `Frames`, as `mynah.representations.compute` returns them: used as they are;
+- the path of a sound file, or a list of paths;
 - a sequence of clips (anything with ``rate`` and ``read(rate) -> (channel, time)``): represented first;
 - an array (clip, sample) of waves, when the constructor got their `rate` in Hz: represented first;
 - an array (clip, feature) or (clip, time, feature), when `rate` is None: taken as frames, one or many a clip.
@@ -14,9 +15,10 @@ What `X` may be, in every method:
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,6 +29,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
 from torch import Tensor, nn
 
+from mynah import audio
 from mynah.layers.standardise import Standardise
 from mynah.representations import ClipStatistics, Frames, LogMel, Representation, augment_log_mel
 from mynah.training import Batch, Batches, Budget, Event, Fit, Training, key, one_thread, pad
@@ -153,6 +156,10 @@ class Model(ClassifierMixin, BaseEstimator):
     # --- input
 
     def _frames(self, X: Any, *, reset: bool) -> Frames:
+        if _is_path(X):
+            X = [X]
+        if isinstance(X, list) and X and all(map(_is_path, X)):
+            X = [File(path) for path in X]
         if isinstance(X, Frames):
             if reset:
                 self.representation_, self.rate_ = X.representation, X.rate
@@ -219,6 +226,26 @@ class Model(ClassifierMixin, BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in super().__getstate__().items() if k != "_built"}
+
+
+@dataclass(frozen=True)
+class File:
+    """A sound file as a clip."""
+
+    path: str | os.PathLike[str]
+
+    @property
+    def rate(self) -> int:
+        """Hz, from the header."""
+        return audio.info(self.path).rate
+
+    def read(self, rate: int) -> np.ndarray:
+        """Return float32 (1, time) at `rate` Hz."""
+        return audio.read(self.path, rate=rate, mono=True)[0]
+
+
+def _is_path(X: Any) -> bool:
+    return isinstance(X, str | os.PathLike)
 
 
 def _are_clips(X: Any) -> bool:

@@ -37,9 +37,7 @@ def command(
     repeat: Annotated[
         Path | None, typer.Option(help="A run whose steps are repeated exactly.", rich_help_panel=WORK)
     ] = None,
-    executor: Annotated[
-        str, typer.Option(help="sequential, processes, ray or dask.", rich_help_panel=WORK)
-    ] = "processes",
+    executor: Annotated[str, typer.Option(help="sequential or processes.", rich_help_panel=WORK)] = "processes",
     workers: Annotated[int | None, typer.Option(help="Processes; one a core.", rich_help_panel=WORK)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,

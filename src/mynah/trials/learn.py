@@ -45,7 +45,7 @@ class Plan:
         budget: of the whole comparison, e.g. ``"10m"``; in steps or epochs, of each fit.
         folds: number of folds, where the data do not decide it.
         seed: of everything random.
-        executor: ``sequential``, ``processes``, ``ray`` or ``dask``.
+        executor: ``sequential`` or ``processes``.
         workers: processes; None means one a core.
         anyway: go on with too few clips for an honest score.
         strict: stop when a file must be set aside.
@@ -171,6 +171,7 @@ class Comparison:
         self.classes, self.codes = np.unique(self.labels, return_inverse=True)
         self.rate = min(sounds.common_rate, HIGHEST_RATE)
         self.frames: dict[Representation, Frames] = {}
+        self.warnings: list[str] = []
 
     @classmethod
     def prepare(cls, path: Path, out: Path, plan: Plan, progress: Progress, command: str) -> Comparison:
@@ -188,13 +189,16 @@ class Comparison:
             strict=plan.strict,
             progress=progress,
         )
-        check_enough(sounds, anyway=plan.anyway)
+        warnings = check_enough(sounds, anyway=plan.anyway)
+        splits = split(sounds, folds=plan.folds, seed=plan.seed)
         try:
             out.mkdir(parents=True, exist_ok=True)
+            _write_skipped(out, sounds)
         except OSError as error:
-            raise Stopped("the run folder cannot be made", where=out, measured=error.strerror) from error
-        _write_skipped(out, sounds)
-        return cls(sounds, split(sounds, folds=plan.folds, seed=plan.seed), plan, out, progress, command)
+            raise Stopped("the run folder cannot be written", where=out, measured=error.strerror) from error
+        comparison = cls(sounds, splits, plan, out, progress, command)
+        comparison.warnings = warnings
+        return comparison
 
     # --- training
 
@@ -313,6 +317,13 @@ class Comparison:
             rows[name]["verdict"], rows[name]["p_vs_best"] = verdict.words, verdict.p
         return choice
 
+    def _sentence(self, choice: statistics.Choice | None) -> str:
+        if choice is None:
+            return "No family finished: there is nothing to compare yet."
+        if self.warnings:
+            return f"Too few sounds for an honest score ({'; '.join(self.warnings)}); kept {choice.kept}."
+        return choice.sentence
+
     def _document(
         self, rows: dict[str, Any], answers: dict[str, documents.Answers], choice: Any, *, partial: bool
     ) -> dict[str, Any]:
@@ -328,7 +339,7 @@ class Comparison:
             "task": classify.TASK,
             "metric": classify.METRIC,
             "metric_title": classify.METRIC_TITLE,
-            "verdict": choice.sentence if choice else "No family finished: there is nothing to compare yet.",
+            "verdict": self._sentence(choice),
             "chance": classify.chance(self.labels),
             "best": choice.kept if choice else None,
             "clips": len(self.sounds),

@@ -24,7 +24,7 @@ LEAST_SECONDS = 2.0
 #: Trial-equivalents kept for training the chosen family on all clips at the end.
 REFIT_TRIALS = 1.25
 #: joblib's name for each executor.
-BACKENDS = {"sequential": "sequential", "processes": "loky", "ray": "ray", "dask": "dask"}
+BACKENDS = {"sequential": "sequential", "processes": "loky"}
 
 
 @dataclass
