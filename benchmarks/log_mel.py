@@ -8,11 +8,6 @@ the largest difference of the two in dB (the gate is 1e-4).
 
 from __future__ import annotations
 
-import os
-
-for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[variable] = "1"  # before the libraries start their threads
-
 import argparse
 import json
 import time
@@ -22,6 +17,7 @@ from statistics import median
 import librosa
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from mynah.representations import LogMel
 
@@ -67,6 +63,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     given = parser.parse_args()
     torch.set_num_threads(1)
+    threadpool_limits(1)
     ours, theirs = contenders(sound(given.seconds))
     difference = float(np.abs(ours() - theirs()).max())  # and both are warm
     times: dict[str, list[float]] = {"mynah": [], "librosa": []}

@@ -1,75 +1,112 @@
-"""A clip as one vector: statistics of cepstra over the clip and over five equal parts of it."""
+"""A clip as one vector: what its cepstra are like over the whole sound, and how they move through its parts."""
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
+from itertools import pairwise
+from math import log10
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from mynah.representations.cepstrum import MFCC
-from mynah.representations.representation import Representation, check_waves
+from mynah.errors import UsageError
+from mynah.representations.cepstrum import cosines
+from mynah.representations.mel import LogMel
+from mynah.representations.representation import Representation, check_waves, join_channels
+
+MOST_PARTS = 100
 
 
 @dataclass(frozen=True)
 class ClipStatistics(Representation):
-    """Mean, deviation, quartiles and slopes of cepstra, zero crossings and level; then means over equal parts.
+    """Statistics of cepstra and zero crossings over the sound, and its course through equal parts of it.
+
+    Two things decide how well families do on them. Frames quieter than `trim_db` below the loudest are cut off at
+    both ends, so that parts are parts of the sound and not of the silence around it; bands are held at `range_db`
+    below the loudest, so that the floor of a recording does not outweigh the sound. And parts say how they differ
+    from the whole, not where they are: what is constant in a speaker or room is said once.
 
     Args:
-        coefficients: cepstral coefficients.
-        parts: equal stretches of time whose mean cepstra are added.
-        window_seconds, hop_seconds: of the frames.
+        coefficients: cepstral coefficients, the zeroth included.
+        parts: equal stretches of time.
+        bands, window_seconds, hop_seconds: of the frames, see `LogMel`.
+        range_db: bands quieter than this below the clip's loudest are raised to it.
+        trim_db: the sound begins and ends with the first and last frame within this of the loudest.
     """
 
     NAME: ClassVar[str] = "clip_statistics"
     coefficients: int = 20
     parts: int = 5
+    bands: int = 64
     window_seconds: float = 0.04
     hop_seconds: float = 0.01
+    range_db: float = 60.0
+    trim_db: float = 25.0
 
     def build(self, rate: int) -> ClipStatisticsModule:
         return ClipStatisticsModule(rate, self)
 
 
 class ClipStatisticsModule(nn.Module):
-    """Waves (batch, channel, time) to one frame (batch, 1, feature); channels are averaged first."""
+    """Waves (batch, channel, time) to one frame (batch, 1, channel * feature)."""
+
+    cosines: Tensor
 
     def __init__(self, rate: int, settings: ClipStatistics) -> None:
         super().__init__()
-        self.parts = settings.parts
-        self.cepstra = MFCC(settings.coefficients, 64, settings.window_seconds, settings.hop_seconds).build(rate)
-        self.rate = rate
+        if not (1 <= settings.coefficients <= settings.bands and 1 <= settings.parts <= MOST_PARTS):
+            raise UsageError(
+                f"clip statistics take 1 to {settings.bands} coefficients and 1 to {MOST_PARTS} parts",
+                measured=f"{settings.coefficients} and {settings.parts}",
+            )
+        self.settings, self.rate = settings, rate
+        self.mel = LogMel(settings.bands, settings.window_seconds, settings.hop_seconds).build(rate)
+        matrix = torch.from_numpy(cosines(settings.coefficients, settings.bands))
+        self.register_buffer("cosines", matrix, persistent=False)
 
     def frame_count(self, samples: int) -> int:
         return 1
 
     def forward(self, waves: Tensor) -> Tensor:
-        wave = check_waves(waves).mean(dim=1, keepdim=True)
-        frames = torch.cat([self.cepstra(wave), self._crossings(wave)], dim=2)  # (batch, time, feature)
-        slopes = frames.diff(dim=1) if frames.shape[1] > 1 else torch.zeros_like(frames)
-        quartiles = torch.quantile(frames, frames.new_tensor([0.25, 0.5, 0.75]), dim=1).transpose(0, 1).flatten(1)
-        parts = [part.mean(dim=1) for part in self._parts(frames)]
-        length = frames.new_full((len(frames), 1), float(torch.log10(torch.tensor(waves.shape[-1] / self.rate))))
-        whole = [frames.mean(dim=1), _deviation(frames), quartiles, _deviation(slopes), slopes.abs().mean(dim=1)]
-        return torch.cat([*whole, *parts, length], dim=1)[:, None]
+        waves = check_waves(waves)
+        flat = waves.flatten(0, 1)[:, None]
+        vectors = [self._describe(*pair) for pair in zip(self.mel(flat), self._crossings(flat), strict=True)]
+        return join_channels(torch.stack(vectors)[:, None], waves.shape[1])
 
-    def _crossings(self, wave: Tensor) -> Tensor:
-        """Share of neighbouring samples of opposite sign, per frame: (batch, frames, 1)."""
-        stft = self.cepstra.mel.stft
-        signs = nn.functional.pad((wave[..., 1:] * wave[..., :-1] < 0).float(), (1, 0))
-        half = stft.width // 2
-        padded = nn.functional.pad(signs, (half, half + stft.hop))
-        means = nn.functional.avg_pool1d(padded, stft.width, stft.hop)[..., : stft.frame_count(wave.shape[-1])]
-        missing = stft.frame_count(wave.shape[-1]) - means.shape[-1]
-        return nn.functional.pad(means, (0, missing)).transpose(1, 2)
+    def _describe(self, mel: Tensor, crossings: Tensor) -> Tensor:
+        """Return the vector (feature,) of log-mel frames (time, band) and crossings (time, 1)."""
+        mel = mel.clamp(min=float(mel.max()) - self.settings.range_db)
+        level = mel.amax(dim=1)
+        sounding = torch.nonzero(level >= level.max() - self.settings.trim_db)[:, 0]
+        sound = slice(int(sounding[0]), int(sounding[-1]) + 1)
+        frames = torch.cat([mel[sound] @ self.cosines.T, crossings[sound]], dim=1)
+        slopes = frames.diff(dim=0) if len(frames) > 1 else torch.zeros_like(frames)
+        mean = frames.mean(dim=0)
+        parts = self._parts(frames)
+        features = [
+            mean,
+            _deviation(frames),
+            _deviation(slopes),
+            *[part.mean(dim=0) - mean for part in parts],
+            frames.new_tensor([log10(len(frames) * self.mel.stft.hop / self.rate)]),
+        ]
+        return torch.cat(features)
+
+    def _crossings(self, waves: Tensor) -> Tensor:
+        """Share of neighbouring samples of opposite sign in each frame's window: (batch, time, 1)."""
+        stft = self.mel.stft
+        signs = nn.functional.pad((waves[..., 1:] * waves[..., :-1] < 0).float(), (1, 0))
+        count, half = stft.frame_count(waves.shape[-1]), stft.width // 2
+        padded = nn.functional.pad(signs, (half, half + stft.width + stft.hop))
+        return nn.functional.avg_pool1d(padded, stft.width, stft.hop)[..., :count].transpose(1, 2)
 
     def _parts(self, frames: Tensor) -> list[Tensor]:
-        count = frames.shape[1]
-        edges = [round(i * count / self.parts) for i in range(self.parts + 1)]
-        return [frames[:, min(a, count - 1) : max(b, min(a, count - 1) + 1)] for a, b in itertools.pairwise(edges)]
+        """Cut (time, feature) into equal parts of at least one frame."""
+        count = len(frames)
+        edges = [round(i * count / self.settings.parts) for i in range(self.settings.parts + 1)]
+        return [frames[min(a, count - 1) : max(b, min(a, count - 1) + 1)] for a, b in pairwise(edges)]
 
 
 def _deviation(frames: Tensor) -> Tensor:
-    return frames.std(dim=1, correction=0)
+    return frames.std(dim=0, correction=0)
