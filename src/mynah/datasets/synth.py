@@ -10,11 +10,16 @@ from collections.abc import Callable
 import numpy as np
 from scipy.signal import butter, lfilter, sosfilt
 
+from mynah.errors import UsageError
+
 Generator = np.random.Generator
 #: Hertz of the pitched kinds: one range for all, so that pitch does not name the kind.
 PITCH_HZ = (110.0, 440.0)
 #: Signal-to-noise ratio of the recordings, in dB.
 NOISE_DB = (8.0, 40.0)
+#: Lengths of the recordings, in seconds.
+SECONDS = (0.3, 1.4)
+LOWEST_RATE, SHORTEST_SECONDS = 8_000, 0.1
 
 
 def plucked_string(f0: float, seconds: float, rate: int, rng: Generator) -> np.ndarray:
@@ -37,13 +42,13 @@ def plucked_string(f0: float, seconds: float, rate: int, rng: Generator) -> np.n
 
 
 def struck_bar(f0: float, seconds: float, rate: int, rng: Generator) -> np.ndarray:
-    """Modes of a free bar (Fletcher & Rossing 1998, eq. 2.63), tuned as a marimba's or left as they are."""
+    """Modes of a bar free at both ends, ((2n + 1) / 3.011)^2 (Rayleigh 1877), or tuned to 4 and 10 as a marimba's."""
     ratios = np.array([1.0, 4.0, 10.0, 16.5]) if rng.random() < 0.5 else np.array([1.0, 2.756, 5.404, 8.933])
     return _modes(f0 * ratios, 0.25 / ratios**0.7 * rng.uniform(0.5, 1.5), 1 / ratios, seconds, rate, rng)
 
 
 def bell(f0: float, seconds: float, rate: int, rng: Generator) -> np.ndarray:
-    """Partials of a church bell: hum, prime, tierce, quint, nominal and above (Fletcher & Rossing 1998, table 21.1)."""
+    """Partials of a church bell: hum, prime, tierce, quint, nominal and above, each a little out of tune."""
     ratios = np.array([0.5, 1.0, 1.19, 1.5, 2.0, 2.5, 2.67, 3.0, 4.17]) * rng.normal(1, 0.004, 9)
     return _modes(f0 * ratios, rng.uniform(0.5, 1.4) / ratios**0.6, rng.uniform(0.3, 1, 9), seconds, rate, rng)
 
@@ -127,19 +132,32 @@ KINDS: dict[str, Callable[[float, float, int, Generator], np.ndarray]] = {
 }
 
 
-def render(kind: str, *, rate: int, rng: Generator, f0: float | None = None) -> np.ndarray:
-    """Return one recording of a kind as float32 (1, time): 0.3-1.4 s, peak 0.1-0.9, faded, with room and noise.
+def render(
+    kind: str, *, rate: int, rng: Generator, seconds: float | None = None, f0: float | None = None
+) -> np.ndarray:
+    """Return one recording of a kind as float32 (1, time): peak 0.1-0.9, faded, with room and noise.
 
     Args:
         kind: key of `KINDS`.
-        rate: Hz.
+        rate: Hz, at least `LOWEST_RATE`.
         rng: draws everything random.
+        seconds: length; None draws from `SECONDS`.
         f0: Hz of the pitched kinds; None draws from `PITCH_HZ`, evenly in octaves.
+
+    Raises:
+        UsageError: an unknown kind, or a rate, length or pitch that cannot be rendered.
     """
-    seconds = float(rng.uniform(0.3, 1.4))
+    if kind not in KINDS:
+        raise UsageError("no such built-in sound", where=kind, remedy=f"There are {', '.join(KINDS)}.")
+    length = float(rng.uniform(*SECONDS)) if seconds is None else seconds
     low, high = np.log2(PITCH_HZ)
     pitch = float(2 ** rng.uniform(low, high)) if f0 is None else f0
-    dry = KINDS[kind](pitch, seconds, rate, rng)
+    if rate < LOWEST_RATE or length < SHORTEST_SECONDS or not 20.0 <= pitch <= rate / 8:
+        raise UsageError(
+            f"built-in sounds need {LOWEST_RATE} Hz, {SHORTEST_SECONDS} s, and a pitch of 20 Hz to an eighth of the rate",
+            measured=f"{rate} Hz, {length:g} s, pitch {pitch:g} Hz",
+        )
+    dry = KINDS[kind](pitch, length, rate, rng)
     wave = _room(dry / (np.abs(dry).max() + 1e-12), rate, rng)
     fade = min(len(wave) // 4, int(0.02 * rate))
     wave[-fade:] *= np.linspace(1, 0, fade)
