@@ -186,7 +186,9 @@ def test_an_interrupted_folder_goes_on(tmp_path):
     assert kept.stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("other", [{"seed": 1}, {"clips_per_class": 1}, {"rate": 8000}], ids=lambda other: next(iter(other)))
+@pytest.mark.parametrize(
+    "other", [{"seed": 1}, {"clips_per_class": 1}, {"rate": 8000}], ids=lambda other: next(iter(other))
+)
 def test_sounds_of_another_recipe_are_never_mixed_in(tmp_path, other):
     builtin(tmp_path, clips_per_class=2)
     with pytest.raises(UsageError, match="holds other files"):

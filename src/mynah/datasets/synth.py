@@ -154,7 +154,7 @@ def render(
     pitch = float(2 ** rng.uniform(low, high)) if f0 is None else f0
     if rate < LOWEST_RATE or length < SHORTEST_SECONDS or not 20.0 <= pitch <= rate / 8:
         raise UsageError(
-            f"built-in sounds need {LOWEST_RATE} Hz, {SHORTEST_SECONDS} s, and a pitch of 20 Hz to an eighth of the rate",
+            f"built-in sounds need {LOWEST_RATE} Hz, {SHORTEST_SECONDS} s, a pitch of 20 Hz to an eighth of the rate",
             measured=f"{rate} Hz, {length:g} s, pitch {pitch:g} Hz",
         )
     dry = KINDS[kind](pitch, length, rate, rng)

@@ -50,10 +50,16 @@ def by_name(document: dict[str, Any], kinds: dict[str, type[Representation]]) ->
         raise IncompatibleFile("unknown representation", where=name, measured=sorted(map(str, settings)))
     types = get_type_hints(kind)
     for setting, value in settings.items():
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if not isinstance(float(value) if whole and types[setting] is not int else value, types[setting]):
+        if not _is_of(value, types[setting]):
             raise IncompatibleFile("a representation has a wrong setting", where=name, measured=f"{setting}={value!r}")
     return kind(**settings)
+
+
+def _is_of(value: Any, kind: Any) -> bool:
+    """Tell whether a plain value may stand for a type; a whole number may stand for a float."""
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, kind) or (isinstance(value, int) and isinstance(0.0, kind))
 
 
 def samples_of(seconds: float, rate: int, *, least: int = 1) -> int:

@@ -76,7 +76,7 @@ class ClipStatisticsModule(nn.Module):
 
     def _describe(self, mel: Tensor, crossings: Tensor) -> Tensor:
         """Return the vector (feature,) of log-mel frames (time, band) and crossings (time, 1)."""
-        mel = mel.clamp(min=float(mel.max()) - self.settings.range_db)
+        mel = torch.maximum(mel, mel.max() - self.settings.range_db)
         level = mel.amax(dim=1)
         sounding = torch.nonzero(level >= level.max() - self.settings.trim_db)[:, 0]
         sound = slice(int(sounding[0]), int(sounding[-1]) + 1)
