@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from mynah import audio
-from mynah.errors import BadInput, Stopped
+from mynah.errors import BadInput, Stopped, UsageError
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, wave, monkeypatch):
 
 
 def test_unknown_suffix_and_missing_file(tmp_path, wave):
-    with pytest.raises(BadInput, match="no such sound format"):
+    with pytest.raises(UsageError, match="no such sound format"):
         audio.write(tmp_path / "a.xyz", wave, 16000)
     with pytest.raises(BadInput, match="no such file"):
         audio.read(tmp_path / "nothing.wav")

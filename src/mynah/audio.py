@@ -5,8 +5,10 @@ This is the only place where the (time, channel) of files becomes (channel, time
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +17,32 @@ import numpy as np
 import soundfile
 import soxr
 
-from mynah.errors import BadInput, Stopped
+from mynah.errors import BadInput, Stopped, UsageError
 
+#: libsndfile's name of the container that goes with a suffix, in lower case.
+_FORMATS = {
+    ".wav": "WAV",
+    ".flac": "FLAC",
+    ".mp3": "MP3",
+    ".ogg": "OGG",
+    ".oga": "OGG",
+    ".opus": "OGG",
+    ".aif": "AIFF",
+    ".aiff": "AIFF",
+    ".aifc": "AIFF",
+    ".caf": "CAF",
+    ".w64": "W64",
+    ".rf64": "RF64",
+    ".au": "AU",
+}
 #: Suffixes that are read, in lower case; files may spell them in capitals.
-EXTENSIONS = frozenset(
-    {".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".caf", ".w64", ".rf64", ".au"}
-)
+EXTENSIONS = frozenset(_FORMATS)
 #: Suffixes of sound that libsndfile cannot decode.
 NEEDS_CONVERSION = frozenset({".m4a", ".aac", ".wma", ".mp4", ".m4b", ".amr", ".alac"})
+#: How files begin that libsndfile would read, were they whole.
+_BEGINNINGS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM", b"caff", b"riff", b".snd", b"ID3", b"\xff\xfb")
+#: Most samples, over all channels, that one block may hold: 16 MiB of float32.
+_MOST_SAMPLES = 2**22
 
 
 @dataclass(frozen=True)
@@ -40,34 +60,104 @@ class AudioInfo:
         return self.frames / self.rate
 
 
-def _open(path: str | os.PathLike[str]) -> soundfile.SoundFile:
+class _Hush:
+    """Keep the MP3 decoder's own lines off the terminal while it works.
+
+    libmpg123 writes to file descriptor 2 and libsndfile offers no switch, so the descriptor points to nowhere for
+    the moments it runs. Readers in several threads share one turn: the first in redirects, the last out restores.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._kept = threading.Lock(), 0, -1
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                try:
+                    self._kept = os.dup(2)
+                    nowhere = os.open(os.devnull, os.O_WRONLY)
+                    os.dup2(nowhere, 2)
+                    os.close(nowhere)
+                except OSError:  # no descriptor 2, or none left: then let it talk
+                    pass
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0 and self._kept >= 0:
+                os.dup2(self._kept, 2)
+                os.close(self._kept)
+                self._kept = -1
+
+
+_HUSH = _Hush()
+_TALK = contextlib.nullcontext()
+
+
+def _quietly(path: Path) -> contextlib.AbstractContextManager[None]:
+    return _HUSH if path.suffix.lower() == ".mp3" else _TALK
+
+
+def _name(path: Path) -> str | bytes:
+    """Return the name as bytes where the system has such: not every name on a disk is valid UTF-8."""
+    return os.fspath(path) if os.name == "nt" else os.fsencode(path)
+
+
+@contextlib.contextmanager
+def _open(path: str | os.PathLike[str]) -> Iterator[soundfile.SoundFile]:
+    """Open a file for decoding, and say in our words what the decoder cannot."""
     path = Path(path)
     try:
-        return soundfile.SoundFile(os.fspath(path))
+        with _quietly(path):
+            file = soundfile.SoundFile(_name(path))
     except (soundfile.LibsndfileError, TypeError, OSError) as error:
         raise _unreadable(path, error) from error
+    with file:
+        try:
+            yield file
+        except soundfile.LibsndfileError as error:
+            raise _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: Exception) -> BadInput:
-    """Say why a file does not open: missing, empty, a format without decoder, or not sound at all."""
+    """Say why a file is not decoded: missing, empty, a format without decoder, damaged, or not sound at all."""
+    if path.is_symlink() and not path.exists():
+        return BadInput("a link to a file that is not there", where=path, measured=os.readlink(path))
     if not path.exists():
         return BadInput("no such file", where=path)
-    try:
-        size = path.stat().st_size
-        head = path.open("rb").read(16) if path.is_file() else b""
-    except OSError as denied:
-        return BadInput("the file cannot be opened", where=path, measured=denied.strerror)
     if path.is_dir():
         return BadInput("is a folder, not a file", where=path)
+    if not path.is_file():
+        return BadInput("is not a regular file", where=path, remedy="Remove it.")
+    try:
+        size = path.stat().st_size
+        with open(path, "rb") as file:
+            head = file.read(16)
+    except OSError as denied:
+        return BadInput(
+            "the file cannot be opened", where=path, measured=denied.strerror, remedy="Check its permissions."
+        )
     if size == 0:
         return BadInput("the file is empty", where=path, measured="0 bytes", remedy="Copy it again.")
     if path.suffix.lower() in NEEDS_CONVERSION or head[4:8] == b"ftyp":
         return BadInput(
             "AAC and WMA are not read", where=path, remedy="Convert it to WAV or FLAC, for example with ffmpeg."
         )
-    if head[:4] in (b"RIFF", b"fLaC", b"OggS", b"FORM", b"caff"):
-        return BadInput("the sound data are damaged", where=path, measured=f"{size} bytes", remedy="Copy it again.")
-    return BadInput("not a sound file, whatever its name says", where=path, measured=f"starts with {head[:8]!r}")
+    if head.startswith(_BEGINNINGS):
+        reason = str(getattr(error, "error_string", error)).removeprefix("Error : ").rstrip(".")
+        return BadInput(
+            "the sound data are damaged or cut off",
+            where=path,
+            measured=f"{size} bytes; the decoder says: {reason}",
+            remedy="Copy or export it again.",
+        )
+    return BadInput(
+        "not a sound file, whatever its name says",
+        where=path,
+        measured=f"{size} bytes, starts with {head[:8]!r}",
+        remedy="Remove it, or export the sound again.",
+    )
 
 
 def info(path: str | os.PathLike[str]) -> AudioInfo:
@@ -77,7 +167,11 @@ def info(path: str | os.PathLike[str]) -> AudioInfo:
         BadInput: missing, empty or not a sound file.
     """
     with _open(path) as file:
-        return AudioInfo(file.samplerate, file.channels, file.frames, file.format, file.subtype)
+        return _facts(file)
+
+
+def _facts(file: soundfile.SoundFile) -> AudioInfo:
+    return AudioInfo(file.samplerate, file.channels, file.frames, file.format, file.subtype)
 
 
 def read(
@@ -104,13 +198,11 @@ def read(
     with _open(path) as file:
         own = file.samplerate
         first = min(max(0, round(start * own)), file.frames)
-        count = -1 if end is None else max(0, min(round(end * own), file.frames) - first)
-        try:
+        last = file.frames if end is None else max(first, min(round(end * own), file.frames))
+        with _quietly(Path(path)):
             if first:
                 file.seek(first)
-            wave = file.read(count, dtype="float32", always_2d=True).T
-        except (soundfile.LibsndfileError, RuntimeError) as error:
-            raise _unreadable(Path(path), error) from error
+            wave = file.read(last - first, dtype="float32", always_2d=True).T
     wave = np.ascontiguousarray(wave.mean(axis=0, keepdims=True) if mono and len(wave) > 1 else wave)
     return (wave, own) if rate is None else (resample(wave, own, rate), rate)
 
@@ -121,29 +213,52 @@ def blocks(
     """Yield a file piece by piece as float32 (channel, time): constant memory, whatever its length.
 
     Args:
-        seconds: length of the pieces that are read; resampled pieces may differ by a few samples.
+        seconds: length of the pieces that are read, less for very many channels; resampled pieces may differ
+            by a few samples.
         rate: resample to this rate in Hz, as one stream without seams.
         mono: average the channels.
+
+    Raises:
+        BadInput: the file cannot be decoded, here or further on.
     """
+    header, pieces = stream(path, seconds=seconds)
+    channels = 1 if mono else header.channels
+    waves = (w.mean(axis=0, keepdims=True) if mono and len(w) > 1 else w for w in pieces)
+    if rate is None or rate == header.rate:
+        yield from waves
+        return
+    flow = soxr.ResampleStream(header.rate, rate, channels, dtype="float32", quality="HQ")
+    for wave in waves:
+        out = flow.resample_chunk(np.ascontiguousarray(wave.T)).reshape(-1, channels)
+        if len(out):
+            yield np.ascontiguousarray(out.T)
+    rest = flow.resample_chunk(np.zeros((0, channels), np.float32), last=True).reshape(-1, channels)
+    if len(rest):
+        yield np.ascontiguousarray(rest.T)
+
+
+def stream(path: str | os.PathLike[str], *, seconds: float = 10.0) -> tuple[AudioInfo, Iterator[np.ndarray]]:
+    """Open a file once: what its header says, and its waves (channel, time) block by block.
+
+    Raises:
+        BadInput: at once or while iterating, when the file cannot be decoded.
+    """
+    pieces = _pieces(path, seconds)
+    header = next(pieces)
+    assert isinstance(header, AudioInfo)
+    return header, pieces  # type: ignore[return-value]
+
+
+def _pieces(path: str | os.PathLike[str], seconds: float) -> Iterator[AudioInfo | np.ndarray]:
     with _open(path) as file:
-        size = max(1, round(seconds * file.samplerate))
-        channels = 1 if mono else file.channels
-        stream = None
-        if rate is not None and rate != file.samplerate:
-            stream = soxr.ResampleStream(file.samplerate, rate, channels, dtype="float32", quality="HQ")
+        yield _facts(file)
+        size = max(1, min(round(seconds * file.samplerate), _MOST_SAMPLES // file.channels))
         while True:
-            try:
+            with _quietly(Path(path)):
                 piece = file.read(size, dtype="float32", always_2d=True)
-            except (soundfile.LibsndfileError, RuntimeError) as error:
-                raise _unreadable(Path(path), error) from error
-            last = len(piece) < size
-            if mono and piece.shape[1] > 1:
-                piece = piece.mean(axis=1, keepdims=True)
-            if stream is not None:
-                piece = stream.resample_chunk(np.ascontiguousarray(piece), last=last).reshape(-1, channels)
             if len(piece):
                 yield np.ascontiguousarray(piece.T)
-            if last:
+            if len(piece) < size:
                 return
 
 
@@ -158,31 +273,51 @@ def resample(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
 def write(path: str | os.PathLike[str], wave: np.ndarray, rate: int, *, subtype: str | None = None) -> None:
     """Write float32 (channel, time) under its final name only when it is complete; the suffix names the format.
 
+    Args:
+        subtype: sample format such as "PCM_24" or "FLOAT"; None takes the usual one of the container.
+
     Raises:
-        BadInput: an unknown suffix.
-        Stopped: the disk is full or cannot be written.
+        UsageError: a suffix, rate, channel count or subtype that the format does not have.
+        Stopped: the disk is full or cannot be written; a file that was there is untouched.
     """
     path = Path(path)
-    kind = {"aif": "AIFF", "aifc": "AIFF", "oga": "OGG", "opus": "OGG"}.get(
-        path.suffix[1:].lower(), path.suffix[1:].upper()
-    )
-    if kind not in soundfile.available_formats():
-        raise BadInput("no such sound format", where=path, remedy="Use .wav, .flac, .ogg, .mp3 or .aiff.")
-    part = path.with_name(f".{os.getpid()}.part{path.suffix}")
+    suffix = path.suffix.lower()
+    if suffix not in _FORMATS:
+        raise UsageError("no such sound format", where=path, remedy="Use .wav, .flac, .ogg, .opus, .mp3 or .aiff.")
+    subtype = subtype or ("OPUS" if suffix == ".opus" else None)
+    # a short name of our own: the final one may already be as long as the disk allows
+    part = path.with_name(f".{os.getpid()}-{threading.get_ident()}.part")
     try:
-        soundfile.write(
-            os.fspath(part), wave.T, rate, format=kind, subtype=subtype or ("OPUS" if path.suffix == ".opus" else None)
-        )
+        soundfile.write(_name(part), wave.T, rate, format=_FORMATS[suffix], subtype=subtype)
         os.replace(part, path)
-    except (OSError, soundfile.LibsndfileError) as error:
+    except (OSError, AssertionError) as error:  # soundfile asserts that every frame was taken
+        raise Stopped(
+            "the sound could not be written", where=path, measured=str(error) or "disk full?", remedy="Free some space."
+        ) from error
+    except (soundfile.LibsndfileError, ValueError) as error:
+        if _is_system(error):
+            raise Stopped("the sound could not be written", where=path, remedy="Free some space.") from error
+        channels = 1 if wave.ndim == 1 else len(wave)
+        raise UsageError(
+            f"{_FORMATS[suffix]} cannot hold this",
+            where=path,
+            measured=f"{rate} Hz, {channels} channels, {subtype or 'usual subtype'}: {error}",
+            remedy="Resample it, or write .wav.",
+        ) from error
+    finally:
         part.unlink(missing_ok=True)
-        raise Stopped("the sound could not be written", where=path, measured=str(error)) from error
+
+
+def _is_system(error: Exception) -> bool:
+    return getattr(error, "code", None) == 2  # SF_ERR_SYSTEM in sndfile.h
 
 
 def mp3_bytes(wave: np.ndarray, rate: int) -> bytes:
-    """Return (channel, time) as an MP3 file in memory, at a rate that MP3 has."""
+    """Return (channel, time) as an MP3 file in memory: at a rate that MP3 has, more than two channels averaged."""
     rates = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
     fitting = min((r for r in rates if r >= rate), default=48000)
+    if len(wave) > 2:
+        wave = wave.mean(axis=0, keepdims=True)
     buffer = io.BytesIO()
     soundfile.write(buffer, resample(wave, rate, fitting).T, fitting, format="MP3", subtype="MPEG_LAYER_III")
     return buffer.getvalue()

@@ -22,7 +22,7 @@ class Clip:
 
     Attributes:
         file: path inside the folder, with forward slashes.
-        path: where it lies.
+        path: where it lies, absolute.
         rate, channels: Hz and count, of the file.
         frames: of the clip, at the file's rate.
         start, end: seconds inside the file; `end` None is the file's end.
@@ -56,10 +56,11 @@ class Clip:
 
     def read(self, rate: int | None = None, mono: bool = True) -> np.ndarray:
         """Return float32 (channel, time) at `rate` Hz (None: the file's own), one channel when `mono`."""
-        wave, own = audio.read(self.path, start=self.start, end=self.end, mono=mono)
+        wave, own = audio.read(self.path, start=self.start, end=self.end, mono=mono and not self.repair)
         if self.repair:
-            wave = np.nan_to_num(wave, nan=0.0, posinf=0.0, neginf=0.0)
-            wave = wave - wave.mean(axis=1, keepdims=True)
+            wave = np.where(np.isfinite(wave), wave, np.float32(0))
+            wave -= wave.mean(axis=1, keepdims=True)
+            wave = wave.mean(axis=0, keepdims=True) if mono else wave
         return wave if rate is None else audio.resample(wave, own, rate)
 
 
@@ -68,7 +69,8 @@ class Problem:
     """A file that is not as it should be.
 
     Attributes:
-        kind: truncated, silent, nan, empty, unreadable, clipped, dc, unlabelled.
+        kind: truncated, silent, nan, empty, unreadable, clipped, dc, unlabelled, or contradiction (one sound under
+            two labels).
         action: "set aside" (not used), "flagged" (used as it is) or "repaired" (used after repair).
         detail: what was measured.
         remedy: what to do.
@@ -86,9 +88,10 @@ class Leak:
     """Something about the files that predicts the label, so that a model could cheat.
 
     Attributes:
-        kind: rate, codec, channels or duration.
+        kind: rate, codec, channels, duration, or duplicates (one sound on both sides of a given split).
         message: in plain words.
-        accuracy, chance: share of clips that this alone names, and that the commonest class names.
+        accuracy, chance: share of clips that this alone names, and that the commonest class names; for duplicates
+            the share of clips it is about, and 0.
     """
 
     kind: str
@@ -105,7 +108,7 @@ class Sounds(Sequence[Clip]):
         name, folder: of the folder.
         problems, ignored, duplicates, leaks: what inspection found.
         grouped_by: "recording", or the column given.
-        official: "fold", "split" or "" (none).
+        official: what decides the folds: "fold", "split" (columns), "group" (asked for) or "" (nothing).
     """
 
     name: str
@@ -168,5 +171,6 @@ class Sounds(Sequence[Clip]):
     def _repr_html_(self) -> str:
         from html import escape
 
-        rows = "".join(f"<tr><td>{escape(name)}<td>{self.labels.count(name)}" for name in self.classes)
+        counts = Counter(self.labels)
+        rows = "".join(f"<tr><td>{escape(name)}<td>{counts[name]}" for name in self.classes)
         return f"<p>{escape(self.name)}: {len(self)} clips</p><table><tr><th>label<th>clips{rows}</table>"

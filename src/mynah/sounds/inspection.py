@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import struct
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +17,19 @@ import numpy as np
 from mynah import audio
 from mynah.errors import BadInput
 from mynah.progress import Progress, silent
+from mynah.sounds.truncation import promised_share
 
 #: Version of what is remembered; another one is not used.
-VERSION = 3
-#: Peak below which a file counts as silent: -90 dB, under one step of 16 bits.
-SILENT_PEAK = 2.0**-15
-#: Share of samples at full scale from which a file counts as clipped.
-CLIPPED_SHARE = 1e-3
-#: Mean, relative to full scale, from which a file counts as having DC.
-DC_LEVEL = 0.02
-#: Files inspected by one task of a worker.
-FILES_A_TASK = 500
+VERSION = 4
+#: Magnitude from which a sample is at full scale: one step of 11 bits below it.
+FULL_SCALE = 0.999
+#: Files that one task of a worker takes at most, and their bytes.
+FILES_A_TASK, BYTES_A_TASK = 500, 64 * 2**20
+#: Seconds of sound that are held at a time.
+BLOCK_SECONDS = 30.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Inspection:
     """What reading a whole file showed.
 
@@ -37,8 +38,9 @@ class Inspection:
         rate, channels: Hz and count.
         frames: that could be read; `declared`: that the header promises.
         peak: largest magnitude of the finite samples; `mean`: largest mean of a channel, in magnitude.
-        bad: samples that are NaN or infinite; `clipped`: share of samples at full scale.
-        content: hash of the decoded samples as float32 and of rate and shape.
+        bad: samples that are NaN or infinite.
+        clipped: share of samples at full scale that repeat the one before: a wave with its top cut flat.
+        content: hash of the decoded samples as float32, and of rate and channels, whatever the container.
     """
 
     error: str = ""
@@ -58,129 +60,150 @@ class Inspection:
 def inspect(path: Path) -> Inspection:
     """Decode a file in blocks and measure it; never raises for a bad file."""
     try:
-        header = audio.info(path)
-        hashed = hashlib.blake2b(struct.pack("<ii", header.rate, header.channels), digest_size=16)
-        frames = bad = clipped = 0
-        peak, total = 0.0, np.zeros(header.channels)
-        for wave in audio.blocks(path, seconds=30.0):
-            hashed.update(np.ascontiguousarray(wave.T).data)
-            frames += wave.shape[1]
-            highest = float(np.abs(wave).max())
-            if not np.isfinite(highest):
-                finite = np.isfinite(wave)
-                bad += int(wave.size - finite.sum())
-                wave = np.where(finite, wave, 0.0)
-                highest = float(np.abs(wave).max())
-            if highest >= 0.999:
-                clipped += int((np.abs(wave) >= 0.999).sum())
-            peak = max(peak, highest)
-            total += wave.sum(axis=1, dtype=np.float64)
+        header, waves = audio.stream(path, seconds=BLOCK_SECONDS)
+        meter = _Meter(header)
+        for wave in waves:
+            meter.take(wave)
+        return meter.result(header, promised_share(path))
     except BadInput as error:
         measured = f" ({error.measured})" if error.measured else ""
         return Inspection(error=f"{error.what}{measured}", remedy=error.remedy or "Look at the file.")
     except Exception as error:
         return Inspection(error=f"cannot be decoded ({type(error).__name__}: {error})", remedy="Look at the file.")
-    return Inspection(
-        rate=header.rate,
-        channels=header.channels,
-        frames=frames,
-        declared=max(header.frames, _declared_by_wav(path) if frames else 0),
-        format=f"{header.format}/{header.subtype}",
-        peak=peak,
-        mean=float(np.abs(total / max(1, frames)).max()),
-        bad=bad,
-        clipped=clipped / max(1, frames * header.channels),
-        content=hashed.hexdigest(),
-    )
 
 
-def _declared_by_wav(path: Path) -> int:
-    """Return the frames that a WAV header's data chunk promises; libsndfile trims them to the file in silence."""
-    with open(path, "rb") as file:
-        head = file.read(12)
-        if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
-            return 0
-        frame_bytes = 0
-        while len(chunk := file.read(8)) == 8:
-            name, size = chunk[:4], struct.unpack("<I", chunk[4:])[0]
-            if name == b"fmt ":
-                frame_bytes = struct.unpack("<H", file.read(size)[12:14])[0]
-                file.seek(size % 2, os.SEEK_CUR)
-            elif name == b"data":
-                # 0xFFFFFFFF and 0 are what a recorder writes that did not know the length
-                return size // frame_bytes if frame_bytes and size not in (0, 0xFFFFFFFF) else 0
-            else:
-                file.seek(size + size % 2, os.SEEK_CUR)
-    return 0
+class _Meter:
+    """Sums over the blocks of one file."""
+
+    def __init__(self, header: audio.AudioInfo) -> None:
+        self.hash = hashlib.blake2b(struct.pack("<ii", header.rate, header.channels), digest_size=16)
+        self.frames = self.bad = self.flat = 0
+        self.peak, self.total = 0.0, np.zeros(header.channels)
+
+    def take(self, wave: np.ndarray) -> None:
+        self.hash.update(wave.data)
+        self.frames += wave.shape[1]
+        highest = max(float(wave.max()), -float(wave.min()))
+        if not np.isfinite(highest):
+            finite = np.isfinite(wave)
+            self.bad += int(wave.size - finite.sum())
+            wave = np.where(finite, wave, np.float32(0))
+            highest = float(np.abs(wave).max())
+        if highest >= FULL_SCALE:
+            repeated = (np.abs(wave[:, 1:]) >= FULL_SCALE) & (wave[:, 1:] == wave[:, :-1])
+            self.flat += int(repeated.sum())
+        self.peak = max(self.peak, highest)
+        self.total += wave.sum(axis=1, dtype=np.float64)
+
+    def result(self, header: audio.AudioInfo, promised: float) -> Inspection:
+        return Inspection(
+            rate=header.rate,
+            channels=header.channels,
+            frames=self.frames,
+            declared=max(header.frames, round(self.frames * promised)),
+            format=f"{header.format}/{header.subtype}",
+            peak=self.peak,
+            mean=float(np.abs(self.total / max(1, self.frames)).max()),
+            bad=self.bad,
+            clipped=self.flat / max(1, self.frames * header.channels),
+            content=self.hash.hexdigest(),
+        )
 
 
 def inspect_all(
-    paths: Sequence[Path], *, cache: Path | None = None, workers: int | None = None, progress: Progress = silent
+    paths: Sequence[str], *, cache: Path | None = None, workers: int | None = None, progress: Progress = silent
 ) -> list[Inspection]:
     """Inspect files side by side; those unchanged since last time are not read again.
 
     Args:
-        cache: file that remembers; None uses none. A damaged one is not used and is replaced.
+        paths: absolute names.
+        cache: file that remembers these files, by name, size and time of change; None uses none. A damaged one is
+            not used and is replaced. Failures are not remembered: a permission may have been put right.
         workers: processes for more than a few files; None means one a core.
         progress: told the files done.
     """
-    keys = [_key(path) for path in paths]
+    stats = [_stat(path) for path in paths]
+    keys = [f"{path}|{size}|{changed}" for path, (size, changed) in zip(paths, stats, strict=True)]
     known = _load(cache)
     found: dict[int, Inspection] = {i: known[key] for i, key in enumerate(keys) if key in known}
     todo = [i for i in range(len(paths)) if i not in found]
-    tasks = [todo[i : i + FILES_A_TASK] for i in range(0, len(todo), FILES_A_TASK)]
     progress("inspect", len(found), len(paths), "")
-    for task, results in _in_parallel(tasks, paths, workers):
+    for task, results in _in_parallel(_tasks(todo, [size for size, _ in stats]), paths, workers):
         found.update(zip(task, results, strict=True))
         progress("inspect", len(found), len(paths), "")
-    if todo and cache is not None:
-        _remember(cache, known | {keys[i]: found[i] for i in todo})
+    if cache is not None and (todo or len(known) != len(paths)):
+        _remember(cache, {key: found[i] for i, key in enumerate(keys) if not found[i].error})
     return [found[i] for i in range(len(paths))]
 
 
-def _in_parallel(tasks, paths, workers):
-    if len(tasks) <= 1:
+def _stat(path: str) -> tuple[int, int]:
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return -1, -1
+    return facts.st_size, facts.st_mtime_ns
+
+
+def _tasks(todo: Sequence[int], sizes: Sequence[int]) -> list[list[int]]:
+    """Cut the numbers of files into tasks of about equal work."""
+    tasks: list[list[int]] = []
+    files = size = 0
+    for i in todo:
+        if not tasks or files == FILES_A_TASK or size + sizes[i] > BYTES_A_TASK:
+            tasks.append([])
+            files = size = 0
+        tasks[-1].append(i)
+        files, size = files + 1, size + max(0, sizes[i])
+    return tasks
+
+
+def _in_parallel(
+    tasks: Sequence[list[int]], paths: Sequence[str], workers: int | None
+) -> Iterator[tuple[list[int], list[Inspection]]]:
+    if len(tasks) <= 1 or workers == 1:
         for task in tasks:
             yield task, _inspect_some([paths[i] for i in task])
         return
-    from joblib import Parallel, delayed
+    from joblib import Parallel, cpu_count, delayed
 
-    work = Parallel(n_jobs=workers or os.cpu_count(), return_as="generator")
+    work = Parallel(n_jobs=workers or cpu_count(), return_as="generator")
     yield from zip(tasks, work(delayed(_inspect_some)([paths[i] for i in task]) for task in tasks), strict=True)
 
 
-def _inspect_some(paths: Sequence[Path]) -> list[Inspection]:
-    return [inspect(path) for path in paths]
+def _inspect_some(paths: Sequence[str]) -> list[Inspection]:
+    return [inspect(Path(path)) for path in paths]
 
 
-def _key(path: Path) -> str:
-    try:
-        facts = path.stat()
-    except OSError:
-        return ""
-    return f"{os.path.abspath(path)}|{facts.st_size}|{facts.st_mtime_ns}"
+_values = attrgetter(*(field.name for field in fields(Inspection)))
+_KINDS = [(int, float) if isinstance(value, float) else type(value) for value in _values(Inspection())]
 
 
 def _load(cache: Path | None) -> dict[str, Inspection]:
     if cache is None:
         return {}
     try:
-        with open(cache, encoding="utf-8") as file:
-            document = json.load(file)
+        document = json.loads(cache.read_bytes())
         if document["version"] != VERSION:
             return {}
-        return {key: Inspection(*values) for key, values in document["files"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {key: Inspection(*values) for key, values in document["files"].items() if _is_whole(values)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
+
+
+def _is_whole(values: list[object]) -> bool:
+    """Tell whether remembered values are of the kinds that an `Inspection` has."""
+    return len(values) == len(_KINDS) and all(map(isinstance, values, _KINDS))
 
 
 def _remember(cache: Path, known: dict[str, Inspection]) -> None:
     """Write the memory; a full or read-only disk only means that nothing is remembered."""
-    part = cache.with_name(f".{cache.name}.{os.getpid()}.part")
+    part = cache.with_name(f".{os.getpid()}.part")
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        files = {key: list(asdict(value).values()) for key, value in known.items() if key}
-        part.write_text(json.dumps({"version": VERSION, "files": files}), encoding="utf-8")
+        files = {key: _values(value) for key, value in known.items()}
+        # ASCII, so that names which are not valid UTF-8 survive
+        part.write_text(json.dumps({"version": VERSION, "files": files}), encoding="ascii")
         os.replace(part, cache)
     except OSError:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mynah.errors import BadInput
 
 #: Names that are looked for beside the audio.
 NAMES = ("meta.csv", "metadata.csv", "labels.csv")
+#: How many of many names an error shows.
 SHOWN = 5
+#: What a column `split` may say; the validation part joins training.
+TRAIN = frozenset({"train", "training", "valid", "validation", "val", "dev"})
+TEST = frozenset({"test", "testing", "eval", "evaluation"})
+_RELATIVE = "Names are relative to the folder of sounds or to the labels file."
+_RENAME = "Fill it in, or rename the column to have folds made."
 
 
 @dataclass(frozen=True)
@@ -44,11 +53,16 @@ def read(path: Path, *, target: str, group: str | None) -> list[Row]:
     """
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
+            header = file.readline()
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=max(",;\t", key=header.count))
             lines = list(reader)
-            columns = reader.fieldnames or []
+            columns = [name for name in reader.fieldnames or [] if name]
+    except FileNotFoundError as error:
+        raise BadInput("no such labels file", where=path) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadInput("the labels file cannot be read", where=path, measured=error) from error
+        remedy = "Save it as CSV in UTF-8."
+        raise BadInput("the labels file cannot be read", where=path, measured=error, remedy=remedy) from error
     missing = [name for name in ("file", target, *([group] if group else [])) if name not in columns]
     if missing:
         raise BadInput(
@@ -57,44 +71,128 @@ def read(path: Path, *, target: str, group: str | None) -> list[Row]:
             measured=f"its columns: {', '.join(columns) or 'none'}",
             remedy="Name the columns file and label, or choose with --target and --group.",
         )
-    return [_row(line, number, path, target, group or "group") for number, line in enumerate(lines, 2)]
+    numbered = enumerate(lines, 2)
+    return [_row(line, n, path, target, group or "group") for n, line in numbered if any(map(_text, line.values()))]
+
+
+def _text(cell: object) -> str:
+    return cell.strip() if isinstance(cell, str) else ""
 
 
 def _row(line: dict[str, str], number: int, path: Path, target: str, group: str) -> Row:
-    file = (line["file"] or "").strip().replace("\\", "/")
-    if not file or file.startswith("/") or ".." in file.split("/"):
-        raise BadInput("not a file inside the folder", where=f"{path}, line {number}", measured=repr(line["file"]))
+    if not _text(line["file"]):
+        raise BadInput("no file name", where=f"{path}, line {number}", remedy="Fill in the column file.")
     return Row(
-        file=file,
-        label=(line.get(target) or "").strip() or None,
-        group=(line.get(group) or "").strip() or None,
-        split=(line.get("split") or "").strip() or None,
-        fold=(line.get("fold") or "").strip() or None,
+        file=_text(line["file"]),
+        label=_text(line.get(target)) or None,
+        group=_text(line.get(group)) or None,
+        split=_text(line.get("split")) or None,
+        fold=_text(line.get("fold")) or None,
         start=_seconds(line, "start", path, number) or 0.0,
         end=_seconds(line, "end", path, number),
     )
 
 
 def _seconds(line: dict[str, str], column: str, path: Path, number: int) -> float | None:
-    text = (line.get(column) or "").strip()
+    text = _text(line.get(column))
     if not text:
         return None
     try:
         value = float(text)
     except ValueError as error:
         raise BadInput(f"{column} is not a number", where=f"{path}, line {number}", measured=repr(text)) from error
-    if not value >= 0:
+    if not 0 <= value < float("inf"):
         raise BadInput(f"{column} must be 0 s or more", where=f"{path}, line {number}", measured=text)
     return value
 
 
-def check_files(rows: Sequence[Row], there: set[str], path: Path) -> None:
-    """Raise `BadInput` with the first names and the count when rows name files that are not there."""
-    missing = [name for name in dict.fromkeys(row.file for row in rows) if name not in there]
+def locate(rows: Sequence[Row], there: Iterable[str], root: Path, path: Path) -> list[Row]:
+    """Return the rows with their files named as they lie inside `root`.
+
+    A name may be relative to the folder or to the labels file, absolute, or only the end of the path if no other file
+    ends so; composed and decomposed accents (macOS) are the same.
+
+    Raises:
+        BadInput: names of files that are not there, with the first few and the count.
+    """
+    names = {_plain(name): name for name in there}
+    ends: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        ends[name.rsplit("/", 1)[-1]].append(name)
+    located: list[Row] = []
+    missing: list[str] = []
+    outside: list[str] = []
+    for row in rows:
+        plain = _plain(row.file.replace("\\", "/"))
+        found = next((name for name in _candidates(plain, root, path) if name in names), None)
+        if found is None:
+            alike = [name for name in ends[plain.rsplit("/", 1)[-1]] if name.endswith(f"/{plain}")]
+            found = alike[0] if len(alike) == 1 else None
+        if found is not None:
+            located.append(replace(row, file=names[found]))
+        else:
+            (outside if plain.startswith(("/", "../")) else missing).append(row.file)
+    if outside:
+        raise _names("names what is not a file inside the folder of sounds", outside, path)
     if missing:
+        raise _names("names files that are not there", missing, path)
+    return located
+
+
+def _candidates(plain: str, root: Path, path: Path) -> Iterable[str]:
+    yield os.path.normpath(plain).replace(os.sep, "/")
+    inside = os.path.relpath(os.path.join(path.absolute().parent, plain), root.absolute())
+    yield _plain(inside.replace(os.sep, "/"))
+
+
+def _plain(name: str) -> str:
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def _names(what: str, names: Iterable[str], path: Path, remedy: str = _RELATIVE) -> BadInput:
+    once = list(dict.fromkeys(names))
+    return BadInput(
+        what,
+        where=path,
+        measured=f"{len(once)}: {', '.join(once[:SHOWN])}{', ...' if len(once) > SHOWN else ''}",
+        remedy=remedy,
+    )
+
+
+def without_repeats(rows: Sequence[Row], path: Path) -> list[Row]:
+    """Return the rows, each span of a file once.
+
+    Raises:
+        BadInput: a span that two lines label differently.
+    """
+    first: dict[tuple[str, float, float | None], Row] = {}
+    torn = [r.file for r in rows if first.setdefault((r.file, r.start, r.end), r).label != r.label]
+    if torn:
+        remedy = "Keep one line for each file, or give the lines different start and end."
+        raise _names("gives one sound two labels", torn, path, remedy)
+    return list(first.values())
+
+
+def official(rows: Sequence[Row], path: Path) -> str:
+    """Return which column decides who trains and who judges: "fold", "split" or "" (neither is filled in).
+
+    Raises:
+        BadInput: a column that is begun but cannot be used.
+    """
+    folds = Counter(row.fold for row in rows)
+    splits = Counter((row.split or "").lower() for row in rows)
+    if None not in folds and len(folds) > 1:
+        return "fold"
+    if splits.keys() & TEST and splits.keys() & TRAIN and splits.keys() <= TRAIN | TEST:
+        return "split"
+    if len(folds) > 2 and None in folds:
         raise BadInput(
-            "names files that are not there",
-            where=path,
-            measured=f"{len(missing)}: {', '.join(missing[:SHOWN])}{', ...' if len(missing) > SHOWN else ''}",
-            remedy="Names are relative to the labels file.",
+            "column fold is not filled in", where=path, measured=f"{folds[None]} of {len(rows)} lines", remedy=_RENAME
         )
+    unknown = splits.keys() - TRAIN - TEST
+    if unknown and len(unknown) < len(splits):
+        shown = ", ".join(repr(name) for name in sorted(unknown)[:SHOWN])
+        raise BadInput(
+            "column split must say train or test", where=path, measured=f"it also says {shown}", remedy=_RENAME
+        )
+    return ""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 from mynah.sounds.clip import Clip, Leak
+from mynah.sounds.labels import TEST
 
-#: A fact is reported when it closes this share of the gap between guessing and knowing ...
+#: A fact is reported when it closes this share of the gap between guessing and knowing; durations belong to many
+#: sounds (a kick is short), so they must give nearly all away ...
 LEAST_GAIN = {"rate": 0.25, "codec": 0.25, "channels": 0.25, "duration": 0.6}
-#: ... on at least this many clips.
-LEAST_CLIPS = 20
+#: ... on at least this many clips, and so far above guessing, in standard deviations of a guess a group.
+LEAST_CLIPS, LEAST_DEVIATIONS = 20, 3.0
 _WORDS = {
-    "rate": "the sample rate",
-    "codec": "the file format",
-    "channels": "the number of channels",
-    "duration": "the duration",
+    "rate": ("the sample rate", "Record or export every class at one rate."),
+    "codec": ("the file format", "Export every class from the originals in one format."),
+    "channels": ("the number of channels", "Record or export every class with as many channels."),
+    "duration": ("the duration", "Cut every class to like lengths."),
 }
 
 
@@ -29,36 +33,70 @@ def find_leaks(clips: Sequence[Clip]) -> Iterator[Leak]:
     if len(clips) < LEAST_CLIPS or len(set(labels)) < 2:
         return
     chance = Counter(labels).most_common(1)[0][1] / len(labels)
-    facts: dict[str, Sequence[object]] = {
-        "rate": [clip.rate for clip in clips],
+    deviation = math.sqrt(chance * (1 - chance) / len({clip.group for clip in clips}))
+    facts: dict[str, Sequence[Hashable]] = {
+        "rate": [f"{clip.rate} Hz" for clip in clips],
         "codec": [clip.format for clip in clips],
-        "channels": [clip.channels for clip in clips],
+        "channels": [f"{clip.channels} channel{'s' * (clip.channels > 1)}" for clip in clips],
         "duration": _tenths([clip.seconds for clip in clips]),
     }
     for kind, values in facts.items():
+        if len(set(values)) == 1:
+            continue
         accuracy = _accuracy(values, labels)
-        if len(set(values)) > 1 and (accuracy - chance) / (1 - chance) >= LEAST_GAIN[kind]:
+        if accuracy - chance >= max(LEAST_GAIN[kind] * (1 - chance), LEAST_DEVIATIONS * deviation):
+            what, remedy = _WORDS[kind]
+            example = "" if kind == "duration" else f" ({_example(values, labels)})"
             message = (
-                f"{_WORDS[kind]} alone names {100 * accuracy:.0f} % of the clips (the commonest class: "
-                f"{100 * chance:.0f} %), so a model may learn that in place of the sound"
+                f"{what} alone names {100 * accuracy:.0f} % of the clips (the commonest class: "
+                f"{100 * chance:.0f} %), so a model may learn that in place of the sound{example}. {remedy}"
             )
             yield Leak(kind, message, accuracy, chance)
 
 
-def _accuracy(values: Sequence[object], labels: Sequence[str | None]) -> float:
-    """Leave-one-out accuracy of the commonest label per value."""
-    counts: dict[object, Counter[str | None]] = defaultdict(Counter)
+def find_copies(clips: Sequence[Clip], official: str) -> Iterator[Leak]:
+    """Yield one warning if folds that were given hold the same sound on both sides; made folds never do."""
+    if not official:
+        return
+    sides = [clip.group if official == "group" else clip.fold for clip in clips]
+    if official == "split":
+        sides = ["test" if side in TEST else "train" for side in sides]
+    where: dict[str, set[str | None]] = defaultdict(set)
+    for clip, side in zip(clips, sides, strict=True):
+        where[clip.content].add(side)
+    torn = [clip for clip in clips if len(where[clip.content]) > 1]
+    if torn:
+        share = len(torn) / len(clips)
+        message = (
+            f"{len(torn)} clips are the same sound in several folds of the column {official} (such as "
+            f"{torn[0].file}), so a model is judged by sounds it was trained on. Remove the copies"
+        )
+        yield Leak("duplicates", message, share, 0.0)
+
+
+def _example(values: Sequence[Hashable], labels: Sequence[str | None]) -> str:
+    """Say for the two commonest facts which label they mostly mean."""
+    counts: dict[Hashable, Counter[str | None]] = defaultdict(Counter)
+    for value, label in zip(values, labels, strict=True):
+        counts[value][label] += 1
+    common = sorted(counts, key=lambda value: -counts[value].total())[:2]
+    return ", ".join(f"{value}: mostly {counts[value].most_common(1)[0][0]}" for value in common)
+
+
+def _accuracy(values: Sequence[Hashable], labels: Sequence[str | None]) -> float:
+    """Leave-one-out accuracy of the commonest label per value; ties go to the clip's own."""
+    counts: dict[Hashable, Counter[str | None]] = defaultdict(Counter)
     for value, label in zip(values, labels, strict=True):
         counts[value][label] += 1
     right = 0
-    for value, label in zip(values, labels, strict=True):
-        others = counts[value]
-        mine = others[label] - 1
-        right += mine > 0 and mine >= max((n for name, n in others.items() if name != label), default=0)
+    for counter in counts.values():
+        (top, most), *rest = counter.most_common(2)
+        second = rest[0][1] if rest else 0
+        right += sum(n for label, n in counter.items() if n > 1 and n - 1 >= (second if label == top else most))
     return right / len(labels)
 
 
 def _tenths(seconds: Sequence[float]) -> list[int]:
-    edges = sorted(seconds)
-    cuts = sorted({edges[len(edges) * i // 10] for i in range(1, 10)})
-    return [sum(value > cut for cut in cuts) for value in seconds]
+    ordered = sorted(seconds)
+    cuts = sorted({ordered[len(ordered) * i // 10] for i in range(1, 10)})
+    return [bisect_left(cuts, value) for value in seconds]

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from mynah.audio import EXTENSIONS, NEEDS_CONVERSION
+from mynah.audio import EXTENSIONS
 from mynah.errors import BadInput
 from mynah.progress import Progress, silent
 from mynah.sounds import labels as tables
 from mynah.sounds.clip import Clip, Problem, Sounds
-from mynah.sounds.inspection import CLIPPED_SHARE, DC_LEVEL, SILENT_PEAK, Inspection, inspect_all
-from mynah.sounds.leaks import find_leaks
-
-#: A class keeps at least this many groups when takes of one name are joined.
-LEAST_GROUPS = 5
-_TAKE = re.compile(r"(?:[-_ .]?(?:take|tk|t)?[-_ .]?\d+|[-_ ][A-Z]|\s*\(\d+\))$", re.IGNORECASE)
+from mynah.sounds.groups import join
+from mynah.sounds.inspection import Inspection, inspect_all
+from mynah.sounds.judgement import judge
+from mynah.sounds.leaks import find_copies, find_leaks
+from mynah.sounds.walk import Tree, walk
 
 
 def scan(
@@ -46,7 +45,7 @@ def scan(
         group: column that a split must not cut.
         repair: use files with NaN or DC after repair.
         strict: raise when a file must be set aside.
-        cache: file that remembers inspections; None is in the user's cache folder.
+        cache: file that remembers the inspections of this folder; None is in the user's cache folder.
         workers: processes; None means one a core.
         progress: told the files inspected.
 
@@ -58,291 +57,212 @@ def scan(
         raise BadInput("no such folder", where=root)
     if not root.is_dir():
         raise BadInput("is a file, not a folder", where=root, remedy="Give the folder that holds the sounds.")
-    tree = _walk(root)
+    tree = walk(root)
     if not tree.audio:
-        raise BadInput(
-            "no audio",
-            where=root,
-            measured=f"saw {_seen(tree)}",
-            remedy=f"I read {', '.join(sorted(e[1:] for e in EXTENSIONS))}.",
-        )
-    rows, table = _rows(root, tree, labels, target, group)
-    inspections = dict(
-        zip(
-            tree.audio,
-            inspect_all(
-                [root / f for f in tree.audio], cache=cache or _cache_file(), workers=workers, progress=progress
-            ),
-            strict=True,
-        )
-    )
+        readable = ", ".join(sorted(suffix[1:] for suffix in EXTENSIONS))
+        raise BadInput("no audio", where=root, measured=f"saw {tree.seen()}", remedy=f"I read {readable}.")
     problems = list(tree.problems)
-    total = len({row.file for row in rows} | {p.file for p in problems})
-    clips = []
-    for row in rows:
-        found = inspections[row.file]
-        trouble = judge(row.file, found, repair)
-        problems += [p for p in trouble if p not in problems]
-        if not any(p.action == "set aside" for p in trouble):
-            clip = _clip(root, row, found, trouble, repair)
-            if clip is None:
-                problems.append(
-                    Problem(row.file, "empty", "set aside", f"no samples from {row.start} s", "Check start and end.")
-                )
-            else:
-                clips.append(clip)
-    _refuse_if_bad(root, problems, total, strict)
-    joined = _group(clips, named=group is not None)
+    rows, table = _rows(root, tree, problems, labels, target, group)
+    files = list(dict.fromkeys(row.file for row in rows))
+    inspections = inspect_all(
+        [tree.audio[file] for file in files], cache=cache or _cache_file(root), workers=workers, progress=progress
+    )
+    found = dict(zip(files, inspections, strict=True))
+    trouble = {file: judge(file, inspection, repair) for file, inspection in found.items()}
+    problems += [problem for several in trouble.values() for problem in several]
+    _refuse_if_bad(root, problems, len(files) + len(tree.problems), strict)
+
+    parts = [
+        _Part(row, found[row.file], trouble[row.file])
+        for row in rows
+        if not any(problem.action == "set aside" for problem in trouble[row.file])
+    ]
+    problems += [problem for part in parts for problem in part.problems()]
+    parts = [part for part in parts if part.frames > 0]
+    if not parts:
+        raise BadInput("no usable sound", where=root, measured=_first(problems), remedy="`mynah check` lists them all.")
+    official = "group" if group else tables.official([part.row for part in parts], table) if table else ""
+    clips = _clips(parts, tree, official)
+    problems += _contradictions(clips)
+    ignored = dict(tree.ignored) | dict(sorted(tree.others.items()))
     return Sounds(
         name=root.resolve().name,
         folder=root,
-        clips=tuple(joined),
+        clips=clips,
         problems=tuple(problems),
-        ignored=dict(tree.ignored),
+        ignored=ignored,
         duplicates=_duplicates(clips),
-        leaks=tuple(find_leaks(joined)),
-        grouped_by=group or ("group" if table and any(row.group for row in rows) else "recording"),
-        official=_official(rows, group),
+        leaks=(*find_leaks(clips), *find_copies(clips, official)),
+        grouped_by=group or ("group" if any(part.row.group for part in parts) else "recording"),
+        official=official,
     )
-
-
-@dataclass
-class _Tree:
-    audio: list[str] = field(default_factory=list)
-    ignored: Counter[str] = field(default_factory=Counter)
-    others: Counter[str] = field(default_factory=Counter)
-    problems: list[Problem] = field(default_factory=list)
-
-
-def _walk(root: Path) -> _Tree:
-    """Find audio below `root`, following links but never round a loop; names are sorted."""
-    tree = _Tree()
-    seen = {os.path.realpath(root)}
-    for place, folders, files in os.walk(root, followlinks=True):
-        kept = []
-        for name in sorted(folders):
-            real = os.path.realpath(os.path.join(place, name))
-            if name == "__MACOSX" or name.startswith("."):
-                tree.ignored["hidden or system folders"] += 1
-            elif real in seen:
-                tree.ignored["links to folders already seen"] += 1
-            else:
-                seen.add(real)
-                kept.append(name)
-        folders[:] = kept
-        for name in sorted(files):
-            _sort(tree, os.path.relpath(os.path.join(place, name), root).replace(os.sep, "/"))
-    return tree
-
-
-def _sort(tree: _Tree, file: str) -> None:
-    name, suffix = file.rsplit("/", 1)[-1], os.path.splitext(file)[1].lower()
-    if name.startswith("."):
-        tree.ignored["hidden files (._*, .DS_Store ...)"] += 1
-    elif suffix in EXTENSIONS:
-        tree.audio.append(file)
-    elif suffix in NEEDS_CONVERSION:
-        remedy = "Convert it to WAV or FLAC, for example with ffmpeg."
-        tree.problems.append(Problem(file, "unreadable", "set aside", f"{suffix} is not read", remedy))
-    else:
-        tree.others[suffix or "without suffix"] += 1
-
-
-def _seen(tree: _Tree) -> str:
-    counts = [f"{n} {kind}" for kind, n in tree.others.most_common(5)]
-    counts += [f"{len(tree.problems)} in formats that need conversion"] if tree.problems else []
-    counts += [f"{n} {kind}" for kind, n in tree.ignored.items()]
-    return ", ".join(counts) or "nothing at all"
 
 
 def _rows(
-    root: Path, tree: _Tree, labels: str | os.PathLike[str] | None, target: str, group: str | None
+    root: Path,
+    tree: Tree,
+    problems: list[Problem],
+    labels: str | os.PathLike[str] | None,
+    target: str,
+    group: str | None,
 ) -> tuple[list[tables.Row], Path | None]:
+    """Return a row for each clip that has, or needs, no label; what is left out goes to `problems`."""
     table = Path(labels) if labels is not None else tables.find(root)
     if table is None:
         if group is not None:
-            raise BadInput(
-                "a group column needs a labels file",
-                where=root,
-                remedy="Put meta.csv beside the audio, or use --labels.",
-            )
-        return _by_folder(tree), None
+            remedy = "Put meta.csv beside the audio, or use --labels."
+            raise BadInput("a group column needs a labels file", where=root, remedy=remedy)
+        return _by_folder(tree, problems), None
     rows = tables.read(table, target=target, group=group)
-    tables.check_files(rows, set(tree.audio) | {p.file for p in tree.problems}, table)
-    rows = [row for row in rows if row.file in set(tree.audio)]
-    for file in sorted(set(tree.audio) - {row.file for row in rows}):
-        tree.problems.append(
-            Problem(file, "unlabelled", "set aside", f"not in {table.name}", "Add a line for it, or remove it.")
-        )
-    for row in [row for row in rows if row.label is None]:
-        tree.problems.append(
-            Problem(row.file, "unlabelled", "set aside", f"no {target} in {table.name}", "Fill in the column.")
-        )
+    if table.resolve().is_relative_to(root.resolve()):
+        tree.others[table.suffix.lower()] -= 1
+        tree.others = +tree.others
+    unreadable = {problem.file for problem in problems}
+    rows = tables.without_repeats(tables.locate(rows, [*tree.audio, *unreadable], root, table), table)
+    if not rows:
+        raise BadInput("the labels file has no lines", where=table, remedy="Add one line for each file: file,label")
+    rows = [row for row in rows if row.file in tree.audio]
+    listed = {row.file for row in rows}
+    problems += [
+        Problem(file, "unlabelled", "set aside", f"not in {table.name}", "Add a line for it, or remove it.")
+        for file in tree.audio
+        if file not in listed
+    ]
+    problems += [
+        Problem(row.file, "unlabelled", "set aside", f"no {target} in {table.name}", "Fill in the column.")
+        for row in rows
+        if row.label is None
+    ]
     return [row for row in rows if row.label is not None], table
 
 
-def _by_folder(tree: _Tree) -> list[tables.Row]:
-    """Label by the first level of folders; a lone folder that only holds folders is passed through."""
-    level = 0
-    while True:
-        heads = {tuple(file.split("/")[: level + 1]) for file in tree.audio}
-        alone = len(heads) == 1
-        deeper = {file.split("/")[level + 1] for file in tree.audio if file.count("/") >= level + 2}
-        if not (alone and len(deeper) >= 2 and all(file.count("/") >= level + 2 for file in tree.audio)):
-            break
-        level += 1
-    labelled = [file for file in tree.audio if file.count("/") > level]
-    if not labelled:
+def _by_folder(tree: Tree, problems: list[Problem]) -> list[tables.Row]:
+    """Label by the first level of folders; a folder without folders has no labels."""
+    if not any("/" in file for file in tree.audio):
         return [tables.Row(file, None) for file in tree.audio]
-    for file in sorted(set(tree.audio) - set(labelled)):
-        tree.problems.append(
-            Problem(
-                file,
-                "unlabelled",
-                "set aside",
-                "lies in no labelled folder",
-                "Move it into a folder named as its label.",
-            )
-        )
-    return [tables.Row(file, file.split("/")[level]) for file in labelled]
+    remedy = "Move it into a folder named as its label."
+    problems += [
+        Problem(file, "unlabelled", "set aside", "lies in no labelled folder", remedy)
+        for file in tree.audio
+        if "/" not in file
+    ]
+    return [tables.Row(file, file.split("/", 1)[0]) for file in tree.audio if "/" in file]
 
 
-def judge(file: str, found: Inspection, repair: bool) -> list[Problem]:
-    """Return what is wrong with a file, and what is done about it."""
-    if found.error:
-        return [Problem(file, "unreadable", "set aside", found.error, found.remedy)]
-    if found.frames == 0:
-        return [Problem(file, "empty", "set aside", "no samples", "Export it again.")]
-    problems = []
-    if found.bad:
-        action = "repaired" if repair else "set aside"
-        problems.append(
-            Problem(
-                file, "nan", action, f"{found.bad} samples are NaN or infinite", "Export it again, or use --repair."
-            )
-        )
-    if found.peak < SILENT_PEAK:
-        problems.append(Problem(file, "silent", "set aside", f"peak {found.peak:.1e} of full scale", "Remove it."))
-    if found.declared > found.frames + _slack(found):
-        used, told = found.frames / found.rate, found.declared / found.rate
-        problems.append(
-            Problem(file, "truncated", "flagged", f"used {used:.3g} s of {told:.3g} s", "Copy or export it again.")
-        )
-    if found.clipped >= CLIPPED_SHARE:
-        problems.append(
-            Problem(
-                file, "clipped", "flagged", f"{100 * found.clipped:.1f} % of samples at full scale", "Record lower."
-            )
-        )
-    if found.mean >= DC_LEVEL:
-        action = "repaired" if repair else "flagged"
-        problems.append(Problem(file, "dc", action, f"mean {found.mean:.3f} of full scale", "Use --repair."))
-    return problems
-
-
-def _slack(found: Inspection) -> int:
-    """Frames that may be missing without a fault: two MP3 frames of encoder padding."""
-    return 2 * 1152 if found.format.startswith(("MP3", "MPEG")) else 0
-
-
-def _clip(root: Path, row: tables.Row, found: Inspection, trouble: Sequence[Problem], repair: bool) -> Clip | None:
-    whole = found.frames / found.rate
-    end = None if row.end is None or row.end >= whole else row.end
-    frames = round((whole if end is None else end) * found.rate) - round(row.start * found.rate)
-    if frames <= 0:
-        return None
-    part = row.start > 0 or end is not None
-    return Clip(
-        file=row.file,
-        path=root / row.file,
-        rate=found.rate,
-        channels=found.channels,
-        frames=frames,
-        start=row.start,
-        end=end,
-        label=row.label,
-        group=row.group or "",
-        fold=row.fold or row.split,
-        format=found.format,
-        content=f"{found.content}@{row.start}-{end}" if part else found.content,
-        flags=tuple(p.kind for p in trouble),
-        repair=repair and any(p.action == "repaired" for p in trouble),
-    )
-
-
-def _refuse_if_bad(root: Path, problems: Sequence[Problem], total: int, strict: bool) -> None:
-    aside = [p for p in problems if p.action == "set aside" and p.kind != "unlabelled"]
-    bad = len({p.file for p in aside})
-    if not (aside and (strict or 2 * bad > total)):
+def _refuse_if_bad(root: Path, problems: Sequence[Problem], wanted: int, strict: bool) -> None:
+    """Raise when more than half of the `wanted` files are bad, or, if `strict`, when any is set aside."""
+    aside = {p.file: p for p in problems if p.action == "set aside"}
+    bad = {file: p for file, p in aside.items() if p.kind != "unlabelled"}
+    if not (2 * len(bad) > wanted or (strict and aside)):
         return
-    first = "; ".join(f"{p.file}: {p.detail}" for p in aside[:5])
+    chosen = aside if strict else bad
     raise BadInput(
         "files had to be set aside" if strict else "more than half of the files are bad",
         where=root,
-        measured=f"{bad} of {total}: {first}{'; ...' if bad > 5 else ''}",
+        measured=f"{len(chosen)} of {wanted + len(aside) - len(bad)}: {_first(list(chosen.values()))}",
         remedy="`mynah check` lists them all.",
     )
 
 
-def _duplicates(clips: Sequence[Clip]) -> tuple[tuple[str, ...], ...]:
+def _first(problems: Sequence[Problem]) -> str:
+    aside = [p for p in problems if p.action == "set aside"]
+    shown = "; ".join(f"{p.file}: {p.detail}" for p in aside[: tables.SHOWN])
+    return f"{shown}{'; ...' if len(aside) > tables.SHOWN else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A row with what was found in its file: a clip before its group is known."""
+
+    row: tables.Row
+    found: Inspection
+    trouble: list[Problem]
+
+    @property
+    def whole(self) -> float:
+        return self.found.frames / self.found.rate
+
+    @property
+    def end(self) -> float | None:
+        return None if self.row.end is None or self.row.end >= self.whole else self.row.end
+
+    @property
+    def frames(self) -> int:
+        end = self.whole if self.end is None else self.end
+        return max(0, round(end * self.found.rate) - round(self.row.start * self.found.rate))
+
+    def problems(self) -> list[Problem]:
+        """Say what is wrong with start and end."""
+        start, end = self.row.start, self.row.end
+        if self.frames == 0:
+            detail = f"no samples from {start:g} s to {self.whole if end is None else end:g} s of {self.whole:.3g} s"
+            return [Problem(self.row.file, "empty", "set aside", detail, "Check start and end in the labels file.")]
+        if end is not None and end > self.whole + 0.05:
+            detail = f"used {self.whole - start:.3g} s of {end - start:.3g} s"
+            return [Problem(self.row.file, "truncated", "flagged", detail, "Check end in the labels file.")]
+        return []
+
+
+def _clips(parts: Sequence[_Part], tree: Tree, official: str) -> tuple[Clip, ...]:
+    groups = join(
+        [part.row.file for part in parts],
+        [part.found.content for part in parts],
+        [part.row.label for part in parts],
+        [part.row.group for part in parts],
+        as_given=official == "group",
+    )
+    return tuple(
+        _clip(part, group, Path(tree.audio[part.row.file]), official) for part, group in zip(parts, groups, strict=True)
+    )
+
+
+def _clip(part: _Part, group: str, path: Path, official: str) -> Clip:
+    row, found = part.row, part.found
+    cut = row.start > 0 or part.end is not None
+    return Clip(
+        file=row.file,
+        path=path,
+        rate=found.rate,
+        channels=found.channels,
+        frames=part.frames,
+        start=row.start,
+        end=part.end,
+        label=row.label,
+        group=group,
+        fold=row.split.lower() if official == "split" and row.split else row.fold or row.split,
+        format=found.format,
+        content=f"{found.content}@{row.start}-{part.end}" if cut else found.content,
+        flags=tuple(problem.kind for problem in part.trouble),
+        repair=any(problem.action == "repaired" for problem in part.trouble),
+    )
+
+
+def _same(clips: Sequence[Clip]) -> list[list[Clip]]:
+    """Return the clips of one content, where there are several."""
     same = defaultdict(list)
     for clip in clips:
-        same[clip.content].append(clip.file)
-    return tuple(tuple(sorted(files)) for files in same.values() if len(set(files)) > 1)
+        same[clip.content].append(clip)
+    return [several for several in same.values() if len(several) > 1]
 
 
-def _group(clips: Sequence[Clip], *, named: bool) -> list[Clip]:
-    """Join what must not be cut: a named group, one file, one content, takes of one name."""
-    if named:
-        return [_with_group(clip, clip.group or f"file {clip.file}") for clip in clips]
-    parent = list(range(len(clips)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    for keys in ([c.file for c in clips], [c.content for c in clips], _stems(clips), [c.group for c in clips]):
-        first: dict[str, int] = {}
-        for i, key in enumerate(keys):
-            if key:
-                parent[root(i)] = root(first.setdefault(key, i))
-    return [_with_group(clip, clips[root(i)].group or clips[root(i)].file) for i, clip in enumerate(clips)]
+def _duplicates(clips: Sequence[Clip]) -> tuple[tuple[str, ...], ...]:
+    names = (sorted({clip.file for clip in several}) for several in _same(clips))
+    return tuple(tuple(files) for files in names if len(files) > 1)
 
 
-def _with_group(clip: Clip, group: str) -> Clip:
-    from dataclasses import replace
-
-    return replace(clip, group=group)
-
-
-def _stems(clips: Sequence[Clip]) -> list[str]:
-    """Return each clip's name without its trailing take number, "" where that says nothing.
-
-    A class whose files are merely numbered (kick_01 ... kick_40) would become one group; where a class would
-    keep fewer than `LEAST_GROUPS` groups, its names are not used.
-    """
-    stems = []
-    for clip in clips:
-        place, name = os.path.split(os.path.splitext(clip.file)[0])
-        stem = _TAKE.sub("", name)
-        stems.append(f"{place}/{stem}" if stem else "")
-    kept = defaultdict(set)
-    for clip, stem in zip(clips, stems, strict=True):
-        kept[clip.label].add(stem or clip.file)
-    return [s if len(kept[c.label]) >= LEAST_GROUPS else "" for c, s in zip(clips, stems, strict=True)]
+def _contradictions(clips: Sequence[Clip]) -> list[Problem]:
+    """Name sounds that lie under several labels: whichever a model learns, it is wrong once."""
+    problems = []
+    for first, *others in _same(clips):
+        for clip in others:
+            if clip.label != first.label:
+                detail = f"labelled {clip.label!r}, but the same sound as {first.file}, labelled {first.label!r}"
+                problems.append(Problem(clip.file, "contradiction", "flagged", detail, "Keep the right one."))
+    return problems
 
 
-def _official(rows: Sequence[tables.Row], group: str | None) -> str:
-    if group is not None:
-        return ""
-    if all(row.fold for row in rows) and len({row.fold for row in rows}) > 1:
-        return "fold"
-    splits = {row.split.lower() if row.split else "" for row in rows}
-    return "split" if "test" in splits and "train" in splits else ""
-
-
-def _cache_file() -> Path:
-    place = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(place) / "mynah" / "inspections.json"
+def _cache_file(root: Path) -> Path:
+    """Return where the inspections of a folder are kept: one file a folder, so that none grows without end."""
+    name = hashlib.blake2b(os.fsencode(os.path.realpath(root)), digest_size=12).hexdigest()
+    place = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(place) / "mynah" / "inspections" / f"{name}.json"

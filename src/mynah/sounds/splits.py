@@ -10,9 +10,13 @@ import numpy as np
 
 from mynah.errors import NotEnoughData, UsageError
 from mynah.sounds.clip import Sounds
+from mynah.sounds.labels import TEST
 
 #: Up to this many named groups, each is a fold of its own.
 MOST_GROUP_FOLDS = 10
+#: Scarce classes do not press the folds below this: with two, half of the sounds would teach nobody.
+LEAST_FOLDS = 3
+#: What a class needs for an honest score.
 LEAST_CLIPS = 5
 LEAST_GROUPS = 2
 
@@ -28,7 +32,10 @@ class Fold:
 
 @dataclass(frozen=True)
 class Splits:
-    """The folds of a comparison: kind is "official folds", "official split", "groups" or "stratified"."""
+    """The folds of a comparison: kind is "official folds", "official split", "groups" or "stratified".
+
+    The description is one sentence without a full stop.
+    """
 
     kind: str
     description: str
@@ -38,59 +45,112 @@ class Splits:
 def split(sounds: Sounds, *, folds: int = 5, seed: int = 0) -> Splits:
     """Choose the folds; the same sounds and seed give the same folds.
 
+    A group column that was asked for leaves out one group at a time, or whole groups in `folds` parts if there are
+    more than ten. Else the column fold, or the column split, is followed. Else folds are made that keep each group
+    whole and hold about as much of each class.
+
     Args:
         folds: how many, where the data do not decide.
         seed: of the stratified folds.
 
     Raises:
         UsageError: fewer than two folds asked for.
-        NotEnoughData: one group only.
+        NotEnoughData: one group only, or a split with an empty side.
     """
     if folds < 2:
         raise UsageError("a comparison needs at least 2 folds", where="--folds", measured=folds)
-    if sounds.official == "fold":
-        return _by_value([clip.fold or "" for clip in sounds], "official folds", "the {n} official folds")
+    sides = [clip.fold or "" for clip in sounds]
+    if sounds.official == "fold" and len(set(sides)) > 1:
+        return _by_value(sounds, sides, "official folds", "the {n} official folds")
     if sounds.official == "split":
-        return _official_split(sounds)
-    groups = np.array(sounds.groups)
-    count = len(np.unique(groups))
+        return _official_split(sounds, sides)
+    groups = sounds.groups
+    count = len(set(groups))
     if count < 2:
         raise NotEnoughData(
-            "all clips are of one group, so nothing is left to judge by", where=sounds.name, measured=groups[0]
+            f"all clips are of one {sounds.grouped_by}, so nothing is left to judge by",
+            where=sounds.name,
+            measured=groups[0] if groups else "no clips",
+            remedy="Add other recordings, or label parts of a long one by a labels file with start, end and group.",
         )
-    if sounds.grouped_by != "recording" and count <= MOST_GROUP_FOLDS:
-        return _by_value(list(groups), "groups", f"one fold for each {sounds.grouped_by} ({{n}})")
-    return _stratified(sounds, groups, folds, seed)
+    if sounds.official == "group" and count <= MOST_GROUP_FOLDS:
+        return _by_value(sounds, groups, "groups", f"{{n}} folds, each judged by one {sounds.grouped_by} left out")
+    return _stratified(sounds, folds, seed)
 
 
-def _by_value(values: Sequence[str], kind: str, words: str) -> Splits:
+def _by_value(sounds: Sounds, values: Sequence[str], kind: str, words: str) -> Splits:
     array = np.array(values)
-    names = sorted(set(values), key=lambda v: (len(v), v) if v.isdigit() else (99, v))
-    parts = tuple(Fold(name, np.flatnonzero(array != name), np.flatnonzero(array == name)) for name in names)
-    return Splits(kind, words.format(n=len(parts)), parts)
+    names = sorted(set(values), key=lambda v: (0, int(v), v) if v.isdecimal() else (1, 0, v))
+    parts = [Fold(name, np.flatnonzero(array != name), np.flatnonzero(array == name)) for name in names]
+    return _described(sounds, kind, words.format(n=len(parts)), parts)
 
 
-def _official_split(sounds: Sounds) -> Splits:
-    test = np.array([(clip.fold or "").lower() == "test" for clip in sounds])
+def _official_split(sounds: Sounds, sides: Sequence[str]) -> Splits:
+    test = np.array([side in TEST for side in sides], dtype=bool)
     fold = Fold("test", np.flatnonzero(~test), np.flatnonzero(test))
+    if not (len(fold.train) and len(fold.test)):
+        raise NotEnoughData(
+            "the official split has an empty side",
+            where=sounds.name,
+            measured=f"{len(fold.train)} clips train, {len(fold.test)} judge",
+            remedy="Look at what was set aside with `mynah check`, or rename the column split.",
+        )
     words = f"the official split: {len(fold.train)} clips train, {len(fold.test)} judge"
-    return Splits("official split", words, (fold,))
+    return _described(sounds, "official split", words, [fold])
 
 
-def _stratified(sounds: Sounds, groups: np.ndarray, folds: int, seed: int) -> Splits:
-    from sklearn.model_selection import StratifiedGroupKFold
-
+def _described(sounds: Sounds, kind: str, words: str, parts: Sequence[Fold]) -> Splits:
+    """Add to the words which classes are judged but never trained."""
     labels = np.array(sounds.labels)
-    fewest = min(len(np.unique(groups[labels == name])) for name in np.unique(labels))
-    count = max(2, min(folds, fewest))
-    cut = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-    parts = tuple(
-        Fold(str(number), train, test)
-        for number, (train, test) in enumerate(cut.split(labels, labels, groups), 1)
-        if len(test)
-    )
-    words = f"{count} stratified folds, each {sounds.grouped_by} in one fold only (seed {seed})"
-    return Splits("stratified", words, parts)
+    for fold in parts:
+        unknown = sorted(set(labels[fold.test]) - set(labels[fold.train]))
+        if unknown:
+            words += f"; fold {fold.name} judges {', '.join(map(repr, unknown[:3]))} without any to train on"
+    return Splits(kind, words, tuple(parts))
+
+
+def _stratified(sounds: Sounds, folds: int, seed: int) -> Splits:
+    """Make folds of whole groups; a class with fewer groups than folds is missing from some test parts."""
+    codes, of_clip = np.unique(np.array(sounds.groups), return_inverse=True)
+    label_of_clip = np.unique(np.array(sounds.labels), return_inverse=True)[1]
+    spread = Counter(label for _, label in set(zip(of_clip.tolist(), label_of_clip.tolist(), strict=True)))
+    count = max(2, min(folds, len(codes), max(LEAST_FOLDS, min(spread.values()))))
+    place = _deal(of_clip, label_of_clip, count, seed)[of_clip]
+    parts = [
+        Fold(str(number + 1), np.flatnonzero(place != number), np.flatnonzero(place == number))
+        for number in range(count)
+        if (place == number).any()
+    ]
+    words = f"{len(parts)} stratified folds, each {sounds.grouped_by} in one fold only (seed {seed})"
+    return _described(sounds, "stratified", words, parts)
+
+
+def _deal(group: np.ndarray, label: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Return a fold for each group: largest groups first, each where its classes are scarcest so far.
+
+    Args:
+        group, label: numbers of the group and the class of each clip.
+        count: of the folds.
+        seed: of the order among groups of one size.
+    """
+    pairs, sizes = np.unique(np.stack([group, label]), axis=1, return_counts=True)
+    starts = np.searchsorted(pairs[0], np.arange(group.max() + 2))
+    totals = np.bincount(label).astype(float)
+    held = np.zeros((label.max() + 1, count))  # share of each class in each fold
+    clips = np.zeros(count)
+    place = np.zeros(len(starts) - 1, dtype=int)
+    rng = np.random.default_rng(seed)
+    group_sizes = np.bincount(group)
+    for g in np.lexsort((rng.random(len(place)), -group_sizes)):
+        own = slice(starts[g], starts[g + 1])
+        classes = pairs[1, own]
+        share = sizes[own] / totals[classes]
+        growth = (held[classes] * share[:, None]).sum(axis=0)  # of the sum of squared shares
+        fold = int(np.lexsort((clips, growth.round(12)))[0])
+        held[classes, fold] += share
+        clips[fold] += group_sizes[g]
+        place[g] = fold
+    return place
 
 
 def check_enough(sounds: Sounds, *, anyway: bool = False) -> list[str]:
@@ -114,10 +174,11 @@ def check_enough(sounds: Sounds, *, anyway: bool = False) -> list[str]:
             f"one class only ({sounds.classes[0]!r})",
             where=sounds.name,
             measured=f"{len(sounds)} clips",
-            remedy="Add a folder of other sounds to tell it from (a folder of background will do).",
+            remedy=_for_one_class(sounds),
         )
     warnings = []
-    counts, groups = Counter(sounds.labels), defaultdict(set)
+    counts = Counter(sounds.labels)
+    groups: dict[str, set[str]] = defaultdict(set)
     for clip in sounds:
         groups[clip.label or ""].add(clip.group)
     for name in sounds.classes:
@@ -133,3 +194,11 @@ def check_enough(sounds: Sounds, *, anyway: bool = False) -> list[str]:
             remedy="Add more, or use --anyway to train without a score.",
         )
     return warnings
+
+
+def _for_one_class(sounds: Sounds) -> str:
+    folders = sorted({clip.file.split("/")[1] for clip in sounds if clip.file.count("/") >= 2})
+    if len(folders) > 1:
+        first, label = ", ".join(folders[:3]), sounds.classes[0]
+        return f"If its folders ({first} ...) are the classes, give {sounds.folder / label} instead."
+    return "Add a folder of other sounds to tell it from (a folder of background will do)."

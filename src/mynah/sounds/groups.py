@@ -1,0 +1,78 @@
+"""What no split may cut: clips of one recording, one sound, one group."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+#: Takes of one name are joined in a class only if it keeps at least this many groups ...
+LEAST_GROUPS = 5
+#: ... and none of them holds more than this share of its clips.
+LARGEST_SHARE = 0.5
+_TAKE = re.compile(r"(?:[-_ .]?(?:take|tk|t)?[-_ .]?\d+|[-_ ][A-Z]|\s*\(\d+\))$", re.IGNORECASE)
+
+
+def join(
+    files: Sequence[str],
+    contents: Sequence[str],
+    labels: Sequence[str | None],
+    named: Sequence[str | None],
+    *,
+    as_given: bool = False,
+) -> list[str]:
+    """Return a group a clip.
+
+    Clips are joined that come from one file or have the same sound. Where the labels file names groups (`named`),
+    clips of one name are joined, and file names are not looked at; where it does not, takes of one file name are
+    joined (see `stems`).
+
+    Args:
+        files: the file of each clip, inside the folder.
+        contents: hash of the whole file's sound.
+        labels, named: label and given group of each clip, or None.
+        as_given: the groups were asked for, so they stand even where they part one sound or one file.
+    """
+    if as_given:
+        return [name or f"file {file}" for name, file in zip(named, files, strict=True)]
+    parent = list(range(len(files)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    takes = named if any(named) else stems(files, labels)
+    for keys in (files, contents, takes):
+        first: dict[str, int] = {}
+        for i, key in enumerate(keys):
+            if key:
+                one, two = root(i), root(first.setdefault(key, i))
+                parent[max(one, two)] = min(one, two)
+    return [named[r] or files[r] for r in map(root, range(len(files)))]
+
+
+def stems(files: Sequence[str], labels: Sequence[str | None]) -> list[str]:
+    """Return the name of each clip's file without its trailing take mark; "" where that says nothing.
+
+    Take marks are `_1`, `-01`, ` 2`, `(2)`, `_take3`, `-t3`, `-B` and the like. But a class may be merely numbered
+    (kick_01 ... kick_40), and would become one group that cannot be split. So a class whose names would leave fewer
+    than `LEAST_GROUPS` groups, or one group with more than `LARGEST_SHARE` of its clips, is taken as numbered: each
+    file is its own recording.
+    """
+    found = []
+    for file in files:
+        place, name = os.path.split(os.path.splitext(file)[0])
+        stem = _TAKE.sub("", name)
+        found.append(f"{place}/{stem}" if stem else "")
+    sizes: dict[str | None, Counter[str]] = defaultdict(Counter)
+    for file, label, stem in zip(files, labels, found, strict=True):
+        sizes[label][stem or file] += 1
+    useful = {
+        label
+        for label, counts in sizes.items()
+        if len(counts) >= LEAST_GROUPS and max(counts.values()) <= LARGEST_SHARE * counts.total()
+    }
+    return [stem if label in useful else "" for stem, label in zip(found, labels, strict=True)]

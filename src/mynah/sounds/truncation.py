@@ -1,0 +1,45 @@
+"""What a file's header promises: the decoder trims a cut-off file to what is there and says nothing.
+
+Read here by the layouts of RIFF (Microsoft and IBM, 1991), RF64 (EBU Tech 3306) and AIFF (Apple, 1989).
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+#: Chunk sizes from here on, and 0, mean "length not known": what recorders write into a pipe or before a crash.
+_NO_LENGTH = 0x7FFFF000
+
+
+def promised_share(path: Path) -> float:
+    """Return how many times the sample bytes that are there the header promises; 1 for a whole or other file."""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        head = file.read(12)
+        if head[:4] in (b"RIFF", b"RF64") and head[8:] == b"WAVE":
+            return _of_chunk(file, size, b"data", "<")
+        if head[:4] == b"RIFX" and head[8:] == b"WAVE":
+            return _of_chunk(file, size, b"data", ">")
+        if head[:4] == b"FORM" and head[8:] in (b"AIFF", b"AIFC"):
+            return _of_chunk(file, size, b"SSND", ">")
+    return 1.0
+
+
+def _of_chunk(file: BinaryIO, size: int, wanted: bytes, order: str) -> float:
+    long = 0
+    while len(head := file.read(8)) == 8:
+        name, length = head[:4], struct.unpack(order + "I", head[4:])[0]
+        if name == b"ds64":  # RF64 keeps the true size of `data` here
+            long = struct.unpack("<Q", file.read(16)[8:])[0]
+            file.seek(length - 16, os.SEEK_CUR)
+        elif name == wanted:
+            there = size - file.tell()
+            promised = long if length == 0xFFFFFFFF and long else length
+            known = promised and (promised == long or promised < _NO_LENGTH)
+            return promised / there if known and there > 0 else 1.0
+        else:
+            file.seek(length + length % 2, os.SEEK_CUR)
+    return 1.0
