@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -99,18 +100,29 @@ def _quietly(path: Path) -> contextlib.AbstractContextManager[None]:
     return _HUSH if path.suffix.lower() == ".mp3" else _TALK
 
 
+class _Forward(soundfile.SoundFile):
+    """A file that is read front to back, and moves only when told.
+
+    Where a file can seek, soundfile seeks after every read. In MP3 of variable bit rate, libsndfile 1.2.2 then lands
+    elsewhere: up to 4359 samples away, and with the decoder's memory gone, so that every block began with other sound.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
 def _name(path: Path) -> str | bytes:
     """Return the name as bytes where the system has such: not every name on a disk is valid UTF-8."""
     return os.fspath(path) if os.name == "nt" else os.fsencode(path)
 
 
 @contextlib.contextmanager
-def _open(path: str | os.PathLike[str]) -> Iterator[soundfile.SoundFile]:
+def _open(path: str | os.PathLike[str]) -> Iterator[_Forward]:
     """Open a file for decoding, and say in our words what the decoder cannot."""
     path = Path(path)
     try:
         with _quietly(path):
-            file = soundfile.SoundFile(_name(path))
+            file = _Forward(_name(path))
     except (soundfile.LibsndfileError, TypeError, OSError) as error:
         raise _unreadable(path, error) from error
     with file:
@@ -195,16 +207,74 @@ def read(
     Raises:
         BadInput: the file cannot be decoded.
     """
+    path = Path(path)
     with _open(path) as file:
         own = file.samplerate
-        first = min(max(0, round(start * own)), file.frames)
-        last = file.frames if end is None else max(first, min(round(end * own), file.frames))
-        with _quietly(Path(path)):
-            if first:
-                file.seek(first)
-            wave = file.read(last - first, dtype="float32", always_2d=True).T
+        first = max(0, round(start * own))
+        last = sys.maxsize if end is None else max(first, round(end * own))
+        if file.format == "MP3":
+            wave = _part_of_mp3(path, own, first, last).T
+        else:
+            wave = _part(file, min(first, file.frames), min(last, file.frames)).T
     wave = np.ascontiguousarray(wave.mean(axis=0, keepdims=True) if mono and len(wave) > 1 else wave)
     return (wave, own) if rate is None else (resample(wave, own, rate), rate)
+
+
+def _part(file: _Forward, first: int, last: int) -> np.ndarray:
+    """Return the frames [first, last) of a file that seeks truly, as (time, channel)."""
+    # the first block after a seek in Vorbis may be wrong (libsndfile issue 885), so it is read and dropped
+    ahead = min(first, 8192 if file.format == "OGG" else 0)
+    if first:
+        file.seek(first - ahead)
+    return file.read(last - first + ahead, dtype="float32", always_2d=True)[ahead:]
+
+
+class _Tape:
+    """An MP3 decoded front to back, whose parts are cut from what passes by: the only exact way (see `_Forward`)."""
+
+    BLOCK_SECONDS, KEPT_SECONDS = 10, 60
+
+    def __init__(self, path: Path, key: tuple[object, ...]) -> None:
+        self.key, self.path = key, path
+        self.file = _Forward(_name(path))
+        self.kept = np.zeros((0, self.file.channels), np.float32)  # what passed last, (time, channel)
+        self.position = 0  # where `kept` ends
+
+    @property
+    def start(self) -> int:
+        return self.position - len(self.kept)
+
+    def part(self, first: int, last: int) -> np.ndarray:
+        """Return the frames [first, last), with `first` not before `start`."""
+        pieces = [self.kept[first - self.start :]]
+        while self.position < last:
+            with _quietly(self.path):
+                block = self.file.read(self.BLOCK_SECONDS * self.file.samplerate, dtype="float32", always_2d=True)
+            if not len(block):
+                break
+            pieces.append(block[max(0, first - self.position) :])
+            self.position += len(block)
+        passed = np.concatenate(pieces)
+        self.kept = passed[-self.KEPT_SECONDS * self.file.samplerate :].copy()
+        return passed[: last - first]
+
+
+_HELD = threading.local()
+
+
+def _part_of_mp3(path: Path, rate: int, first: int, last: int) -> np.ndarray:
+    """Return the frames [first, last) as (time, channel); a long file stays open, so that going on costs no rewind."""
+    facts = os.stat(path)
+    key = (os.getpid(), os.path.abspath(path), facts.st_size, facts.st_mtime_ns)
+    tape: _Tape | None = getattr(_HELD, "tape", None)
+    _HELD.tape = None
+    if tape is None or tape.key != key or first < tape.start:
+        with _quietly(path):
+            tape = _Tape(path, key)
+    wave = tape.part(first, last)
+    if tape.position > _Tape.KEPT_SECONDS * rate:
+        _HELD.tape = tape
+    return wave
 
 
 def blocks(

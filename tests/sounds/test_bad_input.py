@@ -5,43 +5,10 @@ import struct
 
 import numpy as np
 import pytest
-import soundfile
+from sound_files import RATE, look, only, put, tone
 
 from mynah.errors import BadInput, NotEnoughData
 from mynah.sounds import check_enough, scan, split
-
-RATE = 8000
-
-
-def tone(seconds=0.3, hertz=440.0, level=0.5, rate=RATE, seed=None):
-    time = np.arange(int(seconds * rate)) / rate
-    rng = np.random.default_rng(abs(hash((seconds, hertz, seed))) % 2**32)
-    return (level * np.sin(2 * np.pi * hertz * time) + 0.01 * rng.normal(size=len(time))).astype(np.float32)
-
-
-def put(path, wave=None, rate=RATE, **options):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, tone(seed=str(path)) if wave is None else wave, rate, **options)
-    return path
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Two labels of six good clips each."""
-    for label in ("high", "low"):
-        for name in ("ant", "bee", "cat", "dog", "eel", "fox"):
-            put(tmp_path / "in" / label / f"{name}.wav")
-    return tmp_path / "in"
-
-
-def look(folder, **options):
-    return scan(folder, cache=folder.parent / "cache.json", workers=1, **options)
-
-
-def only(sounds, kind):
-    found = [problem for problem in sounds.problems if problem.kind == kind]
-    assert len(found) == 1, f"{kind}: {sounds.problems}"
-    return found[0]
 
 
 def test_good_folder_has_no_problems(folder):
@@ -256,3 +223,86 @@ def test_cache_sees_a_changed_file(folder):
     put(folder / "low" / "ant.wav", tone(0.7, 700))
     after = look(folder)
     assert before.fingerprint != after.fingerprint
+
+
+def test_truncated_aiff_and_rf64(folder):
+    for name in ("cut.aiff", "cut.rf64"):
+        path = put(folder / "low" / name, tone(1.0), subtype="PCM_16", format=name[4:].upper())
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) - RATE])  # half of the two bytes a frame
+    details = {p.file: p.detail for p in look(folder).problems if p.kind == "truncated"}
+    assert details == {"low/cut.aiff": "used 0.5 s of 1 s", "low/cut.rf64": "used 0.5 s of 1 s"}
+
+
+def test_truncated_flac_is_set_aside(folder):
+    path = put(folder / "low" / "cut.flac", tone(1.0))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    problem = only(look(folder), "unreadable")
+    assert "damaged or cut off" in problem.detail
+
+
+def test_a_loud_but_whole_wave_is_not_clipped(folder):
+    put(folder / "low" / "loud.wav", np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE))
+    assert look(folder).problems == ()
+
+
+def test_repair_of_one_channel_leaves_the_other(folder):
+    wave = np.stack([tone(seed="left"), tone(seed="right")], axis=1)
+    wave[5, 0] = np.nan
+    put(folder / "low" / "nan.wav", wave, subtype="FLOAT")
+    clip = next(clip for clip in look(folder, repair=True) if clip.file == "low/nan.wav")
+    right = wave[:, 1] - wave[:, 1].mean()
+    assert np.allclose(clip.read(mono=False)[1], right, atol=1e-6)
+    assert clip.read()[0, 5] == pytest.approx(right[5] / 2, abs=1e-3)
+
+
+def test_unlabelled_files_are_told_but_are_not_bad(folder):
+    (folder / "labels.csv").write_text("file,label\nlow/ant.wav,a\nhigh/bee.wav,b\nhigh/cat.wav,\n")
+    sounds = look(folder)
+    assert len(sounds) == 2
+    told = [p for p in sounds.problems if p.kind == "unlabelled"]
+    assert len(told) == 10
+    assert any(p.file == "high/cat.wav" and "no label" in p.detail for p in told)
+    with pytest.raises(BadInput, match="set aside"):
+        look(folder, strict=True)
+
+
+def test_span_outside_a_file(folder):
+    (folder / "labels.csv").write_text(
+        "file,label,start,end\nlow/ant.wav,a,0,0.1\nlow/bee.wav,b,7,8\nlow/cat.wav,a,0,2\n"
+    )
+    sounds = look(folder)
+    assert len(sounds) == 2
+    assert "no samples from 7 s to 8 s of 0.3 s" in only(sounds, "empty").detail
+    assert only(sounds, "truncated").detail == "used 0.3 s of 2 s"
+
+
+def test_all_bad_spans_are_refused(folder):
+    (folder / "labels.csv").write_text("file,label,start\nlow/ant.wav,a,7\n")
+    with pytest.raises(BadInput, match=r"no usable sound .*low/ant\.wav"):
+        look(folder)
+
+
+def test_one_sound_under_two_labels_is_told(folder):
+    wave = (tone(seed="same") * 32767).astype(np.int16)
+    put(folder / "low" / "one.wav", wave)
+    put(folder / "high" / "two.flac", wave)
+    problem = only(look(folder), "contradiction")
+    assert problem.action == "flagged"
+    assert "labelled 'low', but the same sound as high/two.flac, labelled 'high'" in problem.detail
+
+
+def test_one_class_of_folders_names_the_folder_to_give(tmp_path):
+    for name in ("soft/a.wav", "soft/b.wav", "hard/a.wav"):
+        put(tmp_path / "in" / "kick" / name)
+    with pytest.raises(NotEnoughData, match=r"hard, soft \.\.\..*in.kick instead"):
+        check_enough(look(tmp_path / "in"))
+
+
+def test_one_long_recording_cannot_be_split(tmp_path):
+    put(tmp_path / "in" / "day.wav")
+    (tmp_path / "in" / "labels.csv").write_text(
+        "file,label,start,end\n" + "".join(f"day.wav,{'ab'[n % 2]},{n / 50},{(n + 1) / 50}\n" for n in range(12))
+    )
+    with pytest.raises(NotEnoughData, match=r"one recording.*labels file with start, end and group"):
+        split(look(tmp_path / "in"))

@@ -6,8 +6,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mynah.errors import UsageError
+from mynah.errors import NotEnoughData, UsageError
 from mynah.sounds import Clip, Sounds, scan, split
+from mynah.sounds.groups import join
 from mynah.sounds.leaks import find_leaks
 
 
@@ -94,3 +95,80 @@ def test_official_protocols(shared_data, tmp_path):
     assert [len(fold.test) for fold in speakers.folds] == [500] * 5
     esc = split(scan(shared_data / "esc10", cache=cache))
     assert ([len(fold.test) for fold in esc.folds], esc.kind) == ([80] * 5, "official folds")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(st.integers(1, 9), min_size=2, max_size=12), min_size=2, max_size=5), st.integers(2, 7))
+def test_every_class_trains_in_every_fold(sizes, folds):
+    many = [
+        clip(f"{label}-{group}-{i}", f"c{label}", f"{label}-{group}")
+        for label, groups in enumerate(sizes)
+        for group, size in enumerate(groups)
+        for i in range(size)
+    ]
+    parts = split(sounds(many), folds=folds)
+    assert "without any to train on" not in parts.description
+    for fold in parts.folds:
+        assert {many[i].label for i in fold.train} == {c.label for c in many}
+        if len(parts.folds) <= min(map(len, sizes)):
+            assert {many[i].label for i in fold.test} == {c.label for c in many}
+
+
+def test_folds_are_even():
+    many = sounds([clip(i, f"c{i % 7}") for i in range(103)])
+    sizes = [len(fold.test) for fold in split(many).folds]
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_many_named_groups_share_folds():
+    many = sounds([clip(i, f"c{i % 2}", f"g{i % 12}") for i in range(48)], grouped_by="bird", official="group")
+    assert (split(many).kind, len(split(many).folds)) == ("stratified", 5)
+    few = sounds([clip(i, f"c{i % 2}", f"{i % 3 + 9}") for i in range(48)], grouped_by="bird", official="group")
+    assert [fold.name for fold in split(few).folds] == ["9", "10", "11"]
+
+
+def test_an_official_split_that_lost_a_side_is_refused():
+    with pytest.raises(NotEnoughData, match="empty side"):
+        split(sounds([clip(i, "c", fold="train") for i in range(9)], official="split"))
+
+
+@pytest.mark.parametrize(
+    ("names", "groups"),
+    [
+        ([f"kick_{n:02d}" for n in range(30)], 30),  # merely numbered
+        ([f"{bird} ({n})" for bird in ("owl", "jay", "kea", "tit", "auk") for n in range(3)], 5),
+        ([f"{bird}-take{n}" for bird in ("owl", "jay", "kea", "tit", "auk") for n in range(3)], 5),
+        ([f"1-{source}-{part}" for source in range(100, 110) for part in "AB"], 10),
+        ([f"long_{n}" for n in range(40)] + ["a", "b", "c", "d"], 44),  # one name would swallow the class
+        ([f"{n}" for n in range(12)], 12),
+    ],
+)
+def test_which_names_are_takes(names, groups):
+    files = [f"x/{name}.wav" for name in names]
+    assert len(set(join(files, files, ["x"] * len(files), [None] * len(files)))) == groups
+
+
+def test_parts_of_copies_stay_together():
+    files, contents = ["a.wav", "b.wav", "c.wav"], ["same", "same", "other"]
+    assert join(files, contents, ["x"] * 3, [None] * 3) == ["a.wav", "a.wav", "c.wav"]
+    assert join(files, contents, ["x"] * 3, ["one", "two", "two"]) == ["one"] * 3
+    assert join(files, contents, ["x"] * 3, ["one", "two", "two"], as_given=True) == ["one", "two", "two"]
+
+
+def test_a_leak_needs_more_than_a_few_recordings():
+    few = [clip(i, f"c{i % 2}", f"g{i % 2}", rate=8000 * (1 + i % 2)) for i in range(40)]
+    assert [leak for leak in find_leaks(few) if leak.kind == "rate"] == []
+
+
+@pytest.mark.parametrize(
+    ("fact", "kind", "words"),
+    [
+        ({"channels": 2}, "channels", "1 channel: mostly c0, 2 channels: mostly c1"),
+        ({"format": "MP3/MPEG_LAYER_III"}, "codec", "MP3/MPEG_LAYER_III: mostly c1"),
+        ({"rate": 16000, "frames": 16000}, "rate", "16000 Hz: mostly c1"),
+    ],
+)
+def test_leaks_say_which_label_they_give_away(fact, kind, words):
+    (leak,) = find_leaks([clip(i, f"c{i % 2}", **(fact if i % 2 else {})) for i in range(40)])
+    assert (leak.kind, leak.accuracy, leak.chance) == (kind, 1.0, 0.5)
+    assert words in leak.message

@@ -165,7 +165,7 @@ def _refuse_if_bad(root: Path, problems: Sequence[Problem], wanted: int, strict:
 
 
 def _first(problems: Sequence[Problem]) -> str:
-    aside = [p for p in problems if p.action == "set aside"]
+    aside = sorted((p for p in problems if p.action == "set aside"), key=lambda p: p.kind == "unlabelled")
     shown = "; ".join(f"{p.file}: {p.detail}" for p in aside[: tables.SHOWN])
     return f"{shown}{'; ...' if len(aside) > tables.SHOWN else ''}"
 

@@ -103,7 +103,7 @@ def _described(sounds: Sounds, kind: str, words: str, parts: Sequence[Fold]) -> 
     """Add to the words which classes are judged but never trained."""
     labels = np.array(sounds.labels)
     for fold in parts:
-        unknown = sorted(set(labels[fold.test]) - set(labels[fold.train]))
+        unknown = sorted(set(labels[fold.test].tolist()) - set(labels[fold.train].tolist()))
         if unknown:
             words += f"; fold {fold.name} judges {', '.join(map(repr, unknown[:3]))} without any to train on"
     return Splits(kind, words, tuple(parts))

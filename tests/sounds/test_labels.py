@@ -1,0 +1,125 @@
+"""The labels file: how names are found, and what is refused rather than guessed."""
+
+import unicodedata
+
+import pytest
+from sound_files import look, put
+
+from mynah.errors import BadInput
+from mynah.sounds import split
+
+NAMES = [f"{label}/{name}.wav" for label in ("high", "low") for name in ("ant", "bee", "cat", "dog", "eel", "fox")]
+
+
+def table(folder, header, lines, name="labels.csv"):
+    path = folder / name
+    path.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_delimiters_and_a_byte_order_mark(folder, delimiter):
+    table(folder, f"\ufefffile{delimiter}label", [f"{name}{delimiter}x" for name in NAMES])
+    assert look(folder).classes == ["x"]
+
+
+def test_blank_lines_are_passed_over(folder):
+    table(folder, "file,label", ["low/ant.wav,x", ",", "", "low/bee.wav,y"])
+    assert look(folder).labels == ["x", "y"]
+
+
+def test_a_line_without_file_is_named(folder):
+    table(folder, "file,label", ["low/ant.wav,x", ",y"])
+    with pytest.raises(BadInput, match=r"line 3: no file name"):
+        look(folder)
+
+
+def test_bare_names_are_found_if_only_one_file_has_them(tmp_path):
+    put(tmp_path / "in" / "audio" / "a.wav")
+    put(tmp_path / "in" / "audio" / "b.wav")
+    table(tmp_path / "in", "file,label", ["a.wav,x", "b.wav,y"])
+    assert [clip.file for clip in look(tmp_path / "in")] == ["audio/a.wav", "audio/b.wav"]
+    put(tmp_path / "in" / "more" / "b.wav")
+    with pytest.raises(BadInput, match=r"names files that are not there \(1: b\.wav\)"):
+        look(tmp_path / "in")
+
+
+def test_a_labels_file_elsewhere(folder, tmp_path):
+    (tmp_path / "tables").mkdir()
+    lines = ["low/ant.wav,x", "../in/low/bee.wav,y", f"{folder}/low/cat.wav,z"]
+    path = table(tmp_path / "tables", "file,label", lines)
+    assert look(folder, labels=path).labels == ["x", "y", "z"]
+    with pytest.raises(BadInput, match="no such labels file"):
+        look(folder, labels=tmp_path / "nothing.csv")
+
+
+def test_composed_and_decomposed_accents_are_the_same(folder):
+    put(folder / "low" / unicodedata.normalize("NFD", "café.wav"))
+    table(folder, "file,label", [unicodedata.normalize("NFC", "low/café.wav") + ",x"])
+    assert look(folder).labels == ["x"]
+
+
+def test_two_labels_for_one_sound_are_refused_and_repeats_count_once(folder):
+    table(folder, "file,label", ["low/ant.wav,x", "low/ant.wav,x", "low/bee.wav,y"])
+    assert len(look(folder)) == 2
+    table(folder, "file,label", ["low/ant.wav,x", "low/ant.wav,y"])
+    with pytest.raises(BadInput, match=r"gives one sound two labels \(1: low/ant\.wav\)"):
+        look(folder)
+
+
+def test_wrong_times_are_named(folder):
+    for text, message in [("soon", "start is not a number"), ("-1", "must be 0 s or more"), ("nan", "0 s or more")]:
+        table(folder, "file,label,start", [f"low/ant.wav,x,{text}"])
+        with pytest.raises(BadInput, match=message):
+            look(folder)
+
+
+def test_a_file_that_is_no_table(folder):
+    (folder / "labels.csv").write_bytes(b"file,label\nlow/\xff\xfe.wav,x\n")
+    with pytest.raises(BadInput, match="UTF-8"):
+        look(folder)
+    (folder / "labels.csv").write_text("file,label\n")
+    with pytest.raises(BadInput, match="no lines"):
+        look(folder)
+
+
+def test_official_columns_half_filled_in_are_refused(folder):
+    table(folder, "file,label,fold", [f"{n},x,{i % 3 or ''}" for i, n in enumerate(NAMES)])
+    with pytest.raises(BadInput, match=r"fold is not filled in \(4 of 12 lines\)"):
+        look(folder)
+    table(folder, "file,label,split", [f"{n},x,{'train' if i else 'later'}" for i, n in enumerate(NAMES)])
+    with pytest.raises(BadInput, match=r"split must say train or test .*'later'"):
+        look(folder)
+    assert look(folder.parent / "in", group="split").grouped_by == "split"
+
+
+def test_valid_joins_train(folder):
+    sides = ["train", "Valid", "test"]
+    table(folder, "file,label,split", [f"{n},{n.split('/')[0]},{sides[i % 3]}" for i, n in enumerate(NAMES)])
+    parts = split(look(folder))
+    assert (parts.kind, len(parts.folds)) == ("official split", 1)
+    assert (list(parts.folds[0].test), len(parts.folds[0].train)) == ([2, 5, 8, 11], 8)
+
+
+def test_a_group_column_wins_over_file_names_and_stratifies(folder):
+    table(folder, "file,label,group", [f"{n},{n.split('/')[0]},{n[-6:-4]}" for n in NAMES])
+    sounds = look(folder)
+    assert sounds.grouped_by == "group"
+    assert len(set(sounds.groups)) == 6
+    assert split(sounds).kind == "stratified"
+    assert split(look(folder, group="group")).kind == "groups"
+
+
+def test_copies_on_both_sides_of_given_folds_are_told_not_moved(folder):
+    (folder / "low" / "bee.wav").write_bytes((folder / "low" / "ant.wav").read_bytes())
+    table(folder, "file,label,fold", [f"{n},{n.split('/')[0]},{1 + i % 2}" for i, n in enumerate(NAMES)])
+    sounds = look(folder)
+    (leak,) = sounds.leaks
+    assert leak.kind == "duplicates"
+    assert "2 clips are the same sound in several folds of the column fold" in leak.message
+    assert [len(fold.test) for fold in split(sounds).folds] == [6, 6]
+
+
+def test_a_class_that_is_judged_but_not_trained_is_told(folder):
+    table(folder, "file,label,fold", [f"{n},{n.split('/')[0]},{n.split('/')[0]}" for n in NAMES])
+    assert "fold high judges 'high' without any to train on" in split(look(folder)).description
