@@ -149,10 +149,11 @@ def test_long_name_is_written(tmp_path, wave):
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory):
-    """Files of 70 s whose loudness jumps, so that packed formats change their bit rate."""
+    """Files of 70 s that pass from a tone to noise and back, so that packed formats change their bit rate."""
     rng = np.random.default_rng(0)
-    loudness = np.repeat(rng.uniform(0.05, 1, 700) ** 3, 800)
-    wave = (0.3 * rng.normal(size=560000) * loudness).clip(-1, 1).astype(np.float32)[None]
+    noise = rng.normal(0, 0.1, 560000) * np.repeat(rng.uniform(0, 1, 70) ** 4, 8000)
+    sweep = 0.5 * np.sin(np.cumsum(np.linspace(0.1, 1.5, 560000)))
+    wave = (noise + sweep).clip(-1, 1).astype(np.float32)[None]
     folder = tmp_path_factory.mktemp("packed")
     for suffix, rate in ((".ogg", 8000), (".opus", 8000), (".flac", 8000)):
         audio.write(folder / f"a{suffix}", wave, rate)

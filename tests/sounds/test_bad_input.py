@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sound_files import RATE, look, only, put, tone
 
+from mynah import audio
 from mynah.errors import BadInput, NotEnoughData
 from mynah.sounds import check_enough, scan, split
 
@@ -74,6 +75,17 @@ def test_truncated_mp3(folder):
 
 def test_whole_mp3_is_not_truncated(folder):
     put(folder / "low" / "fine.mp3", tone(3.0, rate=16000), rate=16000, format="MP3")
+    assert look(folder).problems == ()
+
+
+def test_an_mp3_whose_encoder_counted_its_own_header_is_not_truncated(folder):
+    path = put(folder / "low" / "fine.mp3", tone(3.0, rate=16000), rate=16000, format="MP3")
+    content = bytearray(path.read_bytes())
+    at = max(content.find(b"Xing"), content.find(b"Info")) + 8
+    packets = struct.unpack(">I", content[at : at + 4])[0]
+    content[at : at + 4] = struct.pack(">I", packets + 1)
+    path.write_bytes(content)
+    assert audio.info(path).frames > 48000
     assert look(folder).problems == ()
 
 

@@ -114,6 +114,12 @@ def test_every_class_trains_in_every_fold(sizes, folds):
             assert {many[i].label for i in fold.test} == {c.label for c in many}
 
 
+def test_a_scarce_class_leaves_three_folds():
+    many = [clip(i, f"c{i % 3}") for i in range(60)] + [clip(i, "rare", f"rare {i % 2}") for i in range(60, 66)]
+    parts = split(sounds(many))
+    assert [sum(many[i].label == "rare" for i in fold.test) for fold in parts.folds] == [3, 3, 0]
+
+
 def test_folds_are_even():
     many = sounds([clip(i, f"c{i % 7}") for i in range(103)])
     sizes = [len(fold.test) for fold in split(many).folds]
@@ -153,6 +159,10 @@ def test_parts_of_copies_stay_together():
     assert join(files, contents, ["x"] * 3, [None] * 3) == ["a.wav", "a.wav", "c.wav"]
     assert join(files, contents, ["x"] * 3, ["one", "two", "two"]) == ["one"] * 3
     assert join(files, contents, ["x"] * 3, ["one", "two", "two"], as_given=True) == ["one", "two", "two"]
+
+
+def test_facts_that_no_other_clip_shares_predict_nothing():
+    assert list(find_leaks([clip(i, f"c{i % 2}", rate=8000 + i, frames=8000 + i) for i in range(40)])) == []
 
 
 def test_a_leak_needs_more_than_a_few_recordings():
