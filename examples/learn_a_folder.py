@@ -15,9 +15,9 @@ def main(folder: Path, budget: str = "60s") -> None:
     run = mynah.learn(sounds, out=folder / "run", budget=budget, families=["svm", "mlp", "lenet"])
     print(run)
 
-    unheard = builtin(folder / "unheard", clips_per_class=1, seed=1) / "kick" / "kick_000.wav"
+    unheard = builtin(folder / "unheard", clips_per_class=1, seed=1) / "kick" / "000.wav"
     label = run.best.predict(unheard)[0]
-    print(f"{unheard.name} is a {label}")
+    print(f"an unheard kick is called {label}")
     assert label in run.results["classes"]
 
 

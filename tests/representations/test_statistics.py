@@ -15,9 +15,11 @@ def describe(wave, **settings):
     settings = ClipStatistics(**settings)
     vector = settings.build(RATE)(torch.from_numpy(np.asarray(wave, np.float32))[None, None])[0, 0].numpy()
     width = settings.coefficients + 1
-    rows = vector[:-1].reshape(-1, width)
-    assert len(rows) == 3 + settings.parts
-    return {"mean": rows[0], "deviation": rows[1], "slope": rows[2], "parts": rows[3:], "length": vector[-1]}
+    rows = vector[:-2].reshape(-1, width)
+    assert len(rows) == 3 + 2 * settings.parts
+    means, deviations = np.split(rows[3:], 2)
+    names = ("mean", "deviation", "slope", "parts", "within", "whole", "length")
+    return dict(zip(names, (*rows[:3], means, deviations, *vector[-2:]), strict=True))
 
 
 def glide(seconds=0.5, low=300.0, high=2000.0):
@@ -40,7 +42,7 @@ def test_level_moves_the_zeroth_mean_alone():
     moved = loud["mean"] - quiet["mean"]
     assert moved[0] == pytest.approx(40 * 8, abs=0.1)  # 40 dB in each of 64 bands, times 1 / sqrt(64)
     assert np.abs(moved[1:]).max() < 0.05
-    for name in ("deviation", "slope", "parts", "length"):
+    for name in ("deviation", "slope", "parts", "within", "length"):
         assert np.abs(loud[name] - quiet[name]).max() < 0.05, name
 
 
@@ -65,6 +67,26 @@ def test_crossings_are_twice_the_frequency():
 def test_length_is_that_of_the_sound():
     wave = np.concatenate([np.zeros(4000), glide(0.5), np.zeros(4000)])
     assert 10 ** describe(wave)["length"] == pytest.approx(0.5, rel=0.1)
+    assert 10 ** describe(wave)["whole"] == pytest.approx(1.5, rel=0.02)
+
+
+def test_slopes_tell_fast_from_slow():
+    slow, fast = describe(glide(2.0)), describe(np.tile(glide(0.25), 8))
+    assert fast["slope"][1] / fast["deviation"][1] > 1.5 * slow["slope"][1] / slow["deviation"][1]
+
+
+def test_deviations_of_parts_tell_where_it_moves():
+    still = 0.5 * np.sin(2 * np.pi * 300 * np.arange(4000) / RATE)
+    within = describe(np.concatenate([still, glide()]), parts=2)["within"]
+    assert within[1, 1:].mean() > 1.5 * within[0, 1:].mean()
+
+
+@pytest.mark.parametrize("samples", [110, 1100, 11_000, 11_025])
+def test_windows_of_an_odd_number_of_samples(samples):
+    module = ClipStatistics().build(11_025)
+    assert module.mel.stft.width % 2 == 1
+    wave = torch.randn(1, 1, samples, generator=torch.Generator().manual_seed(0))
+    assert module._crossings(wave).shape[1] == module.mel(wave).shape[1]
 
 
 @pytest.mark.parametrize("samples", [1, 2, 79, 80, 400])
