@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from mynah.sounds import Clip, Sounds, scan, split  # type: ignore[no-redef]
     from mynah.tasks.apply import apply
     from mynah.trials.compare import compare
-    from mynah.trials.learn import Run, learn
+    from mynah.trials.learn import learn
+    from mynah.trials.run import Run
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "learn": "mynah.trials.learn",
-    "Run": "mynah.trials.learn",
+    "Run": "mynah.trials.run",
     "compare": "mynah.trials.compare",
     "apply": "mynah.tasks.apply",
     "load": "mynah.modelfile",

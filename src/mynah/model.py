@@ -27,15 +27,25 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
+from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 
 from mynah import audio
 from mynah.layers.standardise import Standardise
 from mynah.representations import ClipStatistics, Frames, LogMel, Representation, augment_log_mel
-from mynah.training import Batch, Batches, Budget, Event, Fit, Training, key, one_thread, pad
-
-#: Largest part of a class's groups that one held-out group may be.
-_LARGEST_HELD = 0.2
+from mynah.training import (
+    Batch,
+    Batches,
+    Budget,
+    Event,
+    Fit,
+    Training,
+    Validation,
+    inner_split,
+    key,
+    one_thread,
+)
+from mynah.training.loop import PROBE_STEPS
 
 
 class SequenceNetwork(nn.Module):
@@ -113,11 +123,16 @@ class Model(ClassifierMixin, BaseEstimator):
         if len(groups) != len(codes):
             raise ValueError(f"{len(groups)} groups for {len(codes)} clips")
         began = time.process_time()
-        yield from self._learn(frames, codes, groups)
+        with ThreadpoolController().limit(limits=1):  # the number of threads must not decide how sums are rounded
+            yield from self._learn(frames, codes, groups)
         self.record_["cpu_seconds"] = time.process_time() - began
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Return (clip, class) calibrated probabilities; a clip's row does not depend on the other clips."""
+        """Return (clip, class) calibrated probabilities; a clip's row does not depend on the other clips.
+
+        They hold where all classes are equally common, as training weighs them; in a place where one is rare, weigh
+        its column by how rare it is.
+        """
         check_is_fitted(self, "classes_")
         frames = self._frames(X, reset=False)
         with one_thread():
@@ -270,7 +285,7 @@ class VectorModel(Model):
         raise NotImplementedError(f"{type(self).__name__} must define log_scores")  # an abstract method
 
     def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray) -> Iterator[Event]:
-        X = _vectors(frames)
+        X = _vectors(frames, pooled=bool(frames.lengths.max() > 1))
         self.mean_ = X.mean(axis=0)
         scale = X.std(axis=0)
         self.scale_ = np.where(scale > 1e-9, scale, 1.0)
@@ -284,7 +299,8 @@ class VectorModel(Model):
     def _log_scores(self, frames: Frames) -> np.ndarray:
         if not self.arrays_:
             return np.zeros((len(frames), len(self.classes_)))
-        return self.log_scores(self.arrays_, (_vectors(frames) - self.mean_) / self.scale_)
+        pooled = len(self.mean_) > self.n_features_in_  # as in training, whatever the length of these clips
+        return self.log_scores(self.arrays_, (_vectors(frames, pooled=pooled) - self.mean_) / self.scale_)
 
     def tensors(self) -> dict[str, np.ndarray]:
         return {"mean": self.mean_, "scale": self.scale_, **{f"arrays.{k}": v for k, v in self.arrays_.items()}}
@@ -294,11 +310,14 @@ class VectorModel(Model):
         self.arrays_ = {k[len("arrays.") :]: v for k, v in tensors.items() if k.startswith("arrays.")}
 
 
-def _vectors(frames: Frames) -> np.ndarray:
-    if frames.lengths.max() == 1:
-        return np.concatenate([np.asarray(frame) for frame in frames]).astype(np.float64)
+def _vectors(frames: Frames, *, pooled: bool) -> np.ndarray:
+    """Return a float64 vector a clip: its one frame, or, `pooled`, mean and deviation of its frames."""
     clips = (np.asarray(frame, dtype=np.float64) for frame in frames)
-    return np.stack([np.concatenate([clip.mean(axis=0), clip.std(axis=0)]) for clip in clips])
+    if pooled:
+        return np.stack([np.concatenate([clip.mean(axis=0), clip.std(axis=0)]) for clip in clips])
+    if frames.lengths.max() > 1:
+        raise ValueError("this model learned from one frame a clip, and here are clips of several")
+    return np.concatenate(list(clips))
 
 
 class NetModel(Model):
@@ -326,19 +345,20 @@ class NetModel(Model):
 
     def loss(self, net: Classifier, batch: Batch) -> Tensor:
         """Return the scalar to descend: weighted cross entropy with the batch's soft targets."""
-        return _cross_entropy(net(batch.frames, batch.lengths), batch.target, self._settings, net.class_weight)
+        return _cross_entropy(net(batch.frames, batch.lengths), batch.target, self.settings, net.class_weight)
 
     @property
-    def _settings(self) -> Training:
+    def settings(self) -> Training:
+        """How it is trained: what was given, or the family's own choice."""
         return self.training or self.default_training
 
     def train_to_the_end(self, steps: int) -> None:
         """Ask for exactly `steps` steps on all clips, none held out to stop early."""
-        self.training = replace(self._settings, budget=Budget(steps=steps), valid=0.0)
+        self.training = replace(self.settings, budget=Budget(steps=steps), valid=0.0)
 
     def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray) -> Iterator[Event]:
-        settings, seed = self._settings, int(self.random_state or 0)
-        kept, held = _inner_split(codes, groups, settings.valid, seed)
+        settings, seed = self.settings, int(self.random_state or 0)
+        kept, held = inner_split(codes, groups, settings.valid, seed)
         batches = Batches(
             frames.take(kept),
             codes[kept],
@@ -352,12 +372,12 @@ class NetModel(Model):
         self.net_.standardise.learn(frames.take(kept))
         counts = np.bincount(codes[kept], minlength=len(self.classes_))
         self.net_.class_weight.copy_(_class_weight(counts))
-        validate = _Validation(frames.take(held), codes[held], settings) if len(held) else None
+        validate = Validation(frames.take(held), codes[held], settings.batch) if len(held) else None
         fit = Fit(self.net_, self.loss, batches, settings, seed=key(seed, "steps"), validate=validate)
         yield from fit
         self.history_ = fit.history
         self.record_ = {
-            "steps": fit.steps,
+            "steps": fit.steps or max(fit.step, PROBE_STEPS + 1),
             "stop": fit.step if fit.ended == "deadline" else None,
             "trained": fit.step,
             "best_step": fit.best["step"],
@@ -386,6 +406,10 @@ class NetModel(Model):
         return {name: value.numpy() for name, value in self.net_.state_dict().items()}
 
     def restore(self, tensors: dict[str, np.ndarray]) -> None:
+        with torch.device("meta"):  # shapes first: a small file must not make a huge net
+            wanted = {name: tuple(value.shape) for name, value in self._new_net(0).state_dict().items()}
+        if wanted != {name: value.shape for name, value in tensors.items()}:
+            raise ValueError("the arrays do not fit the settings")
         self.net_ = self._new_net(0)
         self.net_.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in tensors.items()})
         self.net_.eval()
@@ -424,50 +448,8 @@ def _cross_entropy(logits: Tensor, target: Tensor, settings: Training, weight: T
     return (per_example * importance).sum() / importance.sum()
 
 
-class _Validation:
-    """Loss, its standard error and balanced accuracy on held-out clips, in batches of similar length."""
-
-    def __init__(self, frames: Frames, codes: np.ndarray, settings: Training) -> None:
-        order = np.argsort(frames.lengths, kind="stable")
-        size = max(1, settings.batch)
-        self.parts = [order[i : i + size] for i in range(0, len(order), size)]
-        self.frames, self.codes = frames, codes
-
-    def __call__(self, net: nn.Module) -> tuple[float, float, float]:
-        losses, said = np.empty(len(self.codes)), np.empty(len(self.codes), dtype=int)
-        for part in self.parts:
-            x, lengths = pad([self.frames[int(i)] for i in part])
-            logits = net(x, lengths)
-            target = torch.from_numpy(self.codes[part])
-            losses[part] = nn.functional.cross_entropy(logits, target, reduction="none").numpy()
-            said[part] = logits.argmax(dim=1).numpy()
-        right = [float((said[self.codes == code] == code).mean()) for code in np.unique(self.codes)]
-        return float(losses.mean()), float(losses.std() / np.sqrt(len(losses))), float(np.mean(right))
-
-
-def _inner_split(codes: np.ndarray, groups: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Hold out about `share` of each class by whole groups: (kept, held) example numbers.
-
-    A class whose groups are so few that one of them is more than `_LARGEST_HELD` of it gives none: to lose a
-    quarter of the speakers costs more than early stopping gains. `held` is empty when no class gives any.
-    """
-    held = np.zeros(len(codes), dtype=bool)
-    if share > 0:
-        rng = np.random.Generator(np.random.Philox(key(seed, "inner split")))
-        for code in np.unique(codes):
-            of_class = np.unique(groups[codes == code])
-            already = np.unique(groups[held & (codes == code)])
-            count = max(1, round(share * len(of_class))) if len(of_class) * _LARGEST_HELD >= 1 else 0
-            chosen = rng.permutation(np.setdiff1d(of_class, already))[: max(0, count - len(already))]
-            held |= np.isin(groups, chosen)
-    for code in np.unique(codes):
-        if held[codes == code].all():
-            held &= codes != code
-    return np.flatnonzero(~held), np.flatnonzero(held)
-
-
 def with_budget(model: Model, budget: str | Budget) -> Model:
     """Give a gradient-trained model this budget; others are returned as they are."""
     if isinstance(model, NetModel):
-        model.training = replace(model._settings, budget=budget)
+        model.training = replace(model.settings, budget=budget)
     return model

@@ -47,7 +47,7 @@ def save(model: Model, path: str | os.PathLike[str], *, record: Mapping[str, Any
         Stopped: the disk is full or cannot be written; nothing is left under `path` but what was there.
     """
     path = Path(path)
-    arrays = {name: np.ascontiguousarray(value) for name, value in model.tensors().items()}
+    arrays = {name: np.asarray(value, order="C") for name, value in model.tensors().items()}
     tensors = save_tensors(arrays)
     manifest = {
         "schema": SCHEMA,

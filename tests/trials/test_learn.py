@@ -14,7 +14,9 @@ from mynah import modelfile
 from mynah.datasets import builtin
 from mynah.errors import NotEnoughData, UsageError
 from mynah.trials.compare import compare
-from mynah.trials.learn import Run, learn
+from mynah.trials.learn import Learning, learn
+from mynah.trials.plan import Plan
+from mynah.trials.run import Run
 from mynah.trials.schedule import Clock
 
 OPTIONS = {"families": ["chance", "knn", "mlp"], "budget": "40steps", "executor": "sequential"}
@@ -93,7 +95,7 @@ def test_the_same_seed_and_steps_give_the_same_bits(run, sounds, tmp_path):
 
 def test_a_timed_run_can_be_repeated_by_its_steps(sounds, tmp_path):
     timed = learn(sounds, out=tmp_path / "timed", **{**OPTIONS, "families": ["mlp"], "budget": "4s"})
-    again = learn(sounds, out=tmp_path / "again", **{**OPTIONS, **Run.open(tmp_path / "timed").to_repeat()})
+    again = learn(sounds, out=tmp_path / "again", **{**OPTIONS, **Run.open(tmp_path / "timed").to_repeat(sounds)})
     assert timed.board[0]["predicted"] == again.board[0]["predicted"]
     assert timed.board[0]["steps"] == again.board[0]["steps"]
     a, b = (modelfile.load(r.folder / "best.mynah").tensors() for r in (timed, again))
@@ -192,3 +194,99 @@ def test_shares_are_equal_and_leftovers_are_shared():
     clock.left, clock.running = 5, {"a": time.monotonic() + 20}
     assert clock.share(lambda _: False) == pytest.approx(180 / 7.5, rel=0.02)
     assert clock.share(lambda _: True) == pytest.approx(200 / 7.5, rel=0.02)
+
+
+def test_a_repetition_takes_over_labels_and_split(sounds, tmp_path):
+    table = sounds / "who.csv"
+    files = sorted(path.relative_to(sounds).as_posix() for path in sounds.rglob("*.wav"))
+    lines = [f"{name},{name.split('/')[0]},{number % 3}" for number, name in enumerate(files)]
+    table.write_text("file,kind,player\n" + "\n".join(lines))
+    options = {"labels": str(table), "target": "kind", "group": "player", "families": ["knn"], "executor": "sequential"}
+    run = learn(sounds, out=tmp_path / "run", **options)
+    table_gone = Run.open(run.folder).to_repeat(sounds)
+    again = learn(sounds, out=tmp_path / "again", executor="sequential", **table_gone)
+    assert run.results["split"]["description"] == "3 folds, each judged by one player left out"
+    assert again.results["split"] == run.results["split"]
+    assert again.board[0]["predicted"] == run.board[0]["predicted"]
+    assert "--out run-again" in run.results["how"]["repeat"]
+    table.unlink()
+
+
+def test_a_run_on_other_sounds_is_not_written_over(run, sounds, tmp_path):
+    other = builtin(tmp_path / "others", clips_per_class=6, rate=8000)
+    before = (run.folder / "results.json").read_bytes()
+    with pytest.raises(UsageError, match="holds a run on other sounds"):
+        learn(other, out=run.folder, **OPTIONS)
+    assert (run.folder / "results.json").read_bytes() == before
+
+
+def test_a_refit_that_fails_keeps_results_and_a_model(sounds, tmp_path, monkeypatch):
+    from mynah.model import NetModel
+    from mynah.training import Diverged
+
+    def broken(self, steps):
+        raise Diverged("the loss is not a number")
+
+    monkeypatch.setattr(NetModel, "train_to_the_end", broken)
+    with pytest.raises(Diverged):  # nothing guards the call that is broken here: it stands for any fault of ours
+        learn(sounds, out=tmp_path / "run", **{**OPTIONS, "families": ["mlp"]})
+    assert Run.open(tmp_path / "run").results["status"] == "complete"
+
+    def diverging(self, *_):
+        raise Diverged("the loss is not a number")
+        yield
+
+    monkeypatch.undo()
+    monkeypatch.setattr(NetModel, "_learn", diverging)
+    run = learn(sounds, out=tmp_path / "run", **{**OPTIONS, "families": ["mlp"]})
+    assert "Training it on all clips failed" in run.results["verdict"]
+    assert run.best.predict([_silence()]).shape == (1,)
+
+
+def test_what_failed_is_tried_again(sounds, tmp_path, monkeypatch):
+    from mynah.models.knn import KNN
+
+    def broken(*_):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(KNN, "learn_arrays", broken)
+        run = learn(sounds, out=tmp_path / "run", **OPTIONS)
+        assert next(row for row in run.board if row["name"] == "knn")["score"] is None
+        assert run.board[-1]["name"] == "knn"  # after those that finished
+    run = learn(sounds, out=tmp_path / "run", **OPTIONS)
+    assert next(row for row in run.board if row["name"] == "knn")["status"] == "ok"
+
+
+def test_answers_that_are_no_probabilities_fail(sounds, tmp_path, monkeypatch):
+    from mynah.models.knn import KNN
+
+    monkeypatch.setattr(KNN, "log_scores", lambda self, arrays, X: np.full((len(X), len(self.classes_)), np.nan))
+    run = learn(sounds, out=tmp_path / "run", **OPTIONS)
+    row = next(row for row in run.board if row["name"] == "knn")
+    assert (row["status"], row["message"]) == ("failed", "its answers are not probabilities")
+
+
+def test_a_trial_is_another_when_anything_that_decides_it_is(sounds, tmp_path):
+    def hashes(**options):
+        plan = Plan(**{**OPTIONS, **options})
+        learning = Learning.prepare(sounds, tmp_path / "run", plan, lambda *_: None, "")
+        return {name: learning._trial(name, 0).hash for name in learning.families}
+
+    plain = hashes(budget="10m")
+    assert hashes(budget="10m") == plain
+    assert hashes(budget="9m")["mlp"] != plain["mlp"]
+    assert hashes(budget="9m")["knn"] == plain["knn"]  # it needs no budget
+    assert hashes(budget="10m", families=["mlp", "gru"])["mlp"] != plain["mlp"]  # its share is another
+    assert hashes(budget="10m", seed=1)["knn"] != plain["knn"]
+    assert hashes(budget="10m", folds=4)["knn"] != plain["knn"]
+
+
+def test_too_few_sounds_give_no_score(tmp_path):
+    few = builtin(tmp_path / "few", clips_per_class=3, rate=8000)
+    with pytest.raises(NotEnoughData):
+        learn(few, out=tmp_path / "run", **OPTIONS)
+    run = learn(few, out=tmp_path / "run", anyway=True, **OPTIONS)
+    assert all(row["score"] is None and row["scores"] == {} for row in run.board)
+    assert "Too few sounds for an honest score" in run.results["verdict"]
+    assert run.best.predict([_silence()]).shape == (1,)

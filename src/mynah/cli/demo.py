@@ -31,6 +31,6 @@ def command(
             budget=budget,
             seed=seed,
             progress=progress,
-            command=f"mynah demo --budget {budget} --clips {clips} --seed {seed}",
+            command=f"mynah demo --out {out.resolve().name} --budget {budget} --clips {clips} --seed {seed}",
         )
     print(run)

@@ -44,7 +44,8 @@ def command(
 ) -> int | None:
     """Train and compare every method on a folder of sounds; write the page and the model."""
     from mynah.errors import Stopped
-    from mynah.trials.learn import Run, learn
+    from mynah.trials.learn import learn
+    from mynah.trials.run import Run
 
     options: dict[str, Any] = {
         "families": None if families in ("all", "auto") else [name.strip() for name in families.split(",")],
@@ -62,13 +63,14 @@ def command(
         "plans": None,
     }
     if repeat is not None:
-        options |= Run.open(repeat).to_repeat()
-    again = _command_line(folder, out)
+        options |= Run.open(repeat).to_repeat(folder)
+    shown = _command_line(folder, out)
     try:
         with drawn(quiet) as progress:
-            run = learn(folder, out=out, progress=progress, command=again, **options)
+            run = learn(folder, out=out, progress=progress, command=shown, **options)
     except (KeyboardInterrupt, Stopped) as error:
-        print(f"what was finished is kept in {out}; to go on: {again}", file=sys.stderr)
+        kept = f"what was finished is kept in {out}; " if (out / "trials").exists() else ""
+        print(f"{kept}to go on: {shlex.join(['mynah', *sys.argv[1:]])}", file=sys.stderr)
         if isinstance(error, Stopped):
             raise
         return 130
@@ -78,5 +80,5 @@ def command(
 
 def _command_line(folder: Path, out: Path) -> str:
     """The command as typed, with folders by their names alone: it is shown in the page."""
-    words = ["mynah", *(Path(word).name if word in (str(folder), str(out)) else word for word in sys.argv[1:])]
-    return shlex.join(words)
+    places = {folder: folder.resolve().name, out: out.resolve().name}
+    return shlex.join(["mynah", *(places.get(Path(word), word) for word in sys.argv[1:])])

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mynah.representations.augmentation import augment_log_mel
-from mynah.representations.cache import Frames, compute
+from mynah.representations.cache import VERSION, Frames, compute
 from mynah.representations.cepstrum import MFCC
 from mynah.representations.mel import LogMel
 from mynah.representations.representation import Representation
@@ -20,6 +20,11 @@ def by_name(document: dict[str, Any]) -> Representation:
     return _by_name(document, KINDS)
 
 
+def described(representation: Representation) -> dict[str, Any]:
+    """Return its JSON and the version of what is computed: when that changes, so do results."""
+    return {**representation.to_json(), "version": VERSION}
+
+
 __all__ = [
     "KINDS",
     "MFCC",
@@ -32,4 +37,5 @@ __all__ = [
     "augment_log_mel",
     "by_name",
     "compute",
+    "described",
 ]

@@ -5,6 +5,7 @@ from mynah.training.budget import Budget
 from mynah.training.keyed import key, permute
 from mynah.training.loop import Diverged, Event, Fit, one_thread
 from mynah.training.settings import Training
+from mynah.training.validation import Validation, inner_split
 
 __all__ = [
     "Augment",
@@ -15,6 +16,8 @@ __all__ = [
     "Event",
     "Fit",
     "Training",
+    "Validation",
+    "inner_split",
     "key",
     "one_thread",
     "pad",

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mynah.errors import MynahError, UsageError
+from mynah.errors import MynahError, Stopped, UsageError
 from mynah.training.batches import Batch, Batches
 from mynah.training.budget import Budget
 from mynah.training.keyed import key
@@ -34,6 +34,22 @@ PLANNED_SHARE = 0.87
 
 class Diverged(MynahError):
     """The loss stopped being a number."""
+
+
+class Keeper:
+    """What watches a fit from outside: may restore it, save it now and then, or end it. This one does nothing."""
+
+    def begin(self, fit: Fit) -> None:
+        """Restore the fit before its first step, if there is something to go on from."""
+
+    def look(self, fit: Fit) -> None:
+        """See the fit between two steps; may save it, and may raise `Stopped` to end it."""
+
+    def poll(self) -> None:
+        """Be asked inside long stretches without a step; may raise `Stopped`."""
+
+    def leave(self, fit: Fit) -> None:
+        """Save the fit that `Stopped` ends."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +84,10 @@ class Fit:
         batches: batch by step number.
         settings: see `Training`.
         seed: key of the dropout draws.
-        validate: net to (loss, its standard error, score) on held-out examples; None trains to the end and
+        validate: (net, poll) to (loss, its standard error, score) on held-out examples; None trains to the end and
             keeps the last weights. Else the last weights are kept whose loss is within one standard error of the
             lowest (Breiman et al. 1984): a small validation set must not choose among equals.
+        keeper: see `Keeper`.
     """
 
     def __init__(
@@ -81,16 +98,18 @@ class Fit:
         settings: Training,
         *,
         seed: int,
-        validate: Callable[[nn.Module], tuple[float, float, float]] | None = None,
+        validate: Callable[[nn.Module, Callable[[], None]], tuple[float, float, float]] | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self.net, self.loss, self.batches, self.settings = net, loss, batches, settings
-        self.seed, self.validate = seed, validate
+        self.seed, self.validate, self.keeper = seed, validate, keeper or Keeper()
         self.budget = Budget.parse(settings.budget)
         self.is_reduced = _is_reduced(settings.precision)
         self.optimizer = _optimizer(net, settings)
         self.average = {k: v.detach().clone() for k, v in net.state_dict().items()}
-        self.step = 0
+        self.step = self.validated = 0
         self.steps = self._known_steps()
+        self.seconds = 0.0
         self.best: dict[str, Any] = {"loss": math.inf, "error": 0.0, "step": 0, "weights": None}
         self.waited = 0
         self.history: list[dict[str, Any]] = []
@@ -111,7 +130,10 @@ class Fit:
             "optimizer": copy.deepcopy(self.optimizer.state_dict()),
             "average": {k: v.clone() for k, v in self.average.items()},
             "step": self.step,
+            "validated": self.validated,
             "steps": self.steps,
+            "ended": self.ended,
+            "seconds": self.seconds,
             "best": dict(self.best),
             "waited": self.waited,
             "history": list(self.history),
@@ -124,24 +146,32 @@ class Fit:
         self.optimizer.load_state_dict(state["optimizer"])
         self.average = {k: v.clone() for k, v in state["average"].items()}
         self.step, self.steps, self.waited = state["step"], state["steps"], state["waited"]
+        self.validated, self.ended, self.seconds = state["validated"], state["ended"], state["seconds"]
         self.best, self.history = dict(state["best"]), list(state["history"])
         self._losses = list(state["losses"])
 
     def __iter__(self) -> Iterator[Event]:
         """Train to the end of the budget, yielding at every validation; the net then holds the kept weights."""
         with one_thread(), torch.random.fork_rng(devices=[]):
-            began = time.monotonic()
-            deadline = began + self.budget.seconds if self.budget.seconds is not None else math.inf
-            valid_seconds = self._first_validation()
-            probe_began = time.monotonic()
-            while not self.ended:
-                self._train_step()
-                if self.steps is None and self.step == PROBE_STEPS:
-                    now = time.monotonic()
-                    self.steps = self._plan((now - probe_began) / PROBE_STEPS, valid_seconds, deadline - now)
-                self._look_for_end(deadline)
-                if self.ended or self._is_time_to_validate():
-                    yield self._event(time.monotonic() - began)
+            self.keeper.begin(self)
+            clock = _Clock(self.seconds)
+            try:
+                valid_seconds = self._first_validation()
+                probe = (self.step, clock.seconds())
+                while True:  # every turn goes on from the state alone, wherever it was restored
+                    if self._is_time_to_validate():
+                        yield self._event(clock.seconds())
+                    if self.ended:
+                        break
+                    self._train_step()
+                    self.seconds = clock.seconds()
+                    if self.steps is None and self.step >= PROBE_STEPS:
+                        self.steps = self._plan((self.seconds - probe[1]) / (self.step - probe[0]), valid_seconds)
+                    self._look_for_end()
+                    self.keeper.look(self)
+            except Stopped:
+                self.keeper.leave(self)
+                raise
         self._keep_best()
 
     def _first_validation(self) -> float:
@@ -151,8 +181,9 @@ class Fit:
             self._validate_average()
         return time.monotonic() - began
 
-    def _plan(self, step_seconds: float, valid_seconds: float, left: float) -> int:
-        left = left * PLANNED_SHARE - VALIDATIONS * valid_seconds
+    def _plan(self, step_seconds: float, valid_seconds: float) -> int:
+        assert self.budget.seconds is not None
+        left = (self.budget.seconds - self.seconds) * PLANNED_SHARE - VALIDATIONS * valid_seconds
         most = self.settings.most_epochs * self.batches.steps_per_epoch
         return max(PROBE_STEPS + 1, min(most, PROBE_STEPS + int(left / step_seconds)))
 
@@ -174,12 +205,7 @@ class Fit:
             loss = self.loss(self.net, self.batches[self.step])
         value = loss.item()
         if not math.isfinite(value):
-            raise Diverged(
-                "the loss is not a number",
-                where=type(self.net).__name__,
-                measured=f"loss {value} at step {self.step}, batch {self.step}",
-                remedy="Lower the learning rate or look for extreme values in the input.",
-            )
+            raise self._diverged("the loss is not a number", value)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.clip_norm)
@@ -187,6 +213,14 @@ class Fit:
         self.step += 1
         self._losses.append(value)
         self._update_average()
+
+    def _diverged(self, what: str, value: float) -> Diverged:
+        return Diverged(
+            what,
+            where=type(self.net).__name__,
+            measured=f"loss {value} at step {self.step}, batch {self.step}",
+            remedy="Lower the learning rate or look for extreme values in the input.",
+        )
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -197,15 +231,19 @@ class Fit:
         for name in live.keys() - set(floats):
             self.average[name].copy_(live[name])
 
-    def _look_for_end(self, deadline: float) -> None:
+    def _look_for_end(self) -> None:
         if self.steps is not None and self.step >= self.steps:
             self.ended = "budget"
         elif self.budget.stop is not None and self.step >= self.budget.stop:
             self.ended = "stop"
-        elif time.monotonic() > deadline:
+        elif self.budget.seconds is not None and self.seconds > self.budget.seconds:
             self.ended = "deadline"
 
     def _is_time_to_validate(self) -> bool:
+        if self.step <= self.validated:
+            return False
+        if self.ended:
+            return True
         if self.steps is None or self.step <= PROBE_STEPS:
             return False
         return self.step % max(1, self.steps // VALIDATIONS) == 0
@@ -216,16 +254,20 @@ class Fit:
         trained = {k: v.clone() for k, v in self.net.state_dict().items()}
         self.net.load_state_dict(self.average)
         self.net.eval()
-        with torch.no_grad():
-            figures = self.validate(self.net)
-        self.net.load_state_dict(trained)
-        return figures
+        try:
+            with torch.no_grad():
+                return self.validate(self.net, self.keeper.poll)
+        finally:
+            self.net.load_state_dict(trained)
 
     def _event(self, seconds: float) -> Event:
         loss = score = None
         if self.validate is not None:
             loss, error, score = self._validate_average()
+            if not math.isfinite(loss):
+                raise self._diverged("the loss on held-out examples is not a number", loss)
             self._weigh(loss, error)
+        self.validated = self.step
         mean = sum(self._losses) / max(1, len(self._losses))
         self._losses = []
         event = Event(self.step, self.steps or self.step, seconds, mean, loss, score)
@@ -250,6 +292,16 @@ class Fit:
             weights, self.best["step"] = self.average, self.step
         self.net.load_state_dict(weights)
         self.net.eval()
+
+
+class _Clock:
+    """Seconds a fit has taken, those before an interruption included."""
+
+    def __init__(self, before: float) -> None:
+        self.began = time.monotonic() - before
+
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
 
 
 def _is_reduced(precision: str) -> bool:

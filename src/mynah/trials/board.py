@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
+
+from mynah.training.budget import Budget
 
 COLUMNS = ("family", "score [95 %]", "against the best", "train", "ms/clip", "MB", "parameters")
 
 
-def as_text(results: dict[str, Any]) -> str:
-    """Return what `mynah learn` prints: the data, the table, the verdict, the files."""
-    lines = [_data(results), *aligned([COLUMNS, *(cells(row) for row in results["families"])])]
+def as_text(results: dict[str, Any], folder: Path) -> str:
+    """Return what `mynah learn` prints: the data, the table, the verdict, the files in the run's folder."""
+    lines = [_data(results, folder), *aligned([COLUMNS, *(cells(row) for row in results["families"])])]
     lines += [f"  {row['name']}: {row['message']}" for row in results["families"] if row["message"]]
     if results["status"] == "partial":
         lines.append("This run was interrupted: only what had finished is compared.")
     lines.append(f"Verdict: {results['verdict']}")
-    lines.append(f"report  {results['run']}/{results['report']}")
+    lines += _overrun(results["how"])
+    lines.append(f"report  {folder / results['report']}")
     if results["model"]:
-        lines.append(f"model   {results['run']}/{results['model']}")
-        lines.append(f"next    mynah apply {results['run']}/{results['model']} NEW/")
+        lines.append(f"model   {folder / results['model']}")
+        lines.append(f"next    mynah apply {shlex.quote(str(folder / results['model']))} NEW/")
     return "\n".join(lines)
+
+
+def _overrun(how: dict[str, Any]) -> list[str]:
+    """Say when a time budget was not enough for what has to be done once at least."""
+    asked = Budget.parse(how["budget"]).seconds
+    if asked is None or how["seconds"] <= 1.1 * asked:
+        return []
+    return [f"This took {how['seconds']:.0f} s of a budget of {asked:.0f} s: each method needs some time at least."]
 
 
 def as_html(results: dict[str, Any]) -> str:
@@ -49,7 +62,8 @@ def score_text(row: dict[str, Any]) -> str:
     if row["score"] is None:
         return row["status"]
     low, high = row["ci"]
-    return f"{100 * row['score']:.1f} % [{100 * low:.1f}-{100 * high:.1f}]"
+    interval = "" if low is None else f" [{100 * low:.1f}-{100 * high:.1f}]"
+    return f"{100 * row['score']:.1f} %{interval}"
 
 
 def _against(row: dict[str, Any]) -> str:
@@ -62,7 +76,7 @@ def number(value: float | None, form: str) -> str:
     return "-" if value is None else form.format(value)
 
 
-def _data(results: dict[str, Any]) -> str:
+def _data(results: dict[str, Any], folder: Path) -> str:
     data = results["dataset"]
     text = (
         f"{data['name']}: {results['clips']} clips, {len(results['classes'])} classes, "
@@ -70,7 +84,7 @@ def _data(results: dict[str, Any]) -> str:
         f"chance {100 * results['chance']:.0f} %"
     )
     if results["skipped"]:
-        text += f"\n  {results['skipped']} files set aside, see {results['run']}/skipped.csv"
+        text += f"\n  {results['skipped']} files set aside, see {folder / 'skipped.csv'}"
     for leak in results["leaks"]:
         text += f"\n  warning: {leak['message']}"
     return text

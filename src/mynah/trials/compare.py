@@ -13,7 +13,11 @@ import numpy as np
 from mynah.errors import UsageError
 from mynah.trials import statistics
 from mynah.trials.board import aligned, number, score_text
-from mynah.trials.learn import Run
+from mynah.trials.run import Run
+from mynah.trials.verdict import Contender, choose
+
+#: A model judged on voices or rooms it was trained on looks better than it is.
+_OTHER_FOLDS = "These runs split the clips differently, so part of a difference may be the split and not the method."
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Comparison:
     def __str__(self) -> str:
         table = [("run", "family", "score [95 %]", "against the best", "train", "ms/clip", "MB")]
         for row in self.rows:
-            against = "best" if row["p_vs_best"] is None else f"{row['verdict']} (p = {row['p_vs_best']:.3f})"
+            against = row["verdict"] if row["p_vs_best"] is None else f"{row['verdict']} (p = {row['p_vs_best']:.3f})"
             table.append(
                 (
                     row["run"],
@@ -64,7 +68,7 @@ def compare(folders: Sequence[str | os.PathLike[str]]) -> Comparison:
     for run, name in zip(runs, names, strict=True):
         order = _order(run.results, files, first["classes"], name)
         for row in run.board:
-            if row["status"] == "ok":
+            if row["score"] is not None and row["status"] == "ok":
                 said = np.full(len(files), -1)
                 said[order] = [-1 if value is None else value for value in row["predicted"]]
                 entries[f"{name}: {row['name']}" if len(runs) > 1 else row["name"]] = (name, row, said)
@@ -106,7 +110,7 @@ def _compared(
         raise UsageError("these runs judged by different clips")
     same_folds = all(run.results["split"] == runs[0].results["split"] for run in runs)
     contenders = {
-        key: statistics.Contender(
+        key: Contender(
             score=statistics.balanced_accuracy(true[seen], said[seen]),
             fold_scores=row["fold_scores"] if same_folds else [],
             predicted=said[seen],
@@ -115,7 +119,7 @@ def _compared(
         for key, (_, row, said) in entries.items()
     }
     folds = runs[0].results["split"]["folds"]
-    choice = statistics.choose(
+    choice = choose(
         contenders,
         true[seen],
         groups[seen],
@@ -131,7 +135,7 @@ def _compared(
                 "run": name,
                 "family": row["name"],
                 "score": contenders[key].score,
-                "ci": list(interval),
+                "ci": [None, None] if interval is None else list(interval),
                 "p_vs_best": choice.verdicts[key].p,
                 "verdict": choice.verdicts[key].words,
                 "status": "ok",
@@ -139,4 +143,5 @@ def _compared(
             }
         )
     rows.sort(key=lambda row: -row["score"])
-    return Comparison(rows, choice.sentence, int(seen.sum()))
+    verdict = choice.sentence if same_folds else f"{choice.sentence} {_OTHER_FOLDS}"
+    return Comparison(rows, verdict, int(seen.sum()))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import os
 import platform
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +23,16 @@ from mynah.training import Budget
 from mynah.trials import statistics
 
 SCHEMA = "mynah.results/1"
+#: What a family's entry says where too few sounds judge for a score to mean something.
+NO_SCORE: dict[str, Any] = {
+    "score": None,
+    "ci": [None, None],
+    "p_vs_best": None,
+    "verdict": "",
+    "scores": {},
+    "per_class": [],
+    "confusion": [],
+}
 VERSIONED = ("numpy", "scipy", "scikit-learn", "torch", "soundfile", "soxr", "joblib")
 
 
@@ -30,19 +43,18 @@ class Answers:
     Attributes:
         family: name in the catalog.
         results: per fold in the order of the split, None where the trial has not finished.
-        probabilities: (clip, class), NaN rows where there is no answer; averaged where folds overlap.
+        probabilities: (clip, class), calibrated; of no meaning where not `answered`.
+        answered: (clip,) bool.
+        temperature: of the kept model, from all answers.
+        fold_scores: per fold, None where it has not finished.
     """
 
     family: str
     results: list[dict[str, Any] | None]
     probabilities: np.ndarray
-    temperature: float = 1.0
-    fold_scores: list[float | None] = field(default_factory=list)
-
-    @property
-    def answered(self) -> np.ndarray:
-        """(clip,) bool."""
-        return ~np.isnan(self.probabilities[:, 0])
+    answered: np.ndarray
+    temperature: float
+    fold_scores: list[float | None]
 
     @property
     def status(self) -> str:
@@ -55,22 +67,26 @@ class Answers:
 
 
 def gather(family: str, results: Sequence[dict[str, Any] | None], codes: np.ndarray, classes: int) -> Answers:
-    """Join the folds of one family: out-of-fold probabilities, calibrated by one temperature."""
-    probabilities = np.full((len(codes), classes), np.nan)
-    scores: list[float | None] = []
-    for result in results:
-        if result is None or result["status"] != "ok":
-            scores.append(None)
-            continue
-        test = np.array(result["test"], dtype=int)
-        probabilities[test] = result["probabilities"]
-        scores.append(statistics.balanced_accuracy(codes[test], result["probabilities"].argmax(axis=1)))
-    answers = Answers(family, list(results), probabilities, fold_scores=scores)
-    seen = answers.answered
-    if answers.status == "ok" and classes > 1:
-        answers.temperature = statistics.temperature(probabilities[seen], codes[seen])
-        probabilities[seen] = statistics.temper(probabilities[seen], answers.temperature)
-    return answers
+    """Join the folds of one family, and calibrate: each fold by the temperature of the other folds' answers.
+
+    So a score of the calibration is of answers that did not choose it. With one fold there are no others.
+    """
+    raw = np.zeros((len(codes), classes))
+    fold_of = np.full(len(codes), -1)
+    scores: list[float | None] = [None] * len(results)
+    for number, result in enumerate(results):
+        if result is not None and result["status"] == "ok":
+            test = np.array(result["test"], dtype=int)
+            raw[test], fold_of[test] = result["probabilities"], number
+            scores[number] = statistics.balanced_accuracy(codes[test], result["probabilities"].argmax(axis=1))
+    answered = fold_of >= 0
+    folds = np.unique(fold_of[answered])
+    probabilities = raw.copy()
+    for fold in folds:
+        here, others = fold_of == fold, answered & (fold_of != fold if len(folds) > 1 else True)
+        probabilities[here] = statistics.temper(raw[here], statistics.temperature(raw[others], codes[others]))
+    temperature = statistics.temperature(raw[answered], codes[answered])
+    return Answers(family, list(results), probabilities, answered, temperature, scores)
 
 
 def family_row(
@@ -79,6 +95,7 @@ def family_row(
     """Return a family's entry of the document, all but its verdict."""
     card = catalog.card(answers.family)
     done = [result for result in answers.results if result is not None and result["status"] == "ok"]
+    per_fold = [result if result is not None and result["status"] == "ok" else None for result in answers.results]
     row: dict[str, Any] = {
         "name": answers.family,
         "title": card.title,
@@ -87,10 +104,7 @@ def family_row(
         "superseded_by": list(card.superseded_by),
         "status": answers.status,
         "message": next((r["message"] for r in answers.results if r and r["message"]), ""),
-        "score": None,
-        "ci": [None, None],
-        "p_vs_best": None,
-        "verdict": "",
+        **NO_SCORE,
         "train_seconds": _mean([r["record"].get("cpu_seconds", r["seconds"]) for r in done]),
         "ms_per_clip": _quantile([t for r in done for t in r["milliseconds"]], 0.5),
         "ms_per_clip_p95": _quantile([t for r in done for t in r["milliseconds"]], 0.95),
@@ -99,17 +113,18 @@ def family_row(
         "budget_seconds": _budget_seconds(done),
         "steps": [r["record"].get("trained") for r in done],
         "plans": [
-            {"steps": r["record"]["steps"], "stop": r["record"]["stop"]} if "steps" in r["record"] else None
-            for r in done
+            {"steps": r["record"]["steps"], "stop": r["record"]["stop"]} if r and "steps" in r["record"] else None
+            for r in per_fold
         ],
+        "ended": [r["record"].get("ended") if r else None for r in per_fold],
         "fold_scores": answers.fold_scores,
         "curves": [_curve(str(i + 1), r) for i, r in enumerate(answers.results) if r and r.get("history")],
         "predicted": [
             int(p.argmax()) if ok else None for p, ok in zip(answers.probabilities, answers.answered, strict=True)
         ],
     }
-    if not done:
-        return row | {"scores": {}, "per_class": [], "confusion": []}
+    if not done or answers.status == "failed":  # a score over the folds that worked would be no score
+        return row
     seen = answers.answered
     true, probabilities = codes[seen], answers.probabilities[seen]
     scores = statistics.scores(true, probabilities, len(labels))
@@ -117,7 +132,7 @@ def family_row(
     interval = statistics.bootstrap_interval(true, probabilities.argmax(axis=1), groups[seen], seed=seed)
     return row | {
         "score": scores[classify.METRIC],
-        "ci": [float(interval[0]), float(interval[1])],
+        "ci": [None, None] if interval is None else list(interval),
         "scores": scores,
         "per_class": _per_class(matrix, labels),
         "confusion": matrix.tolist(),
@@ -125,7 +140,7 @@ def family_row(
 
 
 def _budget_seconds(done: Sequence[dict[str, Any]]) -> float | None:
-    spans = [Budget.parse(r["budget"]).seconds for r in done]
+    spans = [Budget.parse(r["budget"]).seconds for r in done if r["budget"]]
     return _mean([span for span in spans if span is not None])
 
 
@@ -242,10 +257,22 @@ def top_three(answers: Answers) -> list[Any]:
     return rows
 
 
+def ranked(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the families best first; those that did not finish every fold come after all that did."""
+    return sorted(rows, key=lambda row: (row["status"] == "ok", -1.0 if row["score"] is None else row["score"]))[::-1]
+
+
+def write_skipped(path: Path, sounds: Sounds) -> None:
+    """Write the list of files that are not as they should be."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "kind", "action", "detail", "remedy"])
+        for p in sounds.problems:
+            writer.writerow([p.file, p.kind, p.action, p.detail, p.remedy])
+
+
 def circumstances() -> dict[str, Any]:
     """Describe this machine and these versions, without names of users or folders."""
-    import os
-
     return {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",

@@ -1,128 +1,66 @@
-"""What a worker does with one trial: fit, answer the held-out clips, measure the cost."""
+"""A comparison on disk: what `learn` returns, and what can be opened again."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
-from mynah import catalog, modelfile
-from mynah.errors import MynahError, Stopped
-from mynah.model import Model, with_budget
-from mynah.representations import Frames
-from mynah.training import one_thread
-from mynah.trials.trial import Store, Trial
-
-#: Clips that are answered one by one, from the wave on, to measure the milliseconds each takes.
-TIMED_CLIPS = 12
+from mynah import modelfile
+from mynah.model import Model
 
 
-@dataclass(frozen=True)
-class Job:
-    """A trial with its data: all of it cheap to send to a worker.
+@dataclass
+class Run:
+    """A comparison on disk.
 
     Attributes:
-        trial: what is run.
-        frames: of all clips, memory-mapped.
-        labels, groups: (clip,) of all clips.
-        train, test: clip numbers of the fold.
-        timed: a few clips of the test part.
-        budget: what this fit may spend, as text.
-        keep_model: whether the fitted model stays in the trial's folder.
+        folder: where ``results.json``, ``report.html`` and ``best.mynah`` are.
+        results: the document, see docs/results-schema.md.
     """
 
-    trial: Trial
-    frames: Frames
-    labels: np.ndarray
-    groups: np.ndarray
-    train: np.ndarray
-    test: np.ndarray
-    timed: Sequence[Any]
-    budget: str
-    keep_model: bool
+    folder: Path
+    results: dict[str, Any] = field(repr=False)
 
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> Run:
+        """Read a run made earlier."""
+        from mynah.report.schema import read_results
 
-def run(job: Job, store: Store) -> str:
-    """Run a trial and keep its result; return the trial's hash. A model that fails is a result too."""
-    began, clock = time.time(), time.perf_counter()
-    torch.set_num_threads(1)
-    classes = np.unique(job.labels)
-    folder = store.path(job.trial)
-    probabilities = np.zeros((len(job.test), len(classes)), dtype=np.float32)
-    result: dict[str, Any] = {"status": "ok", "message": "", "budget": job.budget, "began": began}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        model = new_model(job.trial.family, job.trial.settings, job.trial.seed, job.budget)
-        fit_and_log(model, job.frames.take(job.train), job.labels[job.train], job.groups[job.train], folder)
-        columns = np.searchsorted(classes, model.classes_)
-        probabilities[:, columns] = model.predict_proba(job.frames.take(job.test))
-        result |= {
-            "record": model.record_,
-            "history": getattr(model, "history_", []),
-            "parameters": model.parameter_count,
-            "milliseconds": _milliseconds(model, job.timed),
-            "megabytes": _megabytes(model, folder, keep=job.keep_model),
-        }
-    except (Stopped, KeyboardInterrupt):
-        raise
-    except Exception as error:
-        message = str(error) if isinstance(error, MynahError | ValueError) else f"{type(error).__name__}: {error}"
-        result |= {"status": "failed", "message": message}
-    result["seconds"] = time.perf_counter() - clock
-    store.save(job.trial, {**result, "test": job.test.tolist()}, probabilities)
-    return job.trial.hash
+        return cls(Path(folder), read_results(Path(folder)))
 
+    @property
+    def board(self) -> list[dict[str, Any]]:
+        """One dictionary a family, best first."""
+        return self.results["families"]
 
-def new_model(family: str, settings: str, seed: int, budget: str) -> Model:
-    """Make an unfitted model of a family from the settings' JSON."""
-    model: Model = catalog.model_class(family)(**json.loads(settings))
-    model.random_state = seed
-    return with_budget(model, budget)
+    @property
+    def best(self) -> Model:
+        """The model that was kept."""
+        return modelfile.load(self.folder / "best.mynah")
 
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.folder / "report.html"
 
-def fit_and_log(model: Model, frames: Frames, labels: np.ndarray, groups: np.ndarray, folder: Path) -> None:
-    """Fit a model, writing a line of JSON into ``events.jsonl`` at every validation."""
-    with open(folder / "events.jsonl", "w", encoding="utf-8") as log:
-        for event in model.fit_events(frames, labels, groups):
-            print(json.dumps(event.__dict__), file=log, flush=True)
+    def to_repeat(self, folder: str | os.PathLike[str]) -> dict[str, Any]:
+        """Return the options of `learn` that train every family on `folder` for the steps it took in this run."""
+        how = self.results["how"]
+        options = dict(how.get("options", {}))
+        if options.get("labels"):
+            options["labels"] = str(Path(folder) / options["labels"])
+        plans = {row["name"]: row["plans"] for row in self.board if any(row["plans"])}
+        families = [row["name"] for row in self.board]
+        return {**options, "plans": plans, "seed": how["seed"], "budget": how["budget"], "families": families}
 
+    def __str__(self) -> str:
+        from mynah.trials.board import as_text
 
-def _milliseconds(model: Model, clips: Sequence[Any]) -> list[float]:
-    """Milliseconds of CPU from wave to answer, one clip at a time on one thread, decoding left out."""
-    rate = model.rate_
-    if not clips or rate is None:
-        return []
-    held = [_Held(clip.read(rate), rate) for clip in clips]
-    times = []
-    with one_thread():
-        model.predict_proba(held[:1])
-        for clip in held:
-            began = time.thread_time()
-            model.predict_proba([clip])
-            times.append(1000 * (time.thread_time() - began))
-    return times
+        return as_text(self.results, self.folder)
 
+    def _repr_html_(self) -> str:
+        from mynah.trials.board import as_html
 
-@dataclass(frozen=True)
-class _Held:
-    """A clip already in memory."""
-
-    wave: np.ndarray
-    rate: int
-
-    def read(self, rate: int) -> np.ndarray:
-        return self.wave
-
-
-def _megabytes(model: Model, folder: Path, *, keep: bool) -> float:
-    path = modelfile.save(model, folder / "model.mynah")
-    size = path.stat().st_size / 1e6
-    if not keep:
-        path.unlink()
-    return size
+        return as_html(self.results)

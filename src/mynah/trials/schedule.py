@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
 
+from mynah.errors import Stopped
 from mynah.progress import Progress
-from mynah.training.budget import Budget
-from mynah.trials.run import Job, run
+from mynah.trials.job import Job, run
 from mynah.trials.trial import Store
 
 #: A trial under a time budget gets at least this many seconds, however many share it.
@@ -58,7 +59,6 @@ def run_all(
     gradient: Sequence[Job],
     store: Store,
     *,
-    budget: Budget,
     deadline: float | None,
     executor: str,
     workers: int,
@@ -68,41 +68,61 @@ def run_all(
 
     Args:
         cheap, gradient: jobs without and with gradient steps; `gradient` in fold-major order.
-        budget: as asked; a time budget is shared out, steps and epochs are passed on.
-        deadline: end of a time budget on the monotonic clock.
+        deadline: end of a time budget on the monotonic clock, shared out among `gradient`; None for other budgets.
         executor: key of `BACKENDS`.
         workers: processes.
         progress: told after each trial.
     """
-    waiting = [job for job in (*cheap, *gradient) if store.load(job.trial) is None]
+    clock = Clock(deadline, workers, len(gradient))
     total = len(cheap) + len(gradient)
-    done = total - len(waiting)
-    learns = {job.trial.hash for job in gradient}
-    clock = Clock(deadline, workers, sum(job.trial.hash in learns for job in waiting))
-    names = {job.trial.hash: f"{job.trial.family}, fold {job.trial.fold}" for job in waiting}
-
-    def calls() -> Iterator[object]:
-        for job in waiting:
-            if job.trial.hash in learns and budget.seconds is not None and not job.budget:
-                seconds = clock.share(lambda name: (store.folder / name / "result.json").exists())
-                clock.left -= 1
-                clock.running[job.trial.hash] = time.monotonic() + seconds
-                job = replace(job, budget=f"{seconds:.2f}s")
-            yield delayed(run)(replace(job, budget=job.budget or str(budget)), store)
-
+    done = 0
     progress("train", done, total, "")
+    for jobs in (cheap, gradient):  # one after the other: who runs beside whom must not decide who gets how much
+        waiting = [job for job in jobs if not _is_done(store.load(job.trial))]
+        done += len(jobs) - len(waiting)
+        clock.left = len(waiting)
+        shared = jobs is gradient and deadline is not None
+        names = {job.trial.hash: f"{job.trial.family}, fold {job.trial.fold}" for job in waiting}
+        for name in _run_side_by_side(
+            _shares(waiting, clock, store) if shared else iter(waiting), store, executor, workers
+        ):
+            done += 1
+            left = "" if deadline is None else f", {max(0.0, deadline - time.monotonic()):.0f} s of the budget left"
+            progress("train", done, total, names[name] + left)
+
+
+def _is_done(result: dict[str, Any] | None) -> bool:
+    """Whether a trial needs no other try: what failed may have failed for want of memory or space."""
+    return result is not None and result["status"] == "ok"
+
+
+def _shares(waiting: Sequence[Job], clock: Clock, store: Store) -> Iterator[Job]:
+    """Yield the jobs, each with its share of the time, which is decided when a worker is free for it."""
+    for job in waiting:
+        if not job.allowance:
+            seconds = clock.share(lambda name: (store.folder / name / "result.json").exists())
+            clock.left -= 1
+            clock.running[job.trial.hash] = time.monotonic() + seconds
+            job = replace(job, allowance=f"{seconds:.2f}s")
+        yield job
+
+
+def _run_side_by_side(jobs: Iterator[Job], store: Store, executor: str, workers: int) -> Iterator[str]:
+    """Run jobs in workers, and yield the hash of each that has ended; workers are stopped with us."""
     with parallel_config(backend=BACKENDS[executor], n_jobs=workers, **_threads(executor)):
         pool = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch=workers)
-        results = pool(calls())
+        results = pool(delayed(run)(job, store) for job in jobs)
         try:
-            for name in results:
-                done += 1
-                left = "" if deadline is None else f", {max(0.0, deadline - time.monotonic()):.0f} s of the budget left"
-                progress("train", done, total, names[name] + left)
-        except BaseException:
+            yield from results
+        except BaseException as error:
             with suppress(BaseException):
                 results.close()
             _stop_workers(executor)
+            if type(error).__name__ == "TerminatedWorkerError":
+                raise Stopped(
+                    "a worker process was ended from outside, perhaps for want of memory",
+                    remedy="Give the same command again, with --workers 1.",
+                ) from error
             raise
 
 

@@ -1,22 +1,21 @@
-"""Scores, their uncertainty, and who can be told apart: plain functions of labels and probabilities.
+"""Scores, their uncertainty, and tests of differences: plain functions of labels and probabilities.
 
 Class numbers are integers from 0; probabilities are (clip, class).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.stats import t as student
 
-#: Two families differ when the corrected p is below this.
-LEVEL = 0.05
 #: Share of known sounds that the threshold of "none of these" may turn away.
 TURNED_AWAY = 0.05
 RESAMPLES = 2000
+#: With fewer groups than this there is no interval: resampling one recording says nothing of others.
+LEAST_GROUPS = 5
 
 
 # --- scores
@@ -81,8 +80,13 @@ def bootstrap_scores(
 
 def bootstrap_interval(
     true: np.ndarray, predicted: np.ndarray, groups: np.ndarray, *, samples: int = RESAMPLES, seed: int = 0
-) -> tuple[float, float]:
-    """Return the 95 % percentile interval of balanced accuracy over groups (Efron & Tibshirani 1993, ch. 13)."""
+) -> tuple[float, float] | None:
+    """Return the 95 % percentile interval of balanced accuracy over groups (Efron & Tibshirani 1993, ch. 13).
+
+    None with fewer than `LEAST_GROUPS` groups.
+    """
+    if len(np.unique(groups)) < LEAST_GROUPS:
+        return None
     values = bootstrap_scores(true, [predicted], groups, samples=samples, seed=seed)[0]
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
@@ -92,7 +96,7 @@ def corrected_t_test(differences: Sequence[float] | np.ndarray, train_size: floa
     """Return the two-sided p of the corrected resampled t-test (Nadeau & Bengio 2003, section 3).
 
     The variance of the mean over J folds is (1/J + test/train) times the sample variance, since training sets
-    overlap.
+    overlap. Equal differences that are not zero have no variance to judge by: the answer is then NaN.
 
     Args:
         differences: scores of A minus B, one a fold, at least two.
@@ -102,19 +106,32 @@ def corrected_t_test(differences: Sequence[float] | np.ndarray, train_size: floa
     if len(values) < 2:
         raise ValueError("the corrected t-test needs at least two folds")
     variance = values.var(ddof=1) * (1 / len(values) + test_size / train_size)
-    if variance <= 1e-18:
-        return 1.0 if abs(values.mean()) < 1e-9 else 0.0
+    if np.ptp(values) < 1e-12:
+        return 1.0 if abs(values.mean()) < 1e-12 else float("nan")
     return float(2 * student.sf(abs(values.mean()) / np.sqrt(variance), len(values) - 1))
 
 
-def paired_bootstrap_test(
-    true: np.ndarray, a: np.ndarray, b: np.ndarray, groups: np.ndarray, *, seed: int = 0
+def paired_permutation_test(
+    true: np.ndarray, a: np.ndarray, b: np.ndarray, groups: np.ndarray, *, samples: int = 10_000, seed: int = 0
 ) -> float:
-    """Return a two-sided p that A and B score alike, from one test set: resampled groups, differences paired."""
-    one, other = bootstrap_scores(true, [a, b], groups, seed=seed)
-    tie = float((np.abs(one - other) < 1e-12).mean())
-    below = float((one < other - 1e-12).mean()) + tie / 2
-    return float(min(1.0, 2 * min(below, 1 - below) + 1 / len(one)))
+    """Return a two-sided p that A and B score alike, from one test set (Good 2005, ch. 3).
+
+    If they were alike, exchanging their answers on any group would change nothing: the difference in balanced
+    accuracy is compared with those after random exchanges. Exact for any number of groups, unlike a bootstrap.
+    """
+    share = 1.0 / np.bincount(true)[true]
+    _, codes = np.unique(groups, return_inverse=True)
+    gains = np.bincount(codes, weights=share * ((a == true).astype(float) - (b == true)))
+    gains = gains[np.abs(gains) > 1e-12]
+    if not len(gains):
+        return 1.0
+    rng = np.random.Generator(np.random.Philox(seed))
+    sums = np.empty(samples)
+    for first in range(0, samples, 500):
+        signs = rng.integers(0, 2, (min(500, samples - first), len(gains))) * 2 - 1
+        sums[first : first + 500] = signs @ gains
+    extreme = (np.abs(sums) >= abs(gains.sum()) - 1e-12).sum()
+    return float((1 + extreme) / (1 + samples))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -139,8 +156,15 @@ def temper(probabilities: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def temperature(probabilities: np.ndarray, true: np.ndarray) -> float:
-    """Return the temperature of least log loss on held-out answers (Guo et al. 2017, arXiv:1706.04599, eq. 9)."""
+    """Return the temperature of least log loss on held-out answers (Guo et al. 2017, arXiv:1706.04599, eq. 9).
+
+    Clips of a class that was not trained on (probability zero) say nothing of temperature, and are left out.
+    """
+    known = probabilities[np.arange(len(true)), true] > 0
+    probabilities, true = probabilities[known], true[known]
     rows = np.arange(len(true))
+    if not len(rows):
+        return 1.0
 
     def loss(log_temperature: float) -> float:
         warm = temper(probabilities, float(np.exp(log_temperature)))
@@ -177,107 +201,3 @@ def expected_calibration_error(probabilities: np.ndarray, true: np.ndarray, bins
     """Return the mean gap between confidence and accuracy over the bins, weighted by count (Guo et al. 2017, eq. 3)."""
     rows = calibration_bins(probabilities, true, bins)
     return float(sum(abs(row["confidence"] - row["accuracy"]) * row["count"] for row in rows) / max(1, len(true)))
-
-
-# --- verdict
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A family in the comparison: its score, its score on each fold, its (clip,) answers, what it costs."""
-
-    score: float
-    fold_scores: Sequence[float]
-    predicted: np.ndarray
-    cost: float
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A family against the best score: "best", "cannot be told apart" or "worse", and the adjusted p."""
-
-    words: str
-    p: float | None
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Who scored best, who is kept (the cheapest that cannot be told apart from it), and a sentence."""
-
-    best: str
-    kept: str
-    verdicts: dict[str, Verdict]
-    sentence: str
-
-
-def choose(
-    contenders: Mapping[str, Contender],
-    true: np.ndarray,
-    groups: np.ndarray,
-    *,
-    train_size: float,
-    test_size: float,
-    baseline: str | None = None,
-    seed: int = 0,
-) -> Choice:
-    """Compare every family with the best score and keep the cheapest of those that cannot be told apart.
-
-    Few folds tell little apart, so a family is only kept if its score also lies within the 95 % interval of the
-    best's. With several folds the test is Nadeau and Bengio's, with one it is the paired bootstrap over groups;
-    p-values are adjusted by Holm's method. Cost is the size of the model file: unlike a time it is the same at every
-    repetition, so that the choice is too.
-
-    Args:
-        contenders: families that finished every fold.
-        true, groups: of the clips that all of them answered.
-        train_size, test_size: mean sizes of the folds' parts.
-        baseline: a family that is never kept while another is there.
-    """
-    best = max(contenders, key=lambda name: (contenders[name].score, -contenders[name].cost))
-    others = [name for name in contenders if name != best]
-    p_values = holm(
-        [_against(contenders[best], contenders[name], true, groups, train_size, test_size, seed) for name in others]
-    )
-    verdicts = {best: Verdict("best", None)}
-    for name, p in zip(others, p_values, strict=True):
-        verdicts[name] = Verdict("worse" if p < LEVEL else "cannot be told apart", p)
-    low = bootstrap_interval(true, contenders[best].predicted, groups, seed=seed)[0]
-    alike = [name for name in contenders if verdicts[name].words != "worse"]
-    near = [name for name in alike if name == best or contenders[name].score >= low]
-    kept = min(near, key=lambda name: (name == baseline, contenders[name].cost))
-    return Choice(best, kept, verdicts, _sentence(best, kept, alike, contenders, verdicts, len(true)))
-
-
-def _against(
-    best: Contender, other: Contender, true: np.ndarray, groups: np.ndarray, train: float, test: float, seed: int
-) -> float:
-    if len(best.fold_scores) < 2:
-        return paired_bootstrap_test(true, best.predicted, other.predicted, groups, seed=seed)
-    return corrected_t_test(np.subtract(best.fold_scores, other.fold_scores), train, test)
-
-
-def _sentence(
-    best: str,
-    kept: str,
-    alike: Sequence[str],
-    contenders: Mapping[str, Contender],
-    verdicts: Mapping[str, Verdict],
-    clips: int,
-) -> str:
-    score = f"{100 * contenders[best].score:.1f} %"
-    if len(contenders) == 1:
-        return f"{best} scores {score} on {clips} clips; it is the only family that was tried."
-    if len(alike) == 1:
-        return f"{best} scores {score} on {clips} clips and every other family is worse; kept {best}."
-    rest = [name for name in alike if name != best]
-    named = " and ".join(rest) if len(rest) < 3 else f"{len(rest)} others ({', '.join(rest)})"
-    if kept == best:
-        return (
-            f"{best} scores best ({score}) but cannot be told apart from {named} on {clips} clips; "
-            f"kept {best}, the smallest of those within its interval."
-        )
-    gap = 100 * (contenders[best].score - contenders[kept].score)
-    return (
-        f"{best} scores best ({score}) but cannot be told apart from {named} on {clips} clips; kept {kept}, the "
-        f"smallest of those within its interval ({gap:.1f} points less, p = {verdicts[kept].p:.2f})."
-    )

@@ -20,23 +20,28 @@ class Trial:
 
     Attributes:
         family: name in the catalog.
-        settings: constructor arguments that differ from the defaults, as JSON.
+        settings: every constructor argument, defaults included, as JSON.
+        representation: what it sees, as JSON with its version, and the rate in Hz.
         task: name of the task.
         fingerprint: of the sounds.
-        split: description of the split, since the same fold name may mean another fold.
         fold: name of the fold.
+        split: digest of the clips that train and that judge.
         seed: of everything random.
-        budget: as asked for the whole comparison, or as planned for this trial in a repetition.
+        budget: of this fit in steps or epochs; or of the whole comparison in time, with those who share it; or
+            nothing, for a family that needs none.
+        version: of Mynah.
     """
 
     family: str
     settings: str
+    representation: str
     task: str
     fingerprint: str
-    split: str
     fold: str
+    split: str
     seed: int
     budget: str
+    version: str
 
     @property
     def hash(self) -> str:
@@ -68,9 +73,10 @@ class Store:
         folder = self.path(trial)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with open(folder / ".probabilities.part", "wb") as file:
+            part = folder / f".probabilities.{os.getpid()}.part"
+            with open(part, "wb") as file:
                 np.save(file, probabilities)
-            os.replace(folder / ".probabilities.part", folder / "probabilities.npy")
+            os.replace(part, folder / "probabilities.npy")
             write_json(folder / "result.json", {"trial": asdict(trial), **result})
         except OSError as error:
             raise Stopped("a result could not be written", where=folder, measured=error.strerror) from error

@@ -1,0 +1,151 @@
+"""What a worker does with one trial: fit, answer the held-out clips, measure the cost."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mynah import catalog, modelfile
+from mynah.errors import MynahError, Stopped
+from mynah.model import Model, NetModel, with_budget
+from mynah.representations import Frames
+from mynah.training import Training, one_thread
+from mynah.trials.trial import Store, Trial
+
+#: Clips that are answered one by one, from the wave on, to measure the milliseconds each takes.
+TIMED_CLIPS = 12
+
+
+@dataclass(frozen=True)
+class Job:
+    """A trial with its data: all of it cheap to send to a worker.
+
+    Attributes:
+        trial: what is run.
+        frames: of all clips, memory-mapped.
+        labels, groups: (clip,) of all clips.
+        train, test: clip numbers of the fold.
+        timed: a few clips of the test part.
+        allowance: what this fit may spend, as text; empty where it is decided when it starts, or not needed.
+        keep_model: whether the fitted model stays in the trial's folder.
+    """
+
+    trial: Trial
+    frames: Frames
+    labels: np.ndarray
+    groups: np.ndarray
+    train: np.ndarray
+    test: np.ndarray
+    timed: Sequence[Any]
+    allowance: str
+    keep_model: bool
+
+
+def run(job: Job, store: Store) -> str:
+    """Run a trial and keep its result; return the trial's hash. A model that fails is a result too."""
+    began, clock = time.time(), time.perf_counter()
+    torch.set_num_threads(1)
+    classes = np.unique(job.labels)
+    folder = store.path(job.trial)
+    probabilities = np.zeros((len(job.test), len(classes)), dtype=np.float32)
+    result: dict[str, Any] = {"status": "ok", "message": "", "budget": job.allowance, "began": began}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        model = new_model(job.trial.family, job.trial.settings, job.trial.seed, job.allowance)
+        fit_and_log(model, job.frames.take(job.train), job.labels[job.train], job.groups[job.train], folder)
+        columns = np.searchsorted(classes, model.classes_)
+        probabilities[:, columns] = _checked(model.predict_proba(job.frames.take(job.test)))
+        result |= {
+            "record": model.record_,
+            "history": getattr(model, "history_", []),
+            "parameters": model.parameter_count,
+            "milliseconds": _milliseconds(model, job.timed),
+            "megabytes": _megabytes(model, folder, keep=job.keep_model),
+        }
+    except (Stopped, KeyboardInterrupt):
+        raise
+    except OSError as error:
+        raise Stopped("a result could not be written", where=folder, measured=error.strerror or error) from error
+    except Exception as error:
+        message = str(error) if isinstance(error, MynahError | ValueError) else f"{type(error).__name__}: {error}"
+        result |= {"status": "failed", "message": message}
+    result["seconds"] = time.perf_counter() - clock
+    store.save(job.trial, {**result, "test": job.test.tolist()}, probabilities)
+    return job.trial.hash
+
+
+def _checked(probabilities: np.ndarray) -> np.ndarray:
+    """Return probabilities that are some; answers that are none must not be left out of the score in silence."""
+    if not np.isfinite(probabilities).all() or not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):
+        raise ValueError("its answers are not probabilities")
+    return probabilities
+
+
+def new_model(family: str, settings: str, seed: int, budget: str) -> Model:
+    """Make an unfitted model of a family from what `settings_of` returned."""
+    given = json.loads(settings)
+    if "training" in given:
+        given["training"] = Training(**given["training"])
+    model: Model = catalog.model_class(family)(**given, random_state=seed)
+    return with_budget(model, budget) if budget else model
+
+
+def settings_of(family: str) -> str:
+    """Return all settings of a family but seed and budget, defaults included, as JSON: a changed default is another."""
+    model = catalog.model_class(family)()
+    settings = {
+        name: value for name, value in model.get_params(deep=False).items() if name not in ("representation", "rate")
+    }
+    del settings["random_state"]
+    if isinstance(model, NetModel):
+        settings["training"] = asdict(model.settings)
+    return json.dumps(settings, sort_keys=True)
+
+
+def fit_and_log(model: Model, frames: Frames, labels: np.ndarray, groups: np.ndarray, folder: Path) -> None:
+    """Fit a model, writing a line of JSON into ``events.jsonl`` at every validation."""
+    with open(folder / "events.jsonl", "w", encoding="utf-8") as log:
+        for event in model.fit_events(frames, labels, groups):
+            print(json.dumps(event.__dict__), file=log, flush=True)
+
+
+def _milliseconds(model: Model, clips: Sequence[Any]) -> list[float]:
+    """Milliseconds of CPU from wave to answer, one clip at a time on one thread, decoding left out."""
+    rate = model.rate_
+    if not clips or rate is None:
+        return []
+    held = [_Held(clip.read(rate), rate) for clip in clips]
+    times = []
+    with one_thread():
+        model.predict_proba(held[:1])
+        for clip in held:
+            began = time.thread_time()
+            model.predict_proba([clip])
+            times.append(1000 * (time.thread_time() - began))
+    return times
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A clip already in memory."""
+
+    wave: np.ndarray
+    rate: int
+
+    def read(self, rate: int) -> np.ndarray:
+        return self.wave
+
+
+def _megabytes(model: Model, folder: Path, *, keep: bool) -> float:
+    path = modelfile.save(model, folder / "model.mynah")
+    size = path.stat().st_size / 1e6
+    if not keep:
+        path.unlink()
+    return size

@@ -1,0 +1,85 @@
+"""How a folder is learned: the options of `mynah learn`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mynah import catalog
+from mynah.errors import UsageError
+from mynah.tasks import classify
+from mynah.training import Budget
+from mynah.trials.schedule import BACKENDS
+
+#: Options that decide which clips are learned and how they are split: a repetition takes them over.
+OF_THE_DATA = ("labels", "target", "group", "folds", "repair")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a folder is learned; every field is an option of `mynah learn`.
+
+    Attributes:
+        families: names, or None for all that serve the task.
+        labels: labels file; None looks for the usual names beside the audio.
+        target: its column that holds the label.
+        group: its column that must not be cut by the split.
+        budget: of the whole comparison, e.g. ``"10m"``; in steps or epochs, of each fit.
+        folds: number of folds, where the data do not decide it.
+        seed: of everything random.
+        executor: ``sequential`` or ``processes``.
+        workers: processes; None means one a core.
+        anyway: go on with too few clips for an honest score.
+        strict: stop when a file must be set aside.
+        repair: repair files that can be repaired.
+        plans: steps of each family and fold, as a run recorded them, instead of a budget in time.
+    """
+
+    families: Sequence[str] | None = None
+    labels: str | None = None
+    target: str = "label"
+    group: str | None = None
+    budget: str = "10m"
+    folds: int = 5
+    seed: int = 0
+    executor: str = "processes"
+    workers: int | None = None
+    anyway: bool = False
+    strict: bool = False
+    repair: bool = False
+    plans: dict[str, list[dict[str, Any] | None]] | None = None
+
+    def __post_init__(self) -> None:
+        if self.executor not in BACKENDS:
+            raise UsageError("no such executor", where=self.executor, remedy=f"Use one of {', '.join(BACKENDS)}.")
+        Budget.parse(self.budget)
+        _ = self.names
+
+    @property
+    def names(self) -> list[str]:
+        """The families, by their names in the catalog."""
+        serving = [card.name for card in catalog.cards() if classify.TASK in card.tasks]
+        if self.families is None:
+            return serving
+        chosen = list(dict.fromkeys(catalog.card(name).name for name in self.families))
+        wrong = [name for name in chosen if name not in serving]
+        if wrong:
+            raise UsageError("does not classify", where=", ".join(wrong), remedy=f"Use {', '.join(serving)}.")
+        return chosen
+
+    def of_the_data(self, folder: Path) -> dict[str, Any]:
+        """Return the options that decide clips and split, with the labels file by its name inside the folder."""
+        options = {name: getattr(self, name) for name in OF_THE_DATA}
+        if self.labels is not None:
+            inside = Path(self.labels).absolute().is_relative_to(folder.absolute())
+            place = Path(self.labels).absolute()
+            options["labels"] = place.relative_to(folder.absolute()).as_posix() if inside else place.name
+        return options
+
+    def planned(self, family: str, fold: int) -> str:
+        """Return the steps that a repeated run took for this fit, as a budget; empty where nothing is repeated."""
+        plans = (self.plans or {}).get(family)
+        plan = plans[fold] if plans and fold < len(plans) else None
+        return "" if plan is None else str(Budget(steps=plan["steps"], stop=plan.get("stop")))
