@@ -12,7 +12,7 @@ import pytest
 from results_sample import make_results, make_run
 
 from mynah.errors import IncompatibleFile, Stopped
-from mynah.report import build, embed, svg, wording
+from mynah.report import build, embed, svg
 
 
 @pytest.fixture(scope="module")
@@ -77,21 +77,6 @@ def test_names_are_escaped(tmp_path):
     assert "<" not in inside
     data = json.loads(inside)
     assert data["classes"][0] == NASTY
-
-
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("mynah learn /home/alice/Sounds --budget 10m", "mynah learn Sounds --budget 10m"),
-        (r"cannot read 'C:\Users\Alice\x.wav': denied", "cannot read 'x.wav': denied"),
-        ("~alice/sounds/x.wav and ~/x.wav", "x.wav and x.wav"),
-        ("file:///Users/alice/a.wav", "a.wav"),
-        (r"--labels=\\server\alice\l.csv", "--labels=l.csv"),
-        ("dog/take 1.wav, 3/4 and FLAC/PCM_16", "dog/take 1.wav, 3/4 and FLAC/PCM_16"),
-    ],
-)
-def test_private_paths_are_cut(text, wanted):
-    assert wording.without_paths(text) == wanted
 
 
 def test_the_page_has_no_absolute_path(tmp_path):
@@ -221,22 +206,6 @@ def test_spectrogram_png_holds_the_pixels():
     body = data[data.index(b"IDAT") + 4 :]
     rows = np.frombuffer(zlib.decompressobj().decompress(body), np.uint8).reshape(3, 5)[:, 1:]
     assert (np.stack([rows >> 4, rows & 15], axis=2).reshape(3, 8)[:, :7] == indexes).all()
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(None, "–"), (0.0042, "4.2 ms"), (0.42, "0.4 s"), (84, "84 s"), (492, "8.2 min"), (7200, "2 h"), (60, "60 s")],
-)
-def test_durations_in_words(seconds, words):
-    assert wording.duration(seconds) == words.replace(" ", wording.THIN)
-
-
-def test_numbers_in_words():
-    assert wording.count(166_000) == f"166{wording.THIN}k"
-    assert wording.count(4010) == f"4{wording.THIN}010"
-    assert wording.megabytes(0.0062) == f"6.2{wording.THIN}kB"
-    assert wording.probability(0.00001) == f"p{wording.THIN}<{wording.THIN}0.001"
-    assert wording.interval([None, None]) == "–"
 
 
 def test_scales_and_ticks():
