@@ -3,9 +3,9 @@
 import shutil
 
 import pytest
-from results_sample import make_results, make_run
 
 from mynah.report import build
+from results_sample import make_results, make_run
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

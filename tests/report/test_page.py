@@ -9,10 +9,10 @@ import sys
 
 import numpy as np
 import pytest
-from results_sample import make_results, make_run
 
 from mynah.errors import IncompatibleFile, Stopped
 from mynah.report import build, embed, svg
+from results_sample import make_results, make_run
 
 
 @pytest.fixture(scope="module")

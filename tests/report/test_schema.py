@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from results_sample import make_results
 
 from mynah.errors import BadInput, IncompatibleFile
 from mynah.report.schema import FIELDS, OPTIONAL, SCHEMA, as_markdown, read_results, validate
+from results_sample import make_results
 
 #: Of `mynah.results/1`. A new optional field changes this and the docs; anything else needs a new version as well.
 PINNED = "5881cdb6c0948dee"
