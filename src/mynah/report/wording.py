@@ -15,6 +15,7 @@ MINUS = "\u2212"
 NONE = "\u2013"
 #: below, in seconds; a unit in seconds; its name
 TIMES = [(9.95e-5, 1e-6, "µs"), (0.0995, 1e-3, "ms"), (99.5, 1, "s"), (5970, 60, "min"), (math.inf, 3600, "h")]
+SMALL = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 BUDGET_UNITS = {"m": "min"}
 
 
@@ -94,6 +95,11 @@ def budget(asked: str) -> str:
 def listing(names: Sequence[str]) -> str:
     """a, b and c."""
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def number(value: int) -> str:
+    """5 -> five, 12 -> 12."""
+    return SMALL[value] if 0 <= value < len(SMALL) else thousands(value)
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:
