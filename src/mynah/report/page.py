@@ -31,7 +31,7 @@ SECTIONS = {
     "health": health.section,
     "method": method.section,
 }
-SCRIPTS = ("player.js", "matrix.js", "tables.js")
+SCRIPTS = ("wording.js", "player.js", "matrix.js", "tables.js")
 
 
 def build(run_folder: Path, out: Path | None = None, *, max_mb: float = 25) -> Path:
