@@ -140,6 +140,12 @@ def test_a_doubtful_label_leads_to_its_player(visit, results, tmp_path):
     seen = visit(build(make_run(tmp_path, document, previews=60)).as_uri())
     link = seen.page.locator(f'#data a[href="#clip-{item}"]')
     assert link.inner_text() == document["items"][item]["file"]
+    opened = link.evaluate("""(link) => { // without the browser's own help, which not every one gives
+        link.addEventListener("click", (event) => event.preventDefault(), { once: true });
+        link.click();
+        return document.querySelector(link.hash).closest("details").open;
+    }""")
+    assert opened
     link.click()
     seen.until(f"document.querySelector('#clip-{item} > .media:not([hidden]) audio') !== null")
     player = seen.page.locator(f"#clip-{item} audio")
@@ -160,3 +166,19 @@ def test_the_mark_of_a_verdict_is_in_the_legend(visit, results):
         """)
     assert len(set(marks)) == 3
     assert re.match("balanced accuracy", page.locator(".axis-1 svg.wide .title").first.inner_html())
+
+
+def test_names_of_methods_that_cost_and_score_alike_can_be_told_apart(visit, results, tmp_path):
+    document = copy.deepcopy(results)
+    for number, family in enumerate(document["families"][:8]):
+        family |= {"train_seconds": 5 + 0.1 * number, "score": 0.8 + 0.004 * number, "ci": [0.75, 0.85]}
+    page = visit(build(make_run(tmp_path, document, previews=0)).as_uri(), viewport={"width": 390, "height": 800}).page
+    boxes = page.locator(".axis-1 svg.narrow .name").evaluate_all("""(names) => names
+        .map((name) => [name.getBoundingClientRect(), name.ownerSVGElement.getBoundingClientRect()])
+        .map(([a, all]) => [a.left - all.left, a.top - all.top, all.right - a.right, a.left, a.right, a.top, a.bottom])
+    """)
+    assert len(boxes) >= 8
+    assert all(min(left, top, right) >= 0 for left, top, right, *_ in boxes)
+    pairs = [(a[3:], b[3:]) for k, a in enumerate(boxes) for b in boxes[:k]]
+    assert not [1 for a, b in pairs if a[0] < b[1] and b[0] < a[1] and a[2] + 3 < b[3] and b[2] + 3 < a[3]]
+    assert page.locator(".axis-1 svg.narrow .leader").count() > 0

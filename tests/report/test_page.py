@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mynah.errors import IncompatibleFile, Stopped
-from mynah.report import build, embed, svg
+from mynah.report import build, embed, health, svg
 from results_sample import make_results, make_run
 
 
@@ -252,6 +252,23 @@ def test_calibration_names_well_filled_bins_and_the_line_keeps_to_them(tmp_path)
     assert chart.count('class="dot open"') == 2
     assert re.search(r'<path d="([^"]+)"', chart)[1].count("L") == 2
     assert "how often it was right" in chart
+
+
+@pytest.mark.parametrize(
+    ("top", "doubted"),
+    [
+        ([[1, 0.97], [2, 0.02], [0, 0.01]], True),
+        ([[1, 0.97], [2, 0.02], [3, 0.01]], True),
+        ([[1, 0.91], [0, 0.08], [2, 0.01]], False),  # the label was not ruled out
+        ([[1, 0.85], [2, 0.14], [0, 0.01]], False),  # not sure enough
+        ([[0, 0.98], [1, 0.01], [2, 0.01]], False),
+        (None, False),
+    ],
+)
+def test_a_label_is_doubted_when_the_model_is_sure_of_another_and_rules_it_out(top, doubted):
+    results = make_results(per_class=2)
+    results["top"] = [top, *[None] * (len(results["items"]) - 1)]
+    assert health.doubtful(results) == [0] * doubted
 
 
 def test_the_page_says_what_was_checked_when_nothing_was_found(tmp_path):
