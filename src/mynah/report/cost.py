@@ -75,6 +75,7 @@ def section(results: dict[str, Any]) -> dict[str, Any] | None:
         "below": [f"{family['name']} ({wording.percent(family['score'])})" for family in below],
         "unscored": [family["name"] for family in results["families"] if family["score"] is None],
         "chance": wording.percent(results["chance"], 0),
+        "intervals": any(family["ci"][0] is not None for family in shown),
         "ranked": any(family["verdict"] == "best" for family in scored),
         "legend": [
             (svg.marker(LOOKS[verdicts[0]][0], 13, 13, 6, LOOKS[verdicts[0]][2]), words)

@@ -15,6 +15,16 @@ METRICS = {
     "macro_f1": "the mean over the classes of the harmonic mean of precision and recall",
 }
 
+#: verdict -> what it does not say
+MEANINGS = {
+    "cannot be told apart": '"Cannot be told apart" means that these clips do not show a difference, '
+    "not that there is none.",
+    "lower, not proven": '"Not proven" means that the folds are too few for the test to be sure; '
+    "a gap of many points may well be real.",
+    "not tested": '"Not tested" means that there are too few recordings for intervals and tests: '
+    "the order of the methods may be luck.",
+}
+
 
 def section(results: dict[str, Any]) -> dict[str, Any]:
     """Return what templates/method.html shows."""
@@ -25,6 +35,7 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
         "split": split,
         "budget": wording.budget(how["budget"]),
         "budget_each": _budget_each(results),
+        "tested": any(f["verdict"] == "best" for f in results["families"]),
         "timed": not re.search("step|epoch", how["budget"]),
         "model": results["model"],
         "trained_on": trained_on(results),
@@ -114,14 +125,9 @@ def limits(results: dict[str, Any]) -> list[str]:
         "More time or tuning may change the order.",
         'Times were measured on the machine named under "To repeat it" and mean little elsewhere; '
         "their ratios hold better.",
-        '"Cannot be told apart" means that these clips do not show a difference, not that there is none.',
     ]
-    if any(f["verdict"] == "lower, not proven" for f in results["families"]):
-        said.append(
-            '"Not proven" means that the folds are too few for the test to be sure; '
-            "a gap of many points may well be real."
-        )
-    return said
+    verdicts = {f["verdict"] for f in results["families"]}
+    return said + [words for verdict, words in MEANINGS.items() if verdict in verdicts]
 
 
 def _cut_short(results: dict[str, Any]) -> list[str]:

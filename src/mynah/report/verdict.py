@@ -41,10 +41,11 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
         "rows": rows,
         "axis": _axis(scale),
         "metric": metric_title(results),
+        "intervals": any(family["ci"][0] is not None for family in results["families"]),
         "kept": results["best"],
         "model": results["model"],
         "trained_on": trained_on(results),
-        "kept_is_not_top": bool(rows) and results["best"] is not None and not rows[0]["kept"],
+        "kept_is_not_top": any(f["verdict"] == "best" and f["name"] != results["best"] for f in results["families"]),
     }
 
 
@@ -109,7 +110,7 @@ def _row(family: dict[str, Any], results: dict[str, Any], scale: svg.Scale) -> d
         "year": family["year"],
         "kept": family["name"] == results["best"],
         "score": wording.percent(family["score"]),
-        "interval": wording.interval(family["ci"]),
+        "interval": "" if family["ci"][0] is None else wording.interval(family["ci"]),
         "plot": _plot(family, results, scale),
         "against": against,
         "judged": judged,
@@ -151,7 +152,7 @@ def _plot(family: dict[str, Any], results: dict[str, Any], scale: svg.Scale) -> 
             parts += [svg.line(x, middle - 4, x, middle + 4, whisker(family)) for x in (left, right)]
         shape, size, kind = look(family)
         parts.append(svg.marker(shape, scale(score), middle, size, kind))
-    label = f"{wording.percent(family['score'])}, 95 % interval {wording.interval(family['ci'])}"
+    label = wording.percent(score) + ("" if low is None else f", 95 % interval {wording.interval(family['ci'])}")
     return svg.drawing(PLOT_WIDTH, PLOT_HEIGHT, label, *parts, kind="forest")
 
 
