@@ -120,7 +120,10 @@ class FolderStore(Store):
             with suppress(OSError):
                 part.unlink(missing_ok=True)
             raise Stopped(
-                "cannot be written", where=path, measured=error.strerror or error, remedy="Make room, or choose another."
+                "cannot be written",
+                where=path,
+                measured=error.strerror or error,
+                remedy="Make room, or choose another.",
             ) from error
 
     def names(self, prefix: str = "") -> list[str]:
@@ -187,7 +190,7 @@ class BucketStore(Store):
     def names(self, prefix: str = "") -> list[str]:
         import obstore
 
-        folder, _, start = prefix.rpartition("/")
+        folder, _, _ = prefix.rpartition("/")
         with _said(self.url, prefix):
             found = [entry["path"] for page in obstore.list(self._store, folder or None) for entry in page]
         return sorted(name for name in found if name.startswith(prefix))
@@ -227,7 +230,9 @@ def _connect(url: str) -> Any:
     options: dict[str, Any] = {}
     if not url.startswith("memory:"):
         options["retry_config"] = {"max_retries": 5, "retry_timeout": timedelta(seconds=RETRY_SECONDS)}
-        if any(value.startswith("http://") for name, value in os.environ.items() if name.startswith("AWS_ENDPOINT_URL")):
+        if any(
+            value.startswith("http://") for name, value in os.environ.items() if name.startswith("AWS_ENDPOINT_URL")
+        ):
             options["client_options"] = {"allow_http": True}
     try:
         return from_url(url, **options)
