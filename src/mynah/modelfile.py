@@ -197,7 +197,7 @@ _FITS = {
 
 
 def _check_answers(model: Model) -> None:
-    """Raise `ValueError` where arrays are not of as many classes as there are labels; nets have compared their shapes."""
+    """Raise `ValueError` where arrays are not of as many classes as there are labels; nets compare shapes."""
     if not isinstance(model, VectorModel):
         return
     classes = len(model.classes_)
