@@ -12,7 +12,7 @@ import pytest
 
 from mynah import modelfile
 from mynah.catalog import model_class
-from mynah.errors import IncompatibleFile, Stopped
+from mynah.errors import IncompatibleFile, Stopped, UsageError
 from mynah.models.knn import KNN
 from mynah.models.lstm import LSTM
 from mynah.testing import toy
@@ -196,3 +196,21 @@ def test_a_failed_save_keeps_the_old_file(saved, tmp_path, monkeypatch):
         modelfile.save(modelfile.load(saved), path)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("entry", [modelfile.MANIFEST, modelfile.TENSORS])
+def test_what_could_not_be_read_again_is_not_written(saved, tmp_path, monkeypatch, entry):
+    model, path = modelfile.load(saved), tmp_path / "a.mynah"
+    monkeypatch.setitem(modelfile.LARGEST, entry, 1000)
+    with pytest.raises(UsageError, match=rf"too large .*{entry}: \d+ bytes, at most 1000"):
+        modelfile.save(model, path, record={"x": "y" * 1000})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_bytes_are_on_the_disk_before_the_name_is(saved, tmp_path, monkeypatch):
+    done = []
+    for name in ("fsync", "replace"):
+        real = getattr(modelfile.os, name)
+        monkeypatch.setattr(modelfile.os, name, lambda *given, name=name, real=real: done.append(name) or real(*given))
+    modelfile.save(modelfile.load(saved), tmp_path / "a.mynah")
+    assert done == ["fsync", "replace"]

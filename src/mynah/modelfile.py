@@ -26,7 +26,7 @@ from safetensors.numpy import save as save_tensors
 
 import mynah
 from mynah import catalog
-from mynah.errors import IncompatibleFile, Stopped
+from mynah.errors import IncompatibleFile, Stopped, UsageError
 from mynah.model import Model, VectorModel
 from mynah.representations import Frames, by_name
 from mynah.training import Training
@@ -50,10 +50,14 @@ def save(model: Model, path: str | os.PathLike[str], *, record: Mapping[str, Any
         record: JSON-able facts to keep with it (scores, data set, seed).
 
     Raises:
+        UsageError: the model is larger than what `load` reads.
         Stopped: the disk is full or cannot be written; nothing is left under `path` but what was there.
     """
     path = Path(path)
     arrays = {name: np.asarray(value, order="C") for name, value in model.tensors().items()}
+    size = sum(array.nbytes for array in arrays.values())
+    if size > LARGEST[TENSORS]:  # before as much is copied
+        raise _too_large(path, TENSORS, size)
     tensors = save_tensors(arrays)
     manifest = {
         "schema": SCHEMA,
@@ -71,11 +75,18 @@ def save(model: Model, path: str | os.PathLike[str], *, record: Mapping[str, Any
         "record": dict(record or {}),
         "sha256": hashlib.sha256(tensors).hexdigest(),
     }
+    entries = {MANIFEST: json.dumps(manifest, indent=1, ensure_ascii=False).encode(), TENSORS: tensors}
+    for name, content in entries.items():
+        if len(content) > LARGEST[name]:
+            raise _too_large(path, name, len(content))
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-            _add(archive, MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False).encode())
-            _add(archive, TENSORS, tensors)
+        with open(part, "wb") as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+                for name, content in entries.items():
+                    _add(archive, name, content)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)
@@ -88,6 +99,15 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
     entry.compress_type = zipfile.ZIP_DEFLATED
     archive.writestr(entry, content)
+
+
+def _too_large(path: Path, name: str, size: int) -> UsageError:
+    return UsageError(
+        "the model is too large for a file that can be read again",
+        where=path.name,
+        measured=f"{name}: {size} bytes, at most {LARGEST[name]}",
+        remedy="Give it fewer or smaller parts by its settings, or keep a shorter record.",
+    )
 
 
 def _settings(model: Model) -> dict[str, Any]:

@@ -11,10 +11,10 @@ import sys
 
 import numpy as np
 import pytest
-from sound_files import put, tone
 
 from mynah.cli.app import run
 from mynah.datasets import builtin
+from sound_files import put, tone
 
 
 @pytest.fixture(scope="module")

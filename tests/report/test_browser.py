@@ -1,88 +1,9 @@
 """The page in a real browser, offline, from disk: it asks for nothing, logs no error, plays, and works by keyboard."""
 
-import shutil
-
 import pytest
+
+from mynah.report import build, health, wording
 from results_sample import make_results, make_run
-
-from mynah.report import build
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--autoplay-policy=no-user-gesture-required",
-]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip("no Chromium is installed (apt-get install chromium)")
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield running
-        running.close()
-
-
-@pytest.fixture(scope="module")
-def results():
-    return make_results(per_class=12, seconds=1.0)
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory, results):
-    run = make_run(tmp_path_factory.mktemp("run"), results, previews=60)
-    return build(run).as_uri()
-
-
-class Visit:
-    """A page with what it asked for and what went wrong in it."""
-
-    def __init__(self, browser, address, **context):
-        self.context = browser.new_context(offline=True, **context)
-        self.page = self.context.new_page()
-        self.requests, self.errors = [], []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.errors.append(message.text))
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.goto(address)
-
-    def matrix(self):
-        self.page.locator("#mistakes").scroll_into_view_if_needed()
-        self.page.wait_for_selector("#matrix button")
-        return self.page
-
-    def until(self, condition):
-        """Wait until JavaScript says true; not `wait_for_function`, which the page's policy stops."""
-        for _ in range(200):
-            if self.page.evaluate(condition):
-                return
-            self.page.wait_for_timeout(25)
-        raise AssertionError(f"never came true: {condition}")
-
-    def fetched(self):
-        return [url for url in self.requests[1:] if not url.startswith(("data:", "blob:"))]
-
-
-@pytest.fixture
-def visit(browser, address):
-    visits = []
-
-    def go(to=address, **context):
-        visits.append(Visit(browser, to, **context))
-        return visits[-1]
-
-    yield go
-    for each in visits:
-        each.context.close()
 
 
 def mistake(results):
@@ -185,7 +106,7 @@ def test_another_method_can_be_chosen(visit, results):
     assert [int(text or 0) for text in shown] == [n for row in family["confusion"] for n in row]
     assert "elman" in page.locator("#classes-family").inner_text()
     found = page.locator("#class-table tbody tr").first.locator("td").nth(1).inner_text()
-    assert found.split()[0] == f"{100 * family['per_class'][0]['recall']:.0f}"
+    assert found == wording.percent(family["per_class"][0]["recall"], 0)
 
 
 def test_the_cost_axis_can_be_chosen(visit):
@@ -235,10 +156,10 @@ def test_without_scripts_there_are_tables_and_players(visit):
     assert seen.fetched() == []
 
 
-def test_fifty_classes_with_odd_names_and_no_sound(browser, tmp_path):
+def test_fifty_classes_with_odd_names_and_no_sound(visit, tmp_path):
     names = ["<img src=x onerror=alert(1)>", "🎸 guitarra", "a" * 80, *(f"species {i}" for i in range(47))]
     run = make_run(tmp_path, make_results(classes=names, per_class=3), previews=0)
-    seen = Visit(browser, build(run).as_uri(), viewport={"width": 1280, "height": 800})
+    seen = visit(build(run).as_uri(), viewport={"width": 1280, "height": 800})
     page = seen.matrix()
     assert page.locator("#matrix button").count() == 2500
     page.locator("#matrix button").first.click()
@@ -246,13 +167,49 @@ def test_fifty_classes_with_odd_names_and_no_sound(browser, tmp_path):
     assert page.locator("#panel audio").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth") == 1280
     assert seen.errors == []
-    seen.context.close()
 
 
-def test_it_prints_without_what_only_works_on_screens(visit):
-    seen = visit()
-    page = seen.matrix()
-    page.emulate_media(media="print")
-    assert page.locator("#matrix").is_visible()
-    assert not page.locator("#panel").is_visible()
-    assert not page.locator("nav").is_visible()
+def test_another_method_shows_what_it_said_and_no_probabilities(visit, results):
+    page = visit().matrix()
+    other = next(f for f in results["families"] if f["name"] == "elman")
+    row, column = next((r, c) for r, line in enumerate(other["confusion"]) for c, n in enumerate(line) if n and r != c)
+    assert page.locator("#panel-clips .top3").count() > 0
+    page.locator("#family").select_option("elman")
+    page.locator(f'#matrix button[data-r="{row}"][data-c="{column}"]').click()
+    clips = page.locator("#panel-clips .clip")
+    assert clips.count() > 0
+    assert clips.first.locator(".said").inner_text() == f"elman said {results['classes'][column]}"
+    assert page.locator("#panel-clips .top3, #panel-clips .doubt").count() == 0
+
+
+def test_doubt_is_where_the_table_of_doubtful_labels_says(visit, results):
+    page = visit().matrix()
+    data = page.evaluate("JSON.parse(document.getElementById('results').textContent)")
+    assert data["doubtful"] == health.doubtful(results)
+    best = next(f for f in results["families"] if f["name"] == results["best"])
+    for row, line in enumerate(best["confusion"]):
+        for column, count in enumerate(line):
+            if count and row != column:
+                page.locator(f'#matrix button[data-r="{row}"][data-c="{column}"]').click()
+                here = [k for k in data["doubtful"] if data["labels"][k] == row and best["predicted"][k] == column]
+                assert page.locator("#panel-clips .doubt").count() == len(here)
+
+
+def test_the_matrix_is_drawn_when_the_focus_comes_first(visit):
+    page = visit(viewport={"width": 1280, "height": 300}).page
+    assert page.locator("#matrix button").count() == 0
+    page.locator("#family").evaluate("(select) => select.focus({ preventScroll: true })")
+    assert page.locator("#matrix button").count() == 100
+
+
+def test_a_section_is_not_hidden_by_the_header(visit):
+    page = visit().page
+    page.locator('nav a[href="#data"]').click()
+    padding = page.evaluate("parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop)")
+    assert padding >= page.locator(".top").evaluate("(header) => header.offsetHeight")
+
+
+def test_what_is_no_button_does_not_look_like_one(visit):
+    border = "(chip) => getComputedStyle(chip).borderTopWidth"
+    assert visit(java_script_enabled=False).page.locator("#mix-ups .mix").first.evaluate(border) == "0px"
+    assert visit().matrix().locator("#mix-ups .mix").first.evaluate(border) == "1px"

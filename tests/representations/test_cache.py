@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -225,6 +226,44 @@ def test_tasks_are_short_in_clips_and_in_seconds():
     long = [Bare(0.0, seconds=seconds) for seconds in (50.0, 50.0, 50.0, 600.0, 1.0)]
     assert [len(task) for task in cache._tasks(long)] == [2, 1, 1, 1]
     assert list(cache._tasks([])) == []
+
+
+@dataclass(frozen=True)
+class Watched(Noise):
+    """A clip that notes which process reads it."""
+
+    seconds: float = 1.0
+    notes: str = ""
+
+    def read(self, rate):
+        with open(self.notes, "a") as file:
+            file.write(f"{self.number} {os.getpid()}\n")
+        return super().read(rate)
+
+
+def test_long_clips_are_made_one_at_a_time_and_in_their_places(tmp_path):
+    long = {1: 601.0, 2: 3600.0, 5: 700.0}
+    notes = tmp_path / "notes"
+    clips = [Watched(i, 800, seconds=long.get(i, 100.0), notes=str(notes)) for i in range(7)]
+    frames = compute(clips, LogMel(), 8000, tmp_path / "cache", workers=2)
+    here = {int(line.split()[0]) for line in notes.read_text().splitlines() if line.split()[1] == str(os.getpid())}
+    assert here == set(long)
+    for clip, found in zip(clips, frames, strict=True):
+        assert np.array_equal(found, cache.represent([clip], LogMel(), 8000)[0])
+
+
+def test_frames_that_are_written_are_let_go(tmp_path, monkeypatch):
+    made, alive, real = [], [], cache.represent
+
+    def watched(*given):
+        alive.append(sum(reference() is not None for reference in made))
+        arrays = [array.copy() for array in real(*given)]
+        made.extend(map(weakref.ref, arrays))
+        return arrays
+
+    monkeypatch.setattr(cache, "represent", watched)
+    compute([Bare(i / 10, seconds=700.0) for i in range(4)], LogMel(), 8000, tmp_path, workers=1)
+    assert alive == [0, 0, 0, 0]
 
 
 def test_no_clips_have_no_frames(tmp_path):

@@ -1,4 +1,5 @@
 import pytest
+
 from sound_files import put
 
 

@@ -5,11 +5,11 @@ import struct
 
 import numpy as np
 import pytest
-from sound_files import RATE, look, only, put, tone
 
 from mynah import audio
 from mynah.errors import BadInput, NotEnoughData
 from mynah.sounds import check_enough, scan, split
+from sound_files import RATE, look, only, put, tone
 
 
 def test_good_folder_has_no_problems(folder):

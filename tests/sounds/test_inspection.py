@@ -10,12 +10,12 @@ import pytest
 import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sound_files import RATE, look, put, tone
 
 from mynah import audio
 from mynah.errors import BadInput, Stopped
 from mynah.sounds import inspection
 from mynah.sounds.inspection import inspect, inspect_all
+from sound_files import RATE, look, put, tone
 
 
 def encoded(kind):

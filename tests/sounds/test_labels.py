@@ -3,10 +3,10 @@
 import unicodedata
 
 import pytest
-from sound_files import look, put
 
 from mynah.errors import BadInput
 from mynah.sounds import split
+from sound_files import look, only, put, tone
 
 NAMES = [f"{label}/{name}.wav" for label in ("high", "low") for name in ("ant", "bee", "cat", "dog", "eel", "fox")]
 
@@ -158,3 +158,92 @@ def test_long_names_are_cut_in_errors(folder):
 def test_a_target_without_labels_file(folder):
     with pytest.raises(BadInput, match="a target column needs a labels file"):
         look(folder, target="kind")
+
+
+def two_recordings(folder, column, sides):
+    """Two long files of 30 overlapping parts each, all in the same `sides` in turn."""
+    lines = []
+    for name in ("one", "two"):
+        put(folder / f"{name}.wav", tone(seconds=4.0, seed=name))
+        lines += [f"{name}.wav,{'xy'[i % 2]},{name},{sides[i % len(sides)]},{i / 10},{i / 10 + 1}" for i in range(30)]
+    table(folder, f"file,label,group,{column},start,end", lines)
+    return look(folder)
+
+
+def test_given_folds_that_part_a_group_are_told(tmp_path):
+    sounds = two_recordings(tmp_path / "in", "fold", ["1", "2", "3"])
+    (leak,) = sounds.leaks
+    assert (leak.kind, leak.accuracy, leak.chance) == ("groups", 1.0, 0.0)
+    assert "60 of 60 judged clips come from a group that also trains" in leak.message
+    assert "one.wav from 0 s, with one.wav from 0.1 s" in leak.message
+    assert look(tmp_path / "in", group="group").leaks == ()
+
+
+def test_a_given_split_that_parts_recordings_is_told(tmp_path):
+    sounds = two_recordings(tmp_path / "in", "split", ["train", "train", "test"])
+    assert [leak.kind for leak in sounds.leaks] == ["groups"]
+    assert "20 of 20 judged clips" in sounds.leaks[0].message
+
+
+def test_given_folds_of_whole_groups_are_silent(folder):
+    table(folder, "file,label,group,fold", [f"{n},{n.split('/')[0]},{n[-7:-4]},{n[-6] in 'no'}" for n in NAMES])
+    assert look(folder).official == "fold"
+    assert look(folder).leaks == ()
+
+
+def sessions(folder, count, takes, label="x"):
+    names = [f"{label}/session{'abcdefgh'[s]}_take{t}.wav" for s in range(count) for t in range(takes)]
+    for name in names:
+        put(folder / name, tone(seconds=0.05, seed=name))
+    return names
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_takes_too_few_to_split_by_are_told(folder, count):
+    sessions(folder, count, 5)
+    (leak,) = look(folder).leaks
+    assert leak.kind == "takes"
+    assert f"files of 'x' look like {count} recordings of several takes" in leak.message
+    assert leak.accuracy == pytest.approx(5 * count / (5 * count + 12))
+
+
+def test_one_class_too_uneven_and_many_classes_are_named_in_one_line(folder):
+    sessions(folder, 5, 2, "even")
+    sessions(folder, 5, 2, "uneven")
+    for number in range(12):
+        put(folder / "uneven" / f"sessiona_take{number}.wav", tone(seconds=0.05, seed=f"uneven {number}"))
+    for label in ("p", "q", "r"):
+        sessions(folder, 2, 2, label)
+    (leak,) = look(folder).leaks
+    assert "'p' look like 2 recordings of several takes, of 'q' like 2, of 'r' like 2 (and 1 more classes)" in (
+        leak.message
+    )
+    assert "even'" not in leak.message
+
+
+def test_what_is_not_several_takes_or_not_parted_is_silent(folder):
+    sessions(folder, 1, 9, "numbered")
+    sessions(folder, 5, 2, "useful")
+    assert look(folder).leaks == ()
+    names = sessions(folder, 4, 3)
+    assert len(look(folder).leaks) == 1
+    lines = [f"{n},{n.split('/')[0]},{n.split('/')[0]}{n[9]}" for n in names]
+    table(folder, "file,label,group", lines)
+    assert look(folder).leaks == ()
+    table(folder, "file,label,fold", [f"{n},x,{n[9]}" for n in names])
+    assert look(folder).leaks == ()
+    table(folder, "file,label,fold", [f"{n},x,{i % 3}" for i, n in enumerate(names)])
+    assert [leak.kind for leak in look(folder).leaks] == ["takes"]
+
+
+def test_a_label_over_many_minutes_is_flagged_and_parts_of_it_are_not(folder):
+    put(folder / "low" / "night.wav", tone(seconds=605.0, rate=1000), rate=1000)
+    problem = only(look(folder), "long")
+    assert (problem.file, problem.action, problem.detail) == ("low/night.wav", "flagged", "605 s in one clip")
+    assert "start and end" in problem.remedy
+    table(folder, "file,label,start,end", [f"low/night.wav,x,{s},{s + 300}" for s in (0, 300)])
+    assert "long" not in {found.kind for found in look(folder).problems}
+    (folder / "labels.csv").unlink()
+    unlabelled = folder.parent / "flat"
+    put(unlabelled / "night.wav", tone(seconds=605.0, rate=1000), rate=1000)
+    assert look(unlabelled).problems == ()

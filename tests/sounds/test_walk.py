@@ -3,9 +3,9 @@
 import os
 
 import pytest
-from sound_files import look, only, put
 
 from mynah.sounds import walk
+from sound_files import look, only, put
 
 
 def test_order_does_not_depend_on_the_disk(folder):

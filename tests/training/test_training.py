@@ -71,10 +71,29 @@ def batches(count=10, size=4, **options):
 
 
 def test_each_epoch_visits_every_example_once():
-    data = batches()
-    seen = np.concatenate([data.items(step) for step in range(5)])
-    assert sorted(seen[:10]) == sorted(seen[10:20]) == list(range(10))
-    assert list(seen[:10]) != list(seen[10:20])
+    for count, size in ((10, 4), (3, 32), (1, 4), (1003, 8)):
+        data = batches(count, size)
+        epochs = []
+        for epoch in range(2):
+            steps = range(epoch * data.steps_per_epoch, (epoch + 1) * data.steps_per_epoch)
+            parts = [data.items(step) for step in steps]
+            epochs.append(np.concatenate(parts).tolist())
+            assert max(map(len, parts)) <= size
+            assert max(map(len, parts)) - min(map(len, parts)) <= 1
+        assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(count))
+        assert epochs[0] != epochs[1] or count < 4
+
+
+def test_batches_hold_similar_lengths_in_changing_company():
+    data = batches(1000, 8)
+    spans = [np.ptp(data.lengths[data.items(step)]) for step in range(data.steps_per_epoch)]
+    assert np.mean(spans) < 150  # of 1000; eight at random span 778
+    beside = [
+        next(set(items) for items in map(data.items, range(e * 125, (e + 1) * 125)) if 7 in items) for e in (0, 1)
+    ]
+    assert len(beside[0] & beside[1]) <= 3
+    lengths = [data.lengths[data.items(step)].mean() for step in range(16)]
+    assert sorted(lengths) != lengths  # not from short to long
 
 
 def test_batch_is_a_function_of_its_number():

@@ -10,6 +10,7 @@ Departures from the paper:
 - A few narrow blocks in place of 18 and more layers: sizes fit hundreds of clips and two cores.
 - One convolution 3x3 in F, widened by the stage's own convolution, in place of two.
 - Pooling 2x2 between stages in place of strided blocks, and a 5x5 stem of stride 2 in place of 7x7.
+- Clips of a batch differ in length: batch normalisation sees their real frames only.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from mynah.layers.masks import mean_and_max, pad_time, time_mask
+from mynah.layers.batch_norm import FrameBatchNorm
+from mynah.layers.masks import mean_and_max
 from mynah.model import NetModel
 from mynah.representations import Representation
 from mynah.training import Training
@@ -40,48 +42,59 @@ CARD = {
 }
 
 
+class NormedConvolution(nn.Sequential):
+    """Convolution of odd width, then batch normalisation over the real frames; padding comes out as zero."""
+
+    def __init__(self, inputs: int, outputs: int, width: int, stride: int = 1) -> None:
+        convolution = nn.Conv2d(inputs, outputs, width, stride, padding=width // 2, bias=False)
+        super().__init__(convolution, FrameBatchNorm(outputs))
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> Tensor:  # type: ignore[override]
+        convolution, normalisation = self
+        return normalisation(convolution(x), lengths)
+
+
 class Stage(nn.Module):
     """Convolution to more maps, then a residual block, then a maximum over 2x2."""
 
     def __init__(self, inputs: int, outputs: int, residual: bool) -> None:
         super().__init__()
-        self.widen = nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs))
-        self.residual = (
-            nn.Sequential(nn.Conv2d(outputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs))
-            if residual
-            else None
-        )
+        self.widen = NormedConvolution(inputs, outputs, 3)
+        self.residual = NormedConvolution(outputs, outputs, 3) if residual else None
         self.pool = nn.MaxPool2d(2, ceil_mode=True)
 
-    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        mask = time_mask(lengths, x.shape[2])[:, None, :, None]
-        x = torch.relu(self.widen(x)) * mask
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        x = torch.relu(self.widen(x, lengths))
         if self.residual is not None:
-            x = torch.relu(self.residual(x) + x) * mask
-        return self.pool(x), (lengths + 1) // 2
+            x = torch.relu(self.residual(x, lengths) + x)
+        return self.pool(x), _halved(lengths)
 
 
 class ResNetwork(nn.Module):
-    """Frames (batch, time, inputs) to logits (batch, outputs)."""
+    """Frames (batch, time, inputs), zero beyond `lengths`, to logits (batch, outputs).
+
+    What lies beyond a clip's end stays zero through every layer, which is also what a convolution adds at an edge and
+    what a maximum of rectified values passes over. So a clip alone and in a padded batch are one and the same.
+    """
 
     def __init__(self, outputs: int, widths: tuple[int, ...], dropout: float) -> None:
         super().__init__()
-        self.stem = nn.Sequential(
-            nn.Conv2d(1, widths[0], 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
-        )
+        self.stem = NormedConvolution(1, widths[0], 5, stride=2)
         steps = itertools.pairwise(widths)
         self.stages = nn.ModuleList([Stage(a, b, residual=number > 0) for number, (a, b) in enumerate(steps)])
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * widths[-1], outputs))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, frames: Tensor, lengths: Tensor | None) -> Tensor:
-        frames, lengths = pad_time(frames, lengths, multiple=2 ** (1 + len(self.stages)))
-        x = self.stem(frames[:, None])
-        lengths = (lengths + 1) // 2
-        x = x * time_mask(lengths, x.shape[2])[:, None, :, None]
+        lengths = _halved(lengths)
+        x = torch.relu(self.stem(frames[:, None], lengths))
         for stage in self.stages:
             x, lengths = stage(x, lengths)
         return self.head(mean_and_max(x.mean(dim=3).transpose(1, 2), lengths))
+
+
+def _halved(lengths: Tensor | None) -> Tensor | None:
+    return None if lengths is None else (lengths + 1) // 2
 
 
 class ResNet(NetModel):

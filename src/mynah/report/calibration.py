@@ -10,9 +10,11 @@ from markupsafe import Markup
 from mynah.report import svg, wording
 
 SIZE = 320
-LEFT, RIGHT, TOP, BOTTOM = 50, 24, 12, 44
+LEFT, RIGHT, TOP, BOTTOM = 50, 24, 30, 44
 #: Area of the largest dot.
 LARGEST = 11.0
+#: A bin of fewer clips says too little to be named or to lead a line through.
+LEAST = 10
 
 
 def section(results: dict[str, Any]) -> dict[str, Any] | None:
@@ -22,26 +24,29 @@ def section(results: dict[str, Any]) -> dict[str, Any] | None:
         return None
     bins = [b for b in facts["bins"] if b["count"] and b["confidence"] is not None and b["accuracy"] is not None]
     family = next(f for f in results["families"] if f["name"] == results["best"]) if results["best"] else None
-    surest = max(bins, key=lambda b: b["confidence"], default=None)
+    filled = [b for b in bins if b["count"] >= LEAST]
+    fullest = max(filled, key=lambda b: b["count"], default=None)
+    worst = max(filled, key=lambda b: abs(b["confidence"] - b["accuracy"]), default=None)
     return {
         "chart": _chart(bins) if bins else Markup(""),
-        "rows": [
-            {
-                "confidence": wording.percent(b["confidence"], 0),
-                "accuracy": wording.percent(b["accuracy"], 0),
-                "count": b["count"],
-            }
-            for b in bins
-        ],
-        "surest": None
-        if surest is None
-        else {key: wording.percent(surest[key], 0) for key in ("confidence", "accuracy")},
+        "rows": [_words(b) for b in bins],
+        "clips": sum(b["count"] for b in bins),
+        "fullest": _words(fullest) if fullest else None,
+        "worst": _words(worst) if worst and worst is not fullest else None,
+        "few": len(filled) < len(bins),
+        "least": LEAST,
+        "crossed": results["folds"] > 1,
         "ece": wording.percent(family["scores"].get("ece")) if family else wording.NONE,
         "threshold": wording.percent(facts["threshold"], 0),
         "rejected": wording.percent(facts["reject_rate"]),
-        "temperature": f"{facts['temperature']:.2f}",
+        "temperature": wording.fixed(facts["temperature"], 2),
         "family": results["best"] or "the model",
     }
+
+
+def _words(facts: dict[str, Any]) -> dict[str, Any]:
+    shares = {key: wording.percent(facts[key], 0) for key in ("confidence", "accuracy")}
+    return {**shares, "count": facts["count"]}
 
 
 def _chart(bins: list[dict[str, Any]]) -> Markup:
@@ -57,11 +62,15 @@ def _chart(bins: list[dict[str, Any]]) -> Markup:
         ]
     parts.append(svg.line(x(0), y(0), x(1), y(1), "ideal"))
     parts.append(svg.text((LEFT + SIZE - RIGHT) / 2, SIZE - 6, "how sure it was", anchor="middle", kind="title"))
+    parts.append(svg.text(LEFT - 44, 14, "how often it was right", kind="title"))
     most = max(b["count"] for b in bins)
-    parts.append(svg.path([(x(b["confidence"]), y(b["accuracy"])) for b in bins], "trace valid"))
+    filled = [(x(b["confidence"]), y(b["accuracy"])) for b in bins if b["count"] >= LEAST]
+    if len(filled) > 1:
+        parts.append(svg.path(filled, "trace valid"))
     for b in bins:
         size = max(2.5, LARGEST * math.sqrt(b["count"] / most))
-        dot = svg.marker("circle", x(b["confidence"]), y(b["accuracy"]), size, "dot close")
+        kind = "dot close" if b["count"] >= LEAST else "dot open"
+        dot = svg.marker("circle", x(b["confidence"]), y(b["accuracy"]), size, kind)
         words = f"{wording.percent(b['confidence'], 0)} sure, right {wording.percent(b['accuracy'], 0)} of {b['count']}"
         parts.append(svg.tag("g", {}, svg.tag("title", {}, words), dot))
     return svg.drawing(

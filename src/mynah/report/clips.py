@@ -23,6 +23,7 @@ def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> 
     mistaken = set(wrong)
     silent = [k for k in wrong if k not in sounding]
     return {
+        "listed": sounding | set(silent[:MOST_SILENT]),
         "family": results["best"],
         "mistakes": [_row(results, family, p.item, p) for p in heard if p.item in mistaken]
         + [_row(results, family, k, None) for k in silent[:MOST_SILENT]],
@@ -63,5 +64,5 @@ def _facts(item: dict[str, Any], preview: Preview | None) -> list[str]:
     if preview is not None:
         if preview.seconds + 0.05 < item["seconds"]:
             words.append(f"loudest {wording.duration(preview.seconds)}, from {wording.duration(preview.start)}")
-        words.append(f"played {preview.gain_db:+.0f}{wording.THIN}dB")
+        words.append(f"played {wording.decibels(preview.gain_db)}")
     return words + list(item["flags"])

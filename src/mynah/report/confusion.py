@@ -8,6 +8,7 @@ from typing import Any
 
 from mynah.report import wording
 from mynah.report.embed import Preview
+from mynah.report.health import doubtful
 
 #: More classes than this make a matrix nobody reads: then those with the most mistakes are shown.
 MOST_CLASSES = 60
@@ -94,7 +95,7 @@ def payload(results: dict[str, Any], heard: Sequence[Preview]) -> dict[str, Any]
             "name": f["name"],
             "title": f["title"],
             "predicted": [-1 if p is None else p for p in f["predicted"]],
-            "scores": [[round(row[key], 4) for key in ("recall", "precision", "f1")] for row in f["per_class"]],
+            "scores": [[round(row[key], 9) for key in ("recall", "precision", "f1")] for row in f["per_class"]],
         }
         for f in results["families"]
         if f["confusion"]
@@ -106,12 +107,13 @@ def payload(results: dict[str, Any], heard: Sequence[Preview]) -> dict[str, Any]
         "labels": [code.get(item["label"], -1) for item in items],
         "folds": [folds.index(item["fold"]) if item["fold"] is not None else -1 for item in items],
         "foldNames": folds,
-        "seconds": [round(item["seconds"], 2) for item in items],
+        "seconds": [round(item["seconds"], 6) for item in items],
+        "doubtful": doubtful(results),
         "flags": {str(number): item["flags"] for number, item in enumerate(items) if item["flags"]},
         "families": families,
         "kept": shown["name"] if shown else None,
         "probable": results["best"],
-        "top": [[n for c, p in row for n in (c, round(p, 3))] if row else 0 for row in results["top"]],
+        "top": [[n for c, p in row for n in (c, round(p, 5))] if row else 0 for row in results["top"]],
         "shown": shown_classes(shown["confusion"]) if shown else [],
         "previews": {str(p.item): [p.seconds, p.start, p.gain_db, p.max_hz] for p in heard},
     }

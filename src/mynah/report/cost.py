@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from mynah.report import svg, wording
-from mynah.report.verdict import above_chance, look, metric_title, whisker
+from mynah.report.verdict import LOOKS, above_chance, look, metric_title, whisker
 
 #: key of a family, its name on the button and on the axis, how a value is written
 AXES: list[tuple[str, str, str, Callable[[float | None], str]]] = [
@@ -20,10 +22,23 @@ AXES: list[tuple[str, str, str, Callable[[float | None], str]]] = [
 #: Round times, in seconds: decades would be odd from a minute on.
 ROUND_TIMES = [1e-5, 1e-4, 1e-3, 0.01, 0.1, 1, 10, 60, 600, 3600, 36_000, 360_000]
 #: name -> width, height
-FRAMES = {"wide": (980, 470), "narrow": (370, 430)}
-LEFT, RIGHT, TOP, BOTTOM = 52, 22, 18, 52
+FRAMES = {"wide": (980, 480), "narrow": (370, 450)}
+LEFT, RIGHT, TOP, BOTTOM = 52, 22, 32, 52
 #: Width of a character of a label, in pixels, on the safe side.
 CHARACTER = 7.4
+#: Where a name may stand: right or left of its mark, and how far from it, in pixels; the nearest free place is taken.
+PLACES = sorted(
+    ((side, out, down) for side in (1, -1) for out in (0, 24, 48, 72) for down in range(-96, 97, 12)),
+    key=lambda place: (place[1] ** 2 + place[2] ** 2, -place[0]),
+)
+#: verdicts -> what the legend says, in its order
+LEGEND = {
+    ("best", "cannot be told apart"): "best, or cannot be told apart from it",
+    ("lower, not proven",): "lower, not proven",
+    ("worse",): "worse",
+    ("not tested",): "not tested",
+    ("",): "not finished",
+}
 Box = tuple[float, float, float, float]
 
 
@@ -60,7 +75,13 @@ def section(results: dict[str, Any]) -> dict[str, Any] | None:
         "below": [f"{family['name']} ({wording.percent(family['score'])})" for family in below],
         "unscored": [family["name"] for family in results["families"] if family["score"] is None],
         "chance": wording.percent(results["chance"], 0),
-        "compared": any(family["verdict"] for family in scored),
+        "intervals": any(family["ci"][0] is not None for family in shown),
+        "ranked": any(family["verdict"] == "best" for family in scored),
+        "legend": [
+            (svg.marker(LOOKS[verdicts[0]][0], 13, 13, 6, LOOKS[verdicts[0]][2]), words)
+            for verdicts, words in LEGEND.items()
+            if any(family["verdict"] in verdicts for family in shown)
+        ],
     }
 
 
@@ -89,7 +110,7 @@ def _chart(
 def _across(families: list[dict[str, Any]], key: str, width: int) -> svg.Scale:
     values = [family[key] for family in families]
     low, high = min(values), max(values)
-    margin = max((high / low) ** 0.06, 1.5)
+    margin = max((high / low) ** (0.06 if width > 500 else 0.14), 1.5)
     return svg.Scale(low / margin, high * margin, LEFT, width - RIGHT, log=True)
 
 
@@ -107,16 +128,18 @@ def _grid(
     plot: Plot, title: str, unit: Callable[[float], str], width: int, height: int, results: dict[str, Any]
 ) -> list[Markup]:
     bottom = height - BOTTOM
-    parts = []
-    for tick in plot.y.ticks(6):
+    parts = [svg.text(4, 14, metric_title(results), kind="title")]
+    for tick in plot.y.ticks(9):
         y = plot.y(tick)
         parts += [
             svg.line(LEFT, y, width - RIGHT, y, "grid"),
             svg.text(LEFT - 9, y + 4, f"{100 * tick:g}{wording.THIN}%", anchor="end"),
         ]
-    for tick in _cost_ticks(plot, 7 if width > 500 else 4):
+    parts += [svg.line(plot.x(tick), bottom, plot.x(tick), bottom + 3, "tick") for tick in _minor_ticks(plot)]
+    for tick in _cost_ticks(plot, 9 if width > 500 else 4):
         x = plot.x(tick)
-        parts += [svg.line(x, bottom, x, bottom + 5, "tick"), svg.text(x, bottom + 20, unit(tick), anchor="middle")]
+        parts.append(svg.line(x, bottom, x, bottom + 7, "tick"))
+        parts.append(svg.text(x, bottom + 21, _bare(unit(tick)), anchor="middle"))
     parts.append(svg.line(LEFT, bottom, width - RIGHT, bottom, "axis"))
     words = f"{title} (logarithmic scale)"
     parts.append(svg.text((LEFT + width - RIGHT) / 2, height - 8, words, anchor="middle", kind="title"))
@@ -134,6 +157,18 @@ def _cost_ticks(plot: Plot, about: int) -> list[float]:
     if plot.key != "train_seconds" or len(times) < 3:
         return plot.x.ticks(about)
     return times[:: -(-len(times) // about)]
+
+
+def _minor_ticks(plot: Plot) -> list[float]:
+    """Return 2, 3 ... 9 of each power of ten, as a sign that the scale is logarithmic; not in minutes and hours."""
+    high = min(plot.x.high, 60) if plot.key == "train_seconds" else plot.x.high
+    decades = range(math.floor(math.log10(plot.x.low)), math.ceil(math.log10(plot.x.high)))
+    return [m * 10.0**d for d in decades for m in range(2, 10) if plot.x.low <= m * 10.0**d <= high]
+
+
+def _bare(words: str) -> str:
+    """Write a round value without its zeros: 0.10 s -> 0.1 s."""
+    return re.sub(r"\.?0*(?=\D*$)", "", words, count=1) if "." in words else words
 
 
 def _frontier(plot: Plot) -> Markup:
@@ -158,17 +193,16 @@ def _mark(plot: Plot, family: dict[str, Any], results: dict[str, Any], unit: Cal
     low, high = family["ci"]
     kept = family["name"] == results["best"]
     if low is not None and high is not None:
-        parts.append(svg.line(x, plot.y(low), x, plot.y(high), whisker(family, results)))
-    shape, size, kind = look(family)
+        parts.append(svg.line(x, plot.y(low), x, plot.y(high), whisker(family)))
     if kept:
         parts.append(svg.marker("circle", x, y, 11, "ring"))
-        shape, kind = "circle", "dot kept"
+    shape, size, kind = look(family)
     parts.append(svg.marker(shape, x, y, size * 1.35, kind))
     return svg.tag("g", {"class": "mark"}, *parts)
 
 
 def _labels(plot: Plot, results: dict[str, Any], width: int) -> list[Markup]:
-    """Write each name beside its mark, where it covers no mark, whisker or other name."""
+    """Write each name near its mark, covering no mark, whisker or other name; a line leads to those further off."""
     taken: list[Box] = []
     for family in plot.families:
         x, y = plot.place(family)
@@ -176,21 +210,27 @@ def _labels(plot: Plot, results: dict[str, Any], width: int) -> list[Markup]:
         taken.append((x - 9, y - 9, x + 9, y + 9))
         if low is not None and high is not None:
             taken.append((x - 2, plot.y(high), x + 2, plot.y(low)))
-    parts = []
+    leaders, names = [], []
     for family in plot.families:
-        name, kept = family["name"], family["name"] == results["best"]
+        kept = family["name"] == results["best"]
         x, y = plot.place(family)
-        long = len(name) * CHARACTER * (1.1 if kept else 1)
-        side = 15 if kept else 11
-        sides = (x + side, x - side - long)
-        places = [(left, y + 4 + dy) for dy in (0, -13, 13, -24, 24, -36, 36) for left in sides]
-        boxes = [(left, base - 12, left + long, base + 4) for left, base in places]
-        inside = [box for box in boxes if box[0] > LEFT + 2 and box[2] < width - 2]
-        free = [box for box in inside if not any(_overlap(box, other) for other in taken)]
-        box = (free or inside or boxes)[0]
+        long = len(family["name"]) * CHARACTER * (1.1 if kept else 1)
+        box = _free_box(x, y, long, 15 if kept else 11, taken, width)
         taken.append(box)
-        parts.append(svg.text(box[0], box[3] - 4, name, kind="name kept" if kept else "name"))
-    return parts
+        if abs(box[3] - 4 - (y + 4)) > 12 or min(abs(box[0] - x), abs(box[2] - x)) > 20:
+            leaders.append(svg.line(x, y, box[0] if box[0] > x else box[2], box[3] - 8, "leader"))
+        names.append(svg.text(box[0], box[3] - 4, family["name"], kind="name kept" if kept else "name"))
+    return leaders + names
+
+
+def _free_box(x: float, y: float, long: float, gap: float, taken: list[Box], width: int) -> Box:
+    boxes = []
+    for side, out, down in PLACES:
+        left = x + gap + out if side > 0 else x - gap - out - long
+        boxes.append((left, y + down - 8, left + long, y + down + 8))
+    inside = [box for box in boxes if box[0] > LEFT + 2 and box[2] < width - 2 and box[1] > TOP - 10]
+    free = [box for box in inside if not any(_overlap(box, other) for other in taken)]
+    return (free or inside or boxes)[0]
 
 
 def _overlap(a: Box, b: Box) -> bool:

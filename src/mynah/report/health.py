@@ -37,13 +37,14 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
         "ignored": list(results["ignored"].items()),
         "duplicates": results["duplicates"][:MOST_ROWS],
         "more_duplicates": max(0, len(results["duplicates"]) - MOST_ROWS),
+        "clips": results["clips"],
         "leaks": [{"kind": leak["kind"], "message": _sentence(leak["message"])} for leak in results["leaks"]],
-        "doubtful": doubtful(results)[:MOST_ROWS],
+        "doubtful": [_doubtful_row(results, item) for item in doubtful(results)[:MOST_ROWS]],
     }
 
 
 def _hertz(rate: str) -> str:
-    return f"{int(rate):,}".replace(",", wording.THIN) + f"{wording.THIN}Hz" if rate.isdigit() else rate
+    return f"{wording.thousands(int(rate))}{wording.THIN}Hz" if rate.isdigit() else rate
 
 
 def _sentence(message: str) -> str:
@@ -54,24 +55,28 @@ def _uneven(counts: list[int]) -> str:
     """Say how many times larger the largest class is, from twice on."""
     if not counts or min(counts) == 0 or max(counts) < 2 * min(counts):
         return ""
-    return f"{max(counts) / min(counts):.1f}".removesuffix(".0")
+    return wording.fixed(max(counts) / min(counts), 1).removesuffix(".0")
 
 
-def doubtful(results: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return clips whose label may be wrong: held out, the kept family was sure of another and ruled this one out."""
+def doubtful(results: dict[str, Any]) -> list[int]:
+    """Return items whose label may be wrong: held out, the kept family was sure of another and ruled this one out."""
     code = {label: number for number, label in enumerate(results["classes"])}
-    rows = []
-    for item, top in zip(results["items"], results["top"], strict=True):
+    found = []
+    for number, (item, top) in enumerate(zip(results["items"], results["top"], strict=True)):
         label = code.get(item["label"])
         if top and label is not None and top[0][0] != label and top[0][1] >= SURE:
             of_label = next((p for c, p in top if c == label), 0.0)
             if of_label <= UNLIKELY:
-                rows.append(
-                    {
-                        "file": item["file"],
-                        "label": item["label"],
-                        "heard": results["classes"][top[0][0]],
-                        "p": wording.percent(top[0][1], 0),
-                    }
-                )
-    return rows
+                found.append(number)
+    return found
+
+
+def _doubtful_row(results: dict[str, Any], item: int) -> dict[str, Any]:
+    heard, p = results["top"][item][0]
+    return {
+        "item": item,
+        "file": results["items"][item]["file"],
+        "label": results["items"][item]["label"],
+        "heard": results["classes"][heard],
+        "p": wording.percent(p, 0),
+    }

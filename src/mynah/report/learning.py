@@ -11,7 +11,7 @@ from mynah.report import svg, wording
 from mynah.report.verdict import metric_title
 
 WIDTH, HEIGHT = 470, 230
-LEFT, RIGHT, TOP, BOTTOM = 44, 10, 12, 34
+LEFT, RIGHT, TOP, BOTTOM = 56, 10, 12, 34
 #: Rows a fold in the table behind a plot.
 ROWS = 12
 #: Loss above this many times the median is cut off, or one bad start would flatten all the rest.
@@ -30,6 +30,7 @@ def section(results: dict[str, Any]) -> dict[str, Any] | None:
                     "title": family["title"],
                     "kept": family["name"] == results["best"],
                     "loss": _loss(curves, family["title"]),
+                    "cut": _cut(curves),
                     "score": _score(curves, family["title"], metric_title(results)),
                     "folds": [_summary(curve) for curve in curves],
                     "points": [point for curve in curves for point in _points(curve)],
@@ -39,20 +40,44 @@ def section(results: dict[str, Any]) -> dict[str, Any] | None:
     return {"families": families, "metric": metric_title(results)} if families else None
 
 
+def _losses(curves: list[dict[str, Any]]) -> list[float]:
+    return sorted(v for c in curves for key in ("train_loss", "valid_loss") for v in c[key] if v is not None)
+
+
+def _top_loss(curves: list[dict[str, Any]]) -> float:
+    """Return the highest loss that is drawn in its place."""
+    values = _losses(curves)
+    return min(values[-1], CUT * max(values[len(values) // 2], 1e-9)) * 1.05
+
+
+def _cut(curves: list[dict[str, Any]]) -> str:
+    """Say what the plot leaves out at its top."""
+    values = _losses(curves)
+    if not values or values[-1] <= _top_loss(curves):
+        return ""
+    cut, highest = wording.two_digits(_top_loss(curves)), wording.two_digits(values[-1])
+    return f"cut at {cut}, where the arrows are; the highest value is {highest}"
+
+
 def _loss(curves: list[dict[str, Any]], title: str) -> Markup:
-    values = sorted(v for c in curves for key in ("train_loss", "valid_loss") for v in c[key] if v is not None)
-    if not values:
+    if not _losses(curves):
         return Markup("")
-    high = min(values[-1], CUT * max(values[len(values) // 2], 1e-9))
-    parts, x, y = _frame(curves, 0.0, high * 1.05, "loss")
-    for curve in curves:
-        parts.append(_trace(curve, "train_loss", x, y, "train"))
-    for curve in curves:
-        parts.append(_trace(curve, "valid_loss", x, y, "valid"))
+    parts, x, y = _frame(curves, 0.0, _top_loss(curves), "loss")
+    for key, kind in (("train_loss", "train"), ("valid_loss", "valid")):
+        parts += [_trace(curve, key, x, y, kind) for curve in curves]
+        parts += [_arrow(x(s), kind) for c in curves for s, v in zip(c["step"], c[key], strict=True) if _above(v, y)]
     parts += [_best(curve, "valid_loss", x, y) for curve in curves]
     return svg.drawing(
         WIDTH, HEIGHT, f"{title}: loss while training; the numbers are in the table below", *parts, kind="curve"
     )
+
+
+def _above(value: float | None, y: svg.Scale) -> bool:
+    return value is not None and value > y.high
+
+
+def _arrow(x: float, kind: str) -> Markup:
+    return svg.marker("triangle", x, TOP - 4, 4, f"beyond {kind}")
 
 
 def _score(curves: list[dict[str, Any]], title: str, metric: str) -> Markup:
@@ -120,7 +145,7 @@ def _thin(values: Sequence[Any], most: int) -> list[Any]:
 
 
 def _number(value: float | None, digits: int = 3) -> str:
-    return wording.NONE if value is None else f"{value:.{digits}f}"
+    return wording.NONE if value is None else wording.fixed(value, digits)
 
 
 def _summary(curve: dict[str, Any]) -> dict[str, Any]:
@@ -128,8 +153,8 @@ def _summary(curve: dict[str, Any]) -> dict[str, Any]:
     at = curve["step"].index(curve["best_step"]) if known else len(curve["step"]) - 1
     return {
         "fold": curve["fold"],
-        "steps": f"{curve['step'][-1]:,}".replace(",", wording.THIN),
-        "kept": f"{curve['step'][at]:,}".replace(",", wording.THIN) if known else wording.NONE,
+        "steps": wording.thousands(curve["step"][-1]),
+        "kept": wording.thousands(curve["step"][at]) if known else wording.NONE,
         "train_loss": _number(curve["train_loss"][at]),
         "valid_loss": _number(curve["valid_loss"][at]),
         "valid_score": wording.percent(curve["valid_score"][at]),

@@ -2,8 +2,7 @@
 
 const data = JSON.parse(document.getElementById("results").textContent);
 const PAGE = 12; // clips shown at a time
-const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)}\u202f%`;
-const plural = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
+const doubtful = new Set(data.doubtful);
 const byId = (id) => document.getElementById(id);
 
 const confusionOf = (family) => {
@@ -35,7 +34,7 @@ const drawMatrix = () => {
   const body = document.createDocumentFragment();
   data.shown.forEach((row, r) => {
     const whole = matrix[row].reduce((a, b) => a + b, 0);
-    const line = make("tr", {}, make("th", { scope: "row" }, make("span", {}, data.classes[row])));
+    const line = make("tr", {}, make("th", { scope: "row", title: data.classes[row] }, make("span", {}, data.classes[row])));
     data.shown.forEach((column, c) => {
       const n = matrix[row][column];
       const button = make("button", { type: "button", tabindex: r + c ? -1 : 0, "data-r": r, "data-c": c }, n ? String(n) : "");
@@ -94,12 +93,12 @@ const drawMixUps = () => {
 const facts = (clip) => {
   const words = [];
   if (data.folds[clip] >= 0) words.push(`fold ${data.foldNames[data.folds[clip]]}`);
-  words.push(`${data.seconds[clip]}\u202fs`);
+  words.push(duration(data.seconds[clip]));
   const preview = data.previews[clip];
   if (preview) {
     const [seconds, start, gain] = preview;
-    if (seconds + 0.05 < data.seconds[clip]) words.push(`loudest ${seconds}\u202fs, from ${start}\u202fs`);
-    words.push(`played ${gain < 0 ? "" : "+"}${gain.toFixed(0)}\u202fdB`);
+    if (seconds + 0.05 < data.seconds[clip]) words.push(`loudest ${duration(seconds)}, from ${duration(start)}`);
+    words.push(`played ${decibels(gain)}`);
   }
   return words.concat(data.flags[clip] || []);
 };
@@ -121,12 +120,15 @@ const guesses = (clip) => {
 
 const breakable = (path) => path.split("/").flatMap((part, k) => (k ? ["/", make("wbr"), part] : [part]));
 
-const doubtful = (clip, top = data.top[clip]) => top && top[0] !== data.labels[clip] && top[1] >= 0.9;
-
 const clipRow = (clip) => {
   const what = make("div", { class: "what" }, make("p", { class: "path" }, ...breakable(data.files[clip])));
-  if (doubtful(clip)) what.append(make("p", { class: "doubt" }, "Sure of its mistake: is the label right?"));
-  what.append(guesses(clip), make("p", { class: "facts" }, ...facts(clip).map((fact) => make("span", {}, fact))));
+  if (family.name === data.probable) { // the probabilities in this file are those of the kept method
+    if (doubtful.has(clip)) what.append(make("p", { class: "doubt" }, "Sure of its mistake: is the label right?"));
+    what.append(guesses(clip));
+  } else {
+    what.append(make("p", { class: "said" }, `${family.name} said `, make("b", {}, data.classes[family.predicted[clip]])));
+  }
+  what.append(make("p", { class: "facts" }, ...facts(clip).map((fact) => make("span", {}, fact))));
   const row = make("li", { class: "clip" });
   if (data.previews[clip]) row.append(media(clip, data.files[clip]));
   else row.classList.add("silent");
@@ -152,7 +154,6 @@ const openCell = (row, column, jump = false) => {
   const silent = clips.filter((clip) => !data.previews[clip]).length;
   const notes = [];
   if (silent && clips.length) notes.push(silent === clips.length ? "None of them is in this file as sound." : `${silent} of them without sound in this file.`);
-  if (clips.length && data.probable && family.name !== data.probable) notes.push(`The bars are the probabilities of ${data.probable}.`);
   byId("panel-note").textContent = notes.join(" ");
   showClips(clips, 0);
   byId("panel").scrollTop = 0;
@@ -213,9 +214,13 @@ const startMatrix = () => {
     bringPanel();
   });
   byId("family").addEventListener("change", (event) => choose(event.target.value));
-  new IntersectionObserver((entries, observer) => { // nothing is drawn before it is near
-    if (!entries.some((entry) => entry.isIntersecting)) return;
+  const begin = () => {
     observer.disconnect();
-    choose(byId("family").value, true);
-  }, { rootMargin: "600px" }).observe(byId("mistakes"));
+    if (!family) choose(byId("family").value, true);
+  };
+  const observer = new IntersectionObserver((entries) => { // nothing is drawn before it is near or has the focus
+    if (entries.some((entry) => entry.isIntersecting)) begin();
+  }, { rootMargin: "600px" });
+  observer.observe(byId("mistakes"));
+  byId("mistakes").addEventListener("focusin", begin, { once: true });
 };

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from mynah.report import wording
-from mynah.report.verdict import metric_title
+from mynah.report.verdict import metric_title, still_improving, trained_on
 
 METRICS = {
     "balanced_accuracy": "the mean over the classes of the share of a class's clips that were given its name, so that "
@@ -14,17 +15,31 @@ METRICS = {
     "macro_f1": "the mean over the classes of the harmonic mean of precision and recall",
 }
 
+#: verdict -> what it does not say
+MEANINGS = {
+    "cannot be told apart": '"Cannot be told apart" means that these clips do not show a difference, '
+    "not that there is none.",
+    "lower, not proven": '"Not proven" means that the folds are too few for the test to be sure; '
+    "a gap of many points may well be real.",
+    "not tested": '"Not tested" means that there are too few recordings for intervals and tests: '
+    "the order of the methods may be luck.",
+}
+
 
 def section(results: dict[str, Any]) -> dict[str, Any]:
     """Return what templates/method.html shows."""
     how, split = results["how"], results["split"]
-    spans = [f["budget_seconds"] for f in results["families"] if f["budget_seconds"] is not None]
     return {
         "metric": metric_title(results),
         "metric_means": METRICS.get(results["metric"], ""),
         "split": split,
-        "budget": how["budget"],
-        "budget_each": wording.duration(max(spans)) if spans else "",
+        "budget": wording.budget(how["budget"]),
+        "budget_each": _budget_each(results),
+        "tested": any(f["verdict"] == "best" for f in results["families"]),
+        "timed": not re.search("step|epoch", how["budget"]),
+        "model": results["model"],
+        "trained_on": trained_on(results),
+        "options": _options(how.get("options", {})),
         "commands": [c for c in dict.fromkeys((how["command"], how["repeat"])) if c],
         "seed": how["seed"],
         "took": wording.duration(how["seconds"]),
@@ -43,6 +58,25 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _budget_each(results: dict[str, Any]) -> str:
+    """Say what a fold of the methods that are trained step by step was given."""
+    spans = [f["budget_seconds"] for f in results["families"] if f["curves"] and f["budget_seconds"] is not None]
+    ends = list(dict.fromkeys(wording.duration(end) for end in (min(spans), max(spans)))) if spans else []
+    return " to ".join(ends)
+
+
+def _options(asked: dict[str, Any]) -> str:
+    """Say what was asked for beside budget and seed."""
+    words = {
+        "labels": "labels from {}",
+        "target": "target {}",
+        "group": "grouped by {}",
+        "folds": "{} folds asked for",
+        "repair": "files repaired",
+    }
+    return ", ".join(said.format(asked[key]) for key, said in words.items() if asked.get(key))
+
+
 def _other_scores(results: dict[str, Any]) -> dict[str, Any]:
     names = list(dict.fromkeys(name for f in results["families"] for name in f["scores"]))
     as_share = {"accuracy", "balanced_accuracy", "macro_f1", "ece"}
@@ -52,7 +86,7 @@ def _other_scores(results: dict[str, Any]) -> dict[str, Any]:
         values = [family["scores"].get(name) for name in names]
         if any(value is not None for value in values):
             words = [
-                wording.NONE if v is None else wording.percent(v) if n in as_share else f"{v:.3f}"
+                wording.NONE if v is None else wording.percent(v) if n in as_share else wording.fixed(v, 3)
                 for n, v in zip(names, values, strict=True)
             ]
             rows.append((family["name"], words))
@@ -77,8 +111,9 @@ def limits(results: dict[str, Any]) -> list[str]:
     if per_class and min(per_class) < 20:
         said.append(
             f"The smallest class has {wording.plural(min(per_class), 'clip')}: one clip more or less moves its "
-            f"line in the table of classes by {100 / max(min(per_class), 1):.0f} points."
+            f"line in the table of classes by {wording.fixed(100 / max(min(per_class), 1), 0)} points."
         )
+    said += _cut_short(results)
     if results["leaks"]:
         said.append(
             "Something about the files gives labels away (see the health of the data): scores may come from that."
@@ -88,7 +123,23 @@ def limits(results: dict[str, Any]) -> list[str]:
     said += [
         "Each method is used with its default settings and an equal share of the budget. "
         "More time or tuning may change the order.",
-        "Times were measured on the machine named above and mean little elsewhere; their ratios hold better.",
-        '"Cannot be told apart" means that these clips do not show a difference, not that there is none.',
+        'Times were measured on the machine named under "To repeat it" and mean little elsewhere; '
+        "their ratios hold better.",
     ]
+    verdicts = {f["verdict"] for f in results["families"]}
+    return said + [words for verdict, words in MEANINGS.items() if verdict in verdicts]
+
+
+def _cut_short(results: dict[str, Any]) -> list[str]:
+    """Name the methods that a longer budget might have made better."""
+    said = []
+    improving = [f["name"] for f in results["families"] if f["status"] == "ok" and still_improving(f)]
+    late = [f["name"] for f in results["families"] if "deadline" in f.get("ended", [])]
+    if improving:
+        said.append(
+            f"{wording.listing(improving)} had not stopped improving when the budget ended. "
+            "With more time they may score higher, and the order may change."
+        )
+    if late:
+        said.append(f"The deadline came before the planned last step of {wording.listing(late)}.")
     return said

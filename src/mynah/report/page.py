@@ -18,6 +18,7 @@ from markupsafe import Markup
 from mynah.errors import Stopped
 from mynah.report import calibration, classes, clips, confusion, cost, health, learning, method, verdict, wording
 from mynah.report.embed import Preview, previews
+from mynah.report.privacy import without_paths
 from mynah.report.schema import read_results
 
 SECTIONS = {
@@ -30,7 +31,7 @@ SECTIONS = {
     "health": health.section,
     "method": method.section,
 }
-SCRIPTS = ("player.js", "matrix.js", "tables.js")
+SCRIPTS = ("wording.js", "player.js", "matrix.js", "tables.js")
 
 
 def build(run_folder: Path, out: Path | None = None, *, max_mb: float = 25) -> Path:
@@ -50,7 +51,7 @@ def build(run_folder: Path, out: Path | None = None, *, max_mb: float = 25) -> P
         Stopped: the disk is full or cannot be written.
     """
     run_folder = Path(run_folder)
-    results = wording.without_paths(read_results(run_folder))
+    results = without_paths(read_results(run_folder))
     page = Path(out) if out is not None else run_folder / "report.html"
     bare = _render(results, [], 0)
     found = list(previews(run_folder / "previews", len(results["items"])))

@@ -32,8 +32,8 @@ FIELDS: dict[str, tuple[str, str]] = {
     "chance": ("number", "Score of the best constant answer."),
     "best": (
         "string?",
-        "Name of the family that was kept: that with the smallest file of those that cannot be told "
-        "apart from the best score; null when none finished.",
+        "Name of the family that was kept: that with the smallest file of those that cannot be told apart from the "
+        "best score and lie within its interval; null when none finished.",
     ),
     "clips": ("integer", "Clips used."),
     "classes": ("string[]", "Labels, sorted; all class indexes below count in this list."),
@@ -51,22 +51,27 @@ FIELDS: dict[str, tuple[str, str]] = {
     "dataset.formats": ("{integer}", "Clips per container and sample format."),
     "dataset.per_class": ("{integer}", "Clips per label."),
     "dataset.rate_used": ("integer", "Rate in Hz at which the models heard everything."),
-    "families": ("object[]", "One entry a family, highest score first, families without a score last."),
+    "families": ("object[]", "One entry a family, highest score first, those that are not `ok` last."),
     "families[].name": ("string", "Name in the catalog."),
     "families[].title": ("string", "Full name."),
     "families[].year": ("integer?", "Of the paper."),
     "families[].reference": ("string", "The paper."),
-    "families[].score": ("number?", "The metric on held-out clips, 0 to 1; null when no fold finished."),
+    "families[].score": ("number?", "The metric on held-out clips, 0 to 1; null when it failed or no fold finished."),
     "families[].ci": (
         "number?[]",
-        "Lower and upper end of the 95 % interval (bootstrap over groups); both null without a score.",
+        "Lower and upper end of the 95 % interval (bootstrap over groups); both null without a score and with too few "
+        "recordings.",
     ),
     "families[].p_vs_best": (
         "number?",
         "Test against the best score, adjusted by Holm's method: corrected resampled t-test, or paired "
         "bootstrap with one fold; null for the best and where there is no test.",
     ),
-    "families[].verdict": ("string", "`best`, `cannot be told apart`, `worse`, or empty when not compared."),
+    "families[].verdict": (
+        "string",
+        "`best`; `cannot be told apart` (p >= 0.05, score inside the best's interval); `lower, not proven` (p >= 0.05, "
+        "score below it); `worse` (p < 0.05); `not tested` (too few recordings to judge); empty when not finished.",
+    ),
     "families[].train_seconds": ("number?", "Time to train one fold, mean over folds."),
     "families[].ms_per_clip": ("number?", "Milliseconds to name one clip: median, one clip at a time, one thread."),
     "families[].ms_per_clip_p95": ("number?", "The same, 95th percentile."),
@@ -81,6 +86,11 @@ FIELDS: dict[str, tuple[str, str]] = {
     ),
     "families[].steps": ("integer?[]", "Training steps taken, per finished fold."),
     "families[].plans": ("object?[]", "Steps to repeat each finished fold exactly: `steps`, `stop`."),
+    "families[].ended": (
+        "string?[]",
+        "How each fold's fit ended: `budget` (ran to its planned last step), `patience`, `deadline`, `stop`; null for "
+        "families without steps.",
+    ),
     "families[].fold_scores": ("number?[]", "The metric per fold, null where the fold has not finished."),
     "families[].scores": (
         "{number?}",
@@ -142,7 +152,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "split.folds[].train": ("integer", "Clips trained on."),
     "split.folds[].test": ("integer", "Clips held out."),
     "calibration": ("object?", "Of the kept family; null without one."),
-    "calibration.temperature": ("number", "The logits were divided by this."),
+    "calibration.temperature": ("number", "The logits of the kept model are divided by this."),
     "calibration.threshold": ("number", 'Below this probability the answer is "none of these".'),
     "calibration.reject_rate": ("number", "Share of the held-out clips below it."),
     "calibration.bins": ("object[]", "Reliability, by confidence."),
@@ -158,15 +168,21 @@ FIELDS: dict[str, tuple[str, str]] = {
     "how.platform": ("string", "System and machine type."),
     "how.cores": ("integer?", "Of the machine."),
     "how.versions": ("{string}", "Of the libraries that decide the numbers."),
+    "how.options": ("object", "What was asked for beside the budget and the seed."),
+    "how.options.labels": ("string?", "Labels file, by name alone."),
+    "how.options.target": ("string?", "Its column with the label."),
+    "how.options.group": ("string?", "Its column that no split cuts through."),
+    "how.options.folds": ("integer?", "Folds asked for."),
+    "how.options.repair": ("boolean", "Whether files were repaired."),
     "how.command": ("string", "As typed, folders by name alone."),
-    "how.repeat": ("string", "The command that repeats the run bit by bit."),
+    "how.repeat": ("string", "The whole line that repeats the run bit by bit, quoted for a shell."),
     "how.seconds": ("number", "The whole run took this long."),
     "report": ("string", "File name of the page."),
     "model": ("string?", "File name of the kept model; null without one."),
 }
 
 #: Fields that a document of this version may lack.
-OPTIONAL = frozenset({"metric_title", "families[].plans"})
+OPTIONAL = frozenset({"metric_title", "families[].plans", "families[].ended", "how.options"})
 
 _PLAIN: dict[str, tuple[type, ...]] = {
     "string": (str,),

@@ -80,7 +80,8 @@ class Scale:
             return _linear_ticks(self.low, self.high, about)
         decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
         every = max(1, math.ceil(len(decades) / about))
-        steps = (1.0, 2.0, 5.0) if len(decades) <= 3 else (1.0,)
+        wide = math.log10(self.high / self.low)
+        steps = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if wide < 1.2 else (1.0, 2.0, 5.0) if wide < 2.5 else (1.0,)
         values = [m * 10.0**d for d in decades if d % every == 0 for m in steps]
         return [v for v in values if self.low * 0.999 <= v <= self.high * 1.001]
 

@@ -58,10 +58,24 @@ const startLists = () => {
   }
 };
 
+// A link to a clip opens the list it stands in; on paper every table is open.
+const startDetails = () => {
+  for (const link of document.querySelectorAll('a[href^="#clip-"]')) {
+    link.addEventListener("click", () => { document.querySelector(link.hash).closest("details").open = true; });
+  }
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("details:not([open], .list)")];
+    for (const each of closed) each.open = true;
+  });
+  addEventListener("afterprint", () => { for (const each of closed) each.open = false; });
+};
+
 document.addEventListener("DOMContentLoaded", () => {
   document.documentElement.classList.add("scripted");
   startTables();
   startCommands();
   startLists();
+  startDetails();
   startMatrix();
 });

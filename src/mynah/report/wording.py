@@ -1,79 +1,110 @@
-"""Numbers and names as a reader wants them: few digits, a unit, nothing private."""
+"""Numbers and names as a reader wants them: few digits, a unit."""
 
 from __future__ import annotations
 
+import math
 import re
-from typing import Any
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
 #: Narrow no-break space, between a number and its unit.
 THIN = "\u202f"
+MINUS = "\u2212"
 #: What stands where there is no value.
 NONE = "\u2013"
+#: below, in seconds; a unit in seconds; its name
+TIMES = [(9.95e-5, 1e-6, "µs"), (0.0995, 1e-3, "ms"), (99.5, 1, "s"), (5970, 60, "min"), (math.inf, 3600, "h")]
+SMALL = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+BUDGET_UNITS = {"m": "min"}
+
+
+def fixed(value: float, digits: int) -> str:
+    """Round half up, with a true minus sign; wording.js does the same, so that a number reads alike everywhere.
+
+    The millionth makes up for what doubles lose: 347 of 400 clips is 86.8 %, though the double lies below 86.75.
+    """
+    whole = math.floor(abs(value) * 10**digits + 0.5 + 1e-6)
+    return (MINUS if value < 0 and whole else "") + f"{whole / 10**digits:.{digits}f}"
 
 
 def percent(value: float | None, digits: int = 1) -> str:
     """0.903 -> 90.3 %."""
-    return NONE if value is None else f"{100 * value:.{digits}f}{THIN}%"
+    return NONE if value is None else f"{fixed(100 * value, digits)}{THIN}%"
 
 
 def interval(ends: list[float | None]) -> str:
     """[0.86, 0.93] -> 86.0 to 93.0 %."""
     low, high = ends
-    return NONE if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}{THIN}%"
+    return NONE if low is None or high is None else f"{fixed(100 * low, 1)} to {percent(high)}"
 
 
 def duration(seconds: float | None) -> str:
     """492 -> 8.2 min; 0.0042 -> 4.2 ms."""
     if seconds is None:
         return NONE
-    for limit, size, unit in ((0.095, 1e-3, "ms"), (99.5, 1, "s"), (5970, 60, "min"), (1e99, 3600, "h")):
-        if seconds < limit:
-            return f"{_three(seconds / size)}{THIN}{unit}"
-    return NONE
+    size, unit = next((size, unit) for limit, size, unit in TIMES if seconds < limit)
+    return f"{two_digits(seconds / size)}{THIN}{unit}"
 
 
 def milliseconds(value: float | None) -> str:
     """3.91 -> 3.9 ms."""
-    return NONE if value is None else duration(value / 1000) if value >= 1000 else f"{_three(value)}{THIN}ms"
+    return NONE if value is None else duration(value / 1000)
 
 
 def megabytes(value: float | None) -> str:
     """0.0062 -> 6.2 kB."""
     if value is None:
         return NONE
-    return f"{_three(value)}{THIN}MB" if value >= 0.095 else f"{_three(value * 1000)}{THIN}kB"
+    return f"{two_digits(value)}{THIN}MB" if value >= 0.0995 else f"{two_digits(value * 1000)}{THIN}kB"
 
 
 def count(value: int | None) -> str:
     """166000 -> 166 k."""
     if value is None:
         return NONE
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if value >= size:
-            return f"{_three(value / (1e3 if unit == 'k' else size))}{THIN}{unit}"
+    for least, size, unit in ((999_500_000, 1e9, "G"), (999_500, 1e6, "M"), (10_000, 1e3, "k")):
+        if value >= least:
+            return f"{two_digits(value / size)}{THIN}{unit}"
+    return thousands(value)
+
+
+def thousands(value: int) -> str:
+    """4010 -> 4 010."""
     return f"{value:,}".replace(",", THIN)
 
 
-def _three(value: float) -> str:
-    """About two significant digits, never an exponent."""
-    if value >= 9.95:
-        return f"{value:.0f}"
-    return (
-        f"{value:.1f}".removesuffix(".0")
-        if value >= 0.095
-        else f"{value:.2g}"
-        if value >= 0.001
-        else "<0.001"
-        if value
-        else "0"
-    )
+def decibels(gain: float) -> str:
+    """3 -> +3 dB; -0.2 -> 0 dB."""
+    words = fixed(gain, 0)
+    return f"{'' if words == '0' or words[0] == MINUS else '+'}{words}{THIN}dB"
+
+
+def two_digits(value: float) -> str:
+    """Two significant digits, all digits before the point, never an exponent."""
+    digits = next((d for d in range(4) if value >= 9.95 / 10**d), 4)
+    return fixed(value, digits) if value >= 0.001 else "<0.001" if value else "0"
+
+
+def budget(asked: str) -> str:
+    """90s -> 90 s; 10m -> 10 min; 500steps -> 500 steps."""
+    parts = re.fullmatch(r"([\d.]+)\s*([a-z]+)", asked)
+    return f"{parts[1]}{THIN}{BUDGET_UNITS.get(parts[2], parts[2])}" if parts else asked
+
+
+def listing(names: Sequence[str]) -> str:
+    """a, b and c."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def number(value: int) -> str:
+    """5 -> five, 12 -> 12."""
+    return SMALL[value] if 0 <= value < len(SMALL) else thousands(value)
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:
     """1 clip, 2 clips."""
-    return f"{number:,}".replace(",", THIN) + f" {one if number == 1 else many or one + 's'}"
+    return f"{thousands(number)} {one if number == 1 else many or one + 's'}"
 
 
 def breakable(path: str) -> Markup:
@@ -82,35 +113,8 @@ def breakable(path: str) -> Markup:
 
 
 def probability(p: float | None) -> str:
-    """p of a test: 0.03, never a false zero."""
-    return NONE if p is None else f"p{THIN}<{THIN}0.001" if p < 0.001 else f"p{THIN}={THIN}{p:.2g}"
-
-
-_WORD_START = r"(?P<before>^|[\s'\"(=:,\[])"
-_FOLDERS = r"[^\s'\"\\/:,)\]]+[\\/]"
-#: ~user/..., /a/b/..., C:\a\..., \\host\a\... where a word begins; a relative a/b is left alone.
-_ABSOLUTE = re.compile(
-    _WORD_START
-    + rf"(?:file:/*)?(?:~[\w.-]*[\\/](?:{_FOLDERS})*|(?:[A-Za-z]:|\\\\[\w.-]+)?[\\/](?:{_FOLDERS})+)"
-    + r"(?P<name>[^\s'\"\\/:,)\]]*)"
-)
-#: Fields that hold names inside the folder, where a slash means nothing private.
-_RELATIVE = frozenset({"file", "label", "classes", "duplicates", "group"})
-
-
-def without_paths(value: Any) -> Any:
-    """Return text, or any JSON value, with absolute paths cut to their last name: pages are sent to others."""
-    if isinstance(value, str):
-        return _ABSOLUTE.sub(lambda found: found["before"] + (found["name"] or "..."), value)
-    if isinstance(value, list):
-        return [without_paths(entry) for entry in value]
-    if isinstance(value, dict):
-        return {key: _names(entry) if key in _RELATIVE else without_paths(entry) for key, entry in value.items()}
-    return value
-
-
-def _names(value: Any) -> Any:
-    if isinstance(value, str):
-        absolute = value.startswith(("/", "\\", "~")) or re.match(r"[A-Za-z]:[\\/]", value)
-        return re.split(r"[\\/]", value)[-1] if absolute else value
-    return [_names(entry) for entry in value] if isinstance(value, list) else value
+    """p of a test: 0.03, never a false zero, and with a digit more near the level of 0.05."""
+    if p is None:
+        return NONE
+    digits = 3 if p < 0.01 or 0.045 <= p < 0.055 else 2
+    return f"p{THIN}<{THIN}0.001" if p < 0.001 else f"p{THIN}={THIN}{fixed(p, digits)}"

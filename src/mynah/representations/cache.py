@@ -9,6 +9,7 @@ import time
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import groupby
 from pathlib import Path
 from typing import Any, overload
 
@@ -22,6 +23,8 @@ from mynah.representations.representation import Representation
 VERSION = 2
 #: Most clips, and seconds of sound, computed by one task of a worker.
 CLIPS_A_TASK, SECONDS_A_TASK = 32, 120.0
+#: Seconds from which a clip is read, and its frames are made and written, with no other beside it in memory.
+ALONE_SECONDS = 600.0
 #: An unfinished file that nobody has written to for so long was left by a killed process.
 STALE_SECONDS = 3600.0
 
@@ -146,6 +149,7 @@ def compute(
                     lengths.append(len(array))
                     features = array.shape[1]
                 progress("represent", len(lengths), len(clips), representation.NAME)
+                del arrays, array, content  # or they would stay while the next are made
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, data)
@@ -227,9 +231,22 @@ def _in_parallel(
         return
     from joblib import Parallel, delayed, parallel_config
 
-    with parallel_config(backend="loky", n_jobs=workers or os.cpu_count(), inner_max_num_threads=1):
-        work = Parallel(return_as="generator", pre_dispatch="4*n_jobs")
-        yield from work(delayed(represent)(task, representation, rate) for task in tasks)
+    for alone, run in groupby(tasks, _is_long):
+        if alone:
+            yield from (represent(task, representation, rate) for task in run)
+            continue
+        with parallel_config(backend="loky", n_jobs=workers or os.cpu_count(), inner_max_num_threads=1):
+            work = Parallel(return_as="generator", pre_dispatch="4*n_jobs")
+            yield from work(delayed(represent)(task, representation, rate) for task in run)
+
+
+def _is_long(task: Sequence[Any]) -> bool:
+    """Tell whether a task is one clip so long that several of them at once could fill the memory."""
+    return sum(_seconds(clip) for clip in task) > ALONE_SECONDS
+
+
+def _seconds(clip: Any) -> float:
+    return float(getattr(clip, "seconds", 0.0))
 
 
 def _tasks(clips: Sequence[Any]) -> Iterator[list[Any]]:
@@ -237,7 +254,7 @@ def _tasks(clips: Sequence[Any]) -> Iterator[list[Any]]:
     task: list[Any] = []
     seconds = 0.0
     for clip in clips:
-        length = getattr(clip, "seconds", 0.0)
+        length = _seconds(clip)
         if task and (len(task) == CLIPS_A_TASK or seconds + length > SECONDS_A_TASK):
             yield task
             task, seconds = [], 0.0

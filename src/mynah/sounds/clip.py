@@ -69,8 +69,8 @@ class Problem:
     """A file that is not as it should be.
 
     Attributes:
-        kind: truncated, silent, nan, empty, unreadable, clipped, dc, unlabelled, or contradiction (one sound under
-            two labels).
+        kind: truncated, silent, nan, empty, unreadable, clipped, dc, unlabelled, long (one label over many minutes),
+            or contradiction (one sound under two labels).
         action: "set aside" (not used), "flagged" (used as it is) or "repaired" (used after repair).
         detail: what was measured.
         remedy: what to do.
@@ -85,13 +85,15 @@ class Problem:
 
 @dataclass(frozen=True)
 class Leak:
-    """Something about the files that predicts the label, so that a model could cheat.
+    """Something about the files that predicts the label, or a split that parts what belongs together.
 
     Attributes:
-        kind: rate, codec, channels, duration, or duplicates (one sound on both sides of a given split).
+        kind: rate, codec, channels or duration (a fact that predicts the label); duplicates or groups (one sound, or
+            clips of one recording or group, on both sides of a given split); takes (files that look like takes of a
+            few recordings, which splits cannot keep together).
         message: in plain words.
-        accuracy, chance: share of clips that this alone names, and that the commonest class names; for duplicates
-            the share of clips it is about, and 0.
+        accuracy, chance: share of clips that a fact alone names, and that the commonest class names; for the other
+            kinds the share of clips it is about (of groups: of the clips that judge), and 0.
     """
 
     kind: str

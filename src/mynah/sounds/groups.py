@@ -62,17 +62,40 @@ def stems(files: Sequence[str], labels: Sequence[str | None]) -> list[str]:
     than `LEAST_GROUPS` groups, or one group with more than `LARGEST_SHARE` of its clips, is taken as numbered: each
     file is its own recording.
     """
-    found = []
-    for file in files:
-        place, name = os.path.split(os.path.splitext(file)[0])
-        stem = _TAKE.sub("", name)
-        found.append(f"{place}/{stem}" if stem else "")
+    found = [_stem(file) for file in files]
+    useful = _useful(files, labels, found)
+    return [stem if label in useful else "" for stem, label in zip(found, labels, strict=True)]
+
+
+def uneven_takes(files: Sequence[str], labels: Sequence[str | None]) -> list[str]:
+    """Return the take name of each clip that `stems` set aside although it may well mean a recording; else "".
+
+    So it is in a class that has several take names, each of several files: four sessions of 25 takes, not kick_01
+    ... kick_40.
+    """
+    found = [_stem(file) for file in files]
+    useful = _useful(files, labels, found)
+    takes: dict[str | None, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for file, label, stem in zip(files, labels, found, strict=True):
+        if label not in useful:
+            takes[label][stem or file].add(file)
+    doubtful = {label for label, names in takes.items() if len(names) > 1 and min(map(len, names.values())) > 1}
+    return [stem if label in doubtful else "" for stem, label in zip(found, labels, strict=True)]
+
+
+def _stem(file: str) -> str:
+    place, name = os.path.split(os.path.splitext(file)[0])
+    stem = _TAKE.sub("", name)
+    return f"{place}/{stem}" if stem else ""
+
+
+def _useful(files: Sequence[str], labels: Sequence[str | None], found: Sequence[str]) -> set[str | None]:
+    """Return the classes that can be split by the names `found`."""
     sizes: dict[str | None, Counter[str]] = defaultdict(Counter)
     for file, label, stem in zip(files, labels, found, strict=True):
         sizes[label][stem or file] += 1
-    useful = {
+    return {
         label
         for label, counts in sizes.items()
         if len(counts) >= LEAST_GROUPS and max(counts.values()) <= LARGEST_SHARE * counts.total()
     }
-    return [stem if label in useful else "" for stem, label in zip(found, labels, strict=True)]

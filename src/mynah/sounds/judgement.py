@@ -13,6 +13,8 @@ CLIPPED_SHARE = 1e-3
 DC_LEVEL = 0.02
 #: Frames an MP3 may be short of without a fault: two of its 1152-frame packets of encoder padding.
 MP3_SLACK = 2 * 1152
+#: Longest clip that one label is taken to describe: ten minutes.
+LONG_SECONDS = 600.0
 
 
 def judge(file: str, found: Inspection, repair: bool) -> list[Problem]:
@@ -39,3 +41,11 @@ def judge(file: str, found: Inspection, repair: bool) -> list[Problem]:
         action, remedy = ("repaired", "The mean is taken out.") if repair else ("flagged", "Use --repair.")
         problems.append(Problem(file, "dc", action, f"mean {found.mean:.3f} of full scale", remedy))
     return problems
+
+
+def judge_length(file: str, seconds: float) -> list[Problem]:
+    """Return what is wrong with the length of a labelled clip, which is read whole when its frames are computed."""
+    if seconds <= LONG_SECONDS:
+        return []
+    remedy = "Label parts of it by start and end in a labels file."
+    return [Problem(file, "long", "flagged", f"{seconds:.0f} s in one clip", remedy)]

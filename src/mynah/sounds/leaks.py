@@ -1,4 +1,4 @@
-"""Warnings: facts about the files, not about the sound, that give the label away."""
+"""Warnings: facts about the files that give the label away, and splits that part what belongs together."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 
 from mynah.sounds.clip import Clip, Leak
+from mynah.sounds.groups import uneven_takes
 from mynah.sounds.labels import TEST
 
 #: A fact is reported when it closes this share of the gap between guessing and knowing; durations belong to many
@@ -15,6 +16,8 @@ from mynah.sounds.labels import TEST
 LEAST_GAIN = {"rate": 0.25, "codec": 0.25, "channels": 0.25, "duration": 0.6}
 #: ... on at least this many clips, and so far above guessing, in standard deviations of a guess a group.
 LEAST_CLIPS, LEAST_DEVIATIONS = 20, 3.0
+#: How many of many classes a warning names.
+SHOWN = 3
 _WORDS = {
     "rate": ("the sample rate", "Record or export every class at one rate."),
     "codec": ("the file format", "Export every class from the originals in one format."),
@@ -56,15 +59,7 @@ def find_leaks(clips: Sequence[Clip]) -> Iterator[Leak]:
 
 def find_copies(clips: Sequence[Clip], official: str) -> Iterator[Leak]:
     """Yield one warning if folds that were given hold the same sound on both sides; made folds never do."""
-    if not official:
-        return
-    sides = [clip.group if official == "group" else clip.fold for clip in clips]
-    if official == "split":
-        sides = ["test" if side in TEST else "train" for side in sides]
-    where: dict[str, set[str | None]] = defaultdict(set)
-    for clip, side in zip(clips, sides, strict=True):
-        where[clip.content].add(side)
-    torn = [clip for clip in clips if len(where[clip.content]) > 1]
+    torn = _torn(clips, official)
     if torn:
         share = len(torn) / len(clips)
         message = (
@@ -72,6 +67,80 @@ def find_copies(clips: Sequence[Clip], official: str) -> Iterator[Leak]:
             f"{torn[0].file}), so a model is judged by sounds it was trained on. Remove the copies"
         )
         yield Leak("duplicates", message, share, 0.0)
+
+
+def find_cuts(clips: Sequence[Clip], official: str, grouped_by: str) -> Iterator[Leak]:
+    """Yield one warning if folds that were given part a recording or group; made folds never do.
+
+    Copies are left to `find_copies`.
+    """
+    if official not in ("fold", "split"):
+        return
+    copies = {clip.content for clip in _torn(clips, official)}
+    sides = _sides(clips, official)
+    parted = _on_several_sides([clip.group for clip in clips], sides)
+    judged = [(clip, side) for clip, side in zip(clips, sides, strict=True) if official == "fold" or side == "test"]
+    torn = [(clip, side) for clip, side in judged if clip.group in parted and clip.content not in copies]
+    if torn:
+        first, own = torn[0]
+        other = next(c for c, side in zip(clips, sides, strict=True) if c.group == first.group and side != own)
+        message = (
+            f"{len(torn)} of {len(judged)} judged clips come from a {grouped_by} that also trains (such as "
+            f"{_place(first)}, with {_place(other)}), because the column {official} parts it, so scores say little "
+            f"about a new {grouped_by}. Rename the column {official} to have folds of whole {grouped_by}s made"
+        )
+        yield Leak("groups", message, len(torn) / len(judged), 0.0)
+
+
+def find_takes(clips: Sequence[Clip], official: str) -> Iterator[Leak]:
+    """Yield one warning naming the classes whose file names look like takes that `join` could not keep together.
+
+    Where folds were given, only takes that they part count.
+    """
+    takes = uneven_takes([clip.file for clip in clips], [clip.label for clip in clips])
+    if official:
+        parted = _on_several_sides(takes, _sides(clips, official))
+        takes = [take if take in parted else "" for take in takes]
+    names: dict[str, set[str]] = defaultdict(set)
+    for clip, take in zip(clips, takes, strict=True):
+        if take and clip.label is not None:
+            names[clip.label].add(take)
+    if not names:
+        return
+    (label, found), *others = sorted(names.items())
+    others_shown = "".join(f", of {label!r} like {len(found)}" for label, found in others[: SHOWN - 1])
+    more = f" (and {len(names) - SHOWN} more classes)" if len(names) > SHOWN else ""
+    message = (
+        f"files of {label!r} look like {len(found)} recordings of several takes{others_shown}{more}, too few or too "
+        "uneven to split by, so that each file counts as a recording: takes of one recording may be on both sides. "
+        "Give a group column in a labels file"
+    )
+    yield Leak("takes", message, sum(map(bool, takes)) / len(clips), 0.0)
+
+
+def _place(clip: Clip) -> str:
+    return clip.file if clip.end is None and not clip.start else f"{clip.file} from {clip.start:g} s"
+
+
+def _sides(clips: Sequence[Clip], official: str) -> list[str | None]:
+    """Return for each clip with which part of given folds it trains or judges."""
+    if official == "split":
+        return ["test" if clip.fold in TEST else "train" for clip in clips]
+    return [clip.group if official == "group" else clip.fold for clip in clips]
+
+
+def _on_several_sides(keys: Sequence[str], sides: Sequence[str | None]) -> set[str]:
+    """Return the keys whose clips are not all on one side."""
+    first: dict[str, str | None] = {}
+    return {key for key, side in zip(keys, sides, strict=True) if first.setdefault(key, side) != side}
+
+
+def _torn(clips: Sequence[Clip], official: str) -> list[Clip]:
+    """Return the clips whose sound given folds have on several sides."""
+    if not official:
+        return []
+    torn = _on_several_sides([clip.content for clip in clips], _sides(clips, official))
+    return [clip for clip in clips if clip.content in torn]
 
 
 def _example(values: Sequence[Hashable], labels: Sequence[str | None]) -> str:

@@ -15,8 +15,8 @@ from mynah.sounds import labels as tables
 from mynah.sounds.clip import Clip, Problem, Sounds
 from mynah.sounds.groups import join
 from mynah.sounds.inspection import Inspection, inspect_all
-from mynah.sounds.judgement import judge
-from mynah.sounds.leaks import find_copies, find_leaks
+from mynah.sounds.judgement import judge, judge_length
+from mynah.sounds.leaks import find_copies, find_cuts, find_leaks, find_takes
 from mynah.sounds.walk import Tree, walk
 
 _ALL = "`mynah check` lists them all."
@@ -119,6 +119,11 @@ def survey(
     official = "group" if group else tables.official([part.row for part in parts], table) if table else ""
     clips = _clips(parts, tree, official)
     problems += _contradictions(clips)
+    has_groups = any(part.row.group for part in parts)
+    grouped_by = group or ("group" if has_groups else "recording")
+    leaks = [*find_leaks(clips), *find_copies(clips, official), *find_cuts(clips, official, grouped_by)]
+    if not has_groups:
+        leaks += find_takes(clips, official)
     ignored = dict(tree.ignored) | dict(sorted(tree.others.items()))
     sounds = Sounds(
         name=root.resolve().name,
@@ -127,8 +132,8 @@ def survey(
         problems=tuple(problems),
         ignored=ignored,
         duplicates=_duplicates(clips),
-        leaks=(*find_leaks(clips), *find_copies(clips, official)),
-        grouped_by=group or ("group" if any(part.row.group for part in parts) else "recording"),
+        leaks=tuple(leaks),
+        grouped_by=grouped_by,
         official=official,
     )
     return sounds, refusal
@@ -229,15 +234,16 @@ class _Part:
         return max(0, round(end * self.found.rate) - round(self.row.start * self.found.rate))
 
     def problems(self) -> list[Problem]:
-        """Say what is wrong with start and end."""
+        """Say what is wrong with start and end, and with the length between them."""
         start, end = self.row.start, self.row.end
         if self.frames == 0:
             detail = f"no samples from {start:g} s to {self.whole if end is None else end:g} s of {self.whole:.3g} s"
             return [Problem(self.row.file, "empty", "set aside", detail, "Check start and end in the labels file.")]
+        found = [] if self.row.label is None else judge_length(self.row.file, self.frames / self.found.rate)
         if end is not None and end > self.whole + 0.05:
             detail = f"used {self.whole - start:.3g} s of {end - start:.3g} s"
-            return [Problem(self.row.file, "truncated", "flagged", detail, "Check end in the labels file.")]
-        return []
+            found.append(Problem(self.row.file, "truncated", "flagged", detail, "Check end in the labels file."))
+        return found
 
 
 def _clips(parts: Sequence[_Part], tree: Tree, official: str) -> tuple[Clip, ...]:

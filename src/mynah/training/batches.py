@@ -26,6 +26,8 @@ class Batch:
     target: torch.Tensor
 
 
+#: Batches among which examples are exchanged, so that those of one batch have similar lengths.
+WINDOW = 16
 #: ``augment(frames, lengths, target, generator)`` returns the varied three.
 Augment = Callable[
     [torch.Tensor, torch.Tensor, torch.Tensor, torch.Generator],
@@ -45,11 +47,15 @@ def pad(examples: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
 class Batches:
     """Training examples by step number; nothing in here has a position.
 
+    A keyed permutation orders the examples of each epoch. Within a window of `WINDOW` batches they are then sorted by
+    length and the batches put in a keyed order: padding to the longest of a batch would else be most of the work
+    where lengths vary (spoken digits: two frames of three).
+
     Args:
         examples: sequence of (time, feature) float32 arrays.
         targets: (examples,) class numbers.
         outputs: number of classes.
-        size: examples a batch.
+        size: most examples a batch.
         seed: key of order, crops and augmentation.
         crop_frames: longest excerpt, in frames; None keeps examples whole.
         augment: applied to the padded batch, or None.
@@ -69,20 +75,30 @@ class Batches:
         self.examples, self.targets, self.outputs = examples, np.asarray(targets), outputs
         self.size, self.seed = min(size, len(examples)), seed
         self.crop_frames, self.augment = crop_frames, augment
+        lengths = np.array([len(example) for example in examples])
+        self.lengths = np.minimum(lengths, crop_frames) if crop_frames else lengths
 
     @property
     def steps_per_epoch(self) -> int:
         return -(-len(self.examples) // self.size)
 
     def items(self, step: int) -> np.ndarray:
-        """Return the (size,) example numbers of batch `step`; every epoch visits each example once."""
-        positions = np.arange(step * self.size, (step + 1) * self.size)
-        epochs, places = np.divmod(positions, len(self.examples))
-        chosen = np.empty_like(places)
-        for epoch in np.unique(epochs):
-            here = epochs == epoch
-            chosen[here] = permute(places[here], len(self.examples), key(self.seed, "order", int(epoch)))
-        return chosen
+        """Return the example numbers of batch `step`: every epoch visits each example once, in batches of even size."""
+        epoch, turn = divmod(step, self.steps_per_epoch)
+        windows = -(-self.steps_per_epoch // WINDOW)
+        edges = np.arange(windows + 1) * self.steps_per_epoch // windows
+        window = int(np.searchsorted(edges, turn, side="right")) - 1
+        first, batches = int(edges[window]), int(edges[window + 1] - edges[window])
+        drawn = self._drawn(epoch, first, first + batches)
+        by_length = drawn[np.argsort(self.lengths[drawn], kind="stable")]
+        place = int(permute(turn - first, batches, key(self.seed, "window", epoch, window)))
+        return by_length[place * len(drawn) // batches : (place + 1) * len(drawn) // batches]
+
+    def _drawn(self, epoch: int, first: int, last: int) -> np.ndarray:
+        """Return the examples of the batches [first, last) of an epoch, in its permuted order."""
+        count, steps = len(self.examples), self.steps_per_epoch
+        places = np.arange(first * count // steps, last * count // steps)
+        return permute(places, count, key(self.seed, "order", epoch))
 
     def __getitem__(self, step: int) -> Batch:
         items = self.items(step)
