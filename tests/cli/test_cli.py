@@ -216,6 +216,12 @@ def test_stdout_that_takes_no_more():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_stdout_that_is_closed(model, tmp_path):
+    put(tmp_path / "a.wav")
+    done = program("apply", model, tmp_path, "--quiet", shell=">&-")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_signal_while_listening_is_no_bad_file(model, tmp_path, capsys, monkeypatch):
     from mynah import audio
 

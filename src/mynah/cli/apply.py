@@ -77,7 +77,7 @@ def _table(answers: list[Answer], out: Path | None) -> str:
         rows = [[f"{s.start:.2f}", f"{s.end:.2f}", _shown(s), f"{s.score:.2f}", note] for s in answer.segments]
         for row in rows or [["", "", "not read", "", ""]]:
             table.add_row(*(one_line(cell) for cell in [answer.file, *row][: len(titles)]))
-    terminal = out is None and sys.stdout.isatty()
+    terminal = out is None and sys.stdout is not None and sys.stdout.isatty()
     text = io.StringIO()
     width = shutil.get_terminal_size().columns if terminal else WIDE
     Console(file=text, width=width, force_terminal=terminal, markup=False, emoji=False, highlight=False).print(table)

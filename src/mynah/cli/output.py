@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from pathlib import Path
 
 from mynah.errors import Stopped
@@ -37,7 +36,7 @@ def deliver(text: str, out: Path | None) -> None:
         Stopped: the file cannot be written; one that was there is untouched.
     """
     if out is None:
-        sys.stdout.write(text)
+        print(text, end="")
         return
     regular = out.is_file() or not out.exists()
     part = _part(out) if regular else out
