@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mynah import modelfile
+from mynah.catalog import model_class
 from mynah.errors import IncompatibleFile, Stopped, UsageError
 from mynah.models.knn import KNN
 from mynah.models.lstm import LSTM
@@ -74,6 +75,32 @@ def test_manifest_keeps_the_record(saved):
         ({"representation": {"name": "evil"}}, "does not fit"),
         ({"sha256": "0" * 64}, "do not match their hash"),
         ({"labels": None}, "does not fit"),
+        ({"labels": ["falling", "rising"]}, "does not fit"),
+        ({"labels": ["falling", "rising", "steady", "still"]}, "does not fit"),
+        ({"labels": ["falling", "falling", "steady"]}, "labels"),
+        ({"labels": ["falling", 2, None]}, "labels"),
+        ({"labels": [["falling"], ["rising"], ["steady"]]}, "labels"),
+        ({"family": 7}, "family"),
+        ({"settings": []}, "settings"),
+        ({"rate": 0}, "rate"),
+        ({"rate": -8000}, "rate"),
+        ({"rate": "8000"}, "rate"),
+        ({"rate": 8000.5}, "rate"),
+        ({"rate": 10**9}, "rate"),
+        ({"features": 0}, "features"),
+        ({"features": 7}, "does not fit"),
+        ({"temperature": 0}, "temperature"),
+        ({"temperature": -1.0}, "temperature"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"temperature": "1"}, "temperature"),
+        ({"threshold": 1.5}, "threshold"),
+        ({"threshold": float("nan")}, "threshold"),
+        ({"threshold": None}, "threshold"),
+        ({"record": None}, "record"),
+        ({"record": {"seconds": 3}}, "record"),
+        ({"record": {"seconds": {"min": 1.0, "max": 2.0}}}, "record"),
+        ({"record": {"seconds": {"min": 1.0, "median": "long", "max": 2.0}}}, "record"),
+        ({"record": {"seconds": {"min": 1.0, "median": float("nan"), "max": 2.0}}}, "record"),
     ],
 )
 def test_wrong_manifests(saved, tmp_path, change, why):
@@ -81,6 +108,47 @@ def test_wrong_manifests(saved, tmp_path, change, why):
         modelfile.load(rewrite(saved, tmp_path / "b.mynah", change))
     assert error.value.exit_code == 4
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("fact", ["record", "rate", "labels", "temperature", "family", "sha256"])
+def test_a_manifest_without_a_fact(saved, tmp_path, fact):
+    with zipfile.ZipFile(saved) as archive:
+        found = json.loads(archive.read(modelfile.MANIFEST))
+    del found[fact]
+    path = rewrite(saved, tmp_path / "b.mynah", **{modelfile.MANIFEST: json.dumps(found).encode()})
+    for read in (modelfile.manifest, modelfile.load):
+        with pytest.raises(IncompatibleFile, match=f"lacks {fact}"):
+            read(path)
+
+
+@pytest.mark.parametrize("family", ["chance", "logistic", "svm", "forest", "mlp"])
+@pytest.mark.parametrize("labels", [["a", "b"], ["a", "b", "c", "d"]])
+def test_labels_that_do_not_fit_the_arrays(tmp_path, family, labels):
+    clips, names = toy(6)
+    short = {"training": Training(budget="2steps")} if family == "mlp" else {}
+    path = modelfile.save(model_class(family)(**short).fit(clips, names), tmp_path / "a.mynah")
+    assert modelfile.load(path).predict(clips).shape == (len(clips),)
+    with pytest.raises(IncompatibleFile, match="does not fit"):
+        modelfile.load(rewrite(path, tmp_path / "b.mynah", {"labels": labels}))
+
+
+def test_each_entry_is_unpacked_once_and_the_manifest_alone(saved, monkeypatch):
+    opened = []
+    plain = zipfile.ZipFile.open
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda self, name, *a: opened.append(name) or plain(self, name, *a))
+    modelfile.manifest(saved)
+    assert opened == [modelfile.MANIFEST]
+    opened.clear()
+    modelfile.load(saved)
+    assert opened == [modelfile.MANIFEST, modelfile.TENSORS]
+
+
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(saved, tmp_path, monkeypatch):
+    path = rewrite(saved, tmp_path / "b.mynah", **{modelfile.TENSORS: bytes(80 << 20)})
+    assert path.stat().st_size < 1 << 20
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("unpacked"))
+    with pytest.raises(IncompatibleFile, match=r"tensors.safetensors is too large \(83886080 bytes\)"):
+        modelfile.load(path)
 
 
 def test_entries_with_other_names_are_refused(saved, tmp_path):

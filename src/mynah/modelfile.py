@@ -2,18 +2,20 @@
 
 Reading an untrusted file runs no code of it and writes nothing: the family is looked up by name among those of
 this installation, settings are plain values, arrays are safetensors with a checked hash, and entries that are
-unknown, oversize or oddly named are refused in one line.
+unknown, oversize or oddly named, and manifests that cannot be meant, are refused in one line.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import platform
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,14 +27,18 @@ from safetensors.numpy import save as save_tensors
 import mynah
 from mynah import catalog
 from mynah.errors import IncompatibleFile, Stopped, UsageError
-from mynah.model import Model
-from mynah.representations import by_name
+from mynah.model import Model, VectorModel
+from mynah.representations import Frames, by_name
 from mynah.training import Training
 
 SCHEMA = "mynah.model/1"
 MANIFEST, TENSORS = "model.json", "tensors.safetensors"
 #: Largest entries that are read: a manifest of 64 MiB, arrays of 4 GiB.
 LARGEST = {MANIFEST: 64 << 20, TENSORS: 4 << 30}
+#: A larger entry than this may unpack to no more than so many times the file: what fitted models hold packs far less.
+FREE, MOST_RATIO = {MANIFEST: 1 << 20, TENSORS: 64 << 20}, 200
+#: Highest rate in Hz at which sounds are read.
+HIGHEST_RATE = 384_000
 
 
 def save(model: Model, path: str | os.PathLike[str], *, record: Mapping[str, Any] | None = None) -> Path:
@@ -111,21 +117,13 @@ def _settings(model: Model) -> dict[str, Any]:
 
 
 def manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the checked manifest of a model file.
+    """Return the checked manifest of a model file; its arrays are not read.
 
     Raises:
         IncompatibleFile: not a model of this schema, or damaged.
     """
-    path = Path(path)
-    try:
-        found = json.loads(_entries(path)[0])
-    except (ValueError, UnicodeDecodeError, RecursionError) as error:
-        raise _refuse(path, "its manifest is damaged") from error
-    if not isinstance(found, dict) or not str(found.get("schema", "")).startswith("mynah.model/"):
-        raise _refuse(path, "it is not a Mynah model")
-    if found["schema"] != SCHEMA:
-        raise _refuse(path, f"it is of version {found['schema']!r} and this Mynah reads {SCHEMA!r}")
-    return found
+    with _opened(Path(path)) as archive:
+        return _manifest(archive, Path(path))
 
 
 def load(path: str | os.PathLike[str]) -> Model:
@@ -135,9 +133,10 @@ def load(path: str | os.PathLike[str]) -> Model:
         IncompatibleFile: not a model file, of another version, damaged, or of a family not in this installation.
     """
     path = Path(path)
-    facts = manifest(path)
-    content = _entries(path)[1]
-    if hashlib.sha256(content).hexdigest() != facts.get("sha256"):
+    with _opened(path) as archive:
+        facts = _manifest(archive, path)
+        content = _read(archive, TENSORS)
+    if hashlib.sha256(content).hexdigest() != facts["sha256"]:
         raise _refuse(path, "its arrays do not match their hash")
     try:
         settings = dict(facts["settings"])
@@ -146,32 +145,114 @@ def load(path: str | os.PathLike[str]) -> Model:
         representation = facts["representation"]
         model = catalog.model_class(facts["family"])(**settings)
         model.representation_ = None if representation is None else by_name(representation)
-        model.rate_, model.n_features_in_ = facts["rate"], int(facts["features"])
+        model.rate_, model.n_features_in_ = facts["rate"], facts["features"]
         model.classes_ = np.array(facts["labels"])
-        if model.classes_.ndim != 1 or not len(model.classes_):
-            raise ValueError("labels")
         model.temperature_, model.threshold_ = float(facts["temperature"]), float(facts["threshold"])
         model.record_ = facts["training"]
         model.restore(load_tensors(content))
+        _check_answers(model)
+    except Stopped:
+        raise
     except Exception as error:
         raise _refuse(path, f"its content does not fit this version ({type(error).__name__})") from error
     return model
 
 
-def _entries(path: Path) -> tuple[bytes, bytes]:
+def _manifest(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(_read(archive, MANIFEST))
+    except (ValueError, UnicodeDecodeError, RecursionError) as error:
+        raise _refuse(path, "its manifest is damaged") from error
+    if not isinstance(found, dict) or not str(found.get("schema", "")).startswith("mynah.model/"):
+        raise _refuse(path, "it is not a Mynah model")
+    if found["schema"] != SCHEMA:
+        raise _refuse(path, f"it is of version {found['schema']!r} and this Mynah reads {SCHEMA!r}")
+    for name, fits in _FITS.items():
+        if name not in found:
+            raise _refuse(path, f"its manifest lacks {name}")
+        if not fits(found[name]):
+            raise _refuse(path, f"its content does not fit this version: {name}", repr(found[name])[:60])
+    return found
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _are_labels(value: Any) -> bool:
+    """Labels are words or numbers, all of one kind, each once."""
+    kinds = {type(label) for label in value} if isinstance(value, list) else set()
+    return len(kinds) == 1 and kinds <= {str, int, float, bool} and len(set(value)) == len(value)
+
+
+def _is_record(value: Any) -> bool:
+    """A record may say how long the training clips were; then it says it whole."""
+    if not isinstance(value, dict):
+        return False
+    seconds = value.get("seconds")
+    if seconds is None:
+        return True
+    known = isinstance(seconds, dict) and {"min", "median", "max"} <= seconds.keys()
+    return known and all(_is_number(seconds[name]) and seconds[name] > 0 for name in ("min", "median", "max"))
+
+
+#: What each fact of a manifest must be.
+_FITS = {
+    "family": lambda value: isinstance(value, str),
+    "settings": lambda value: isinstance(value, dict),
+    "representation": lambda value: value is None or isinstance(value, dict),
+    "rate": lambda value: value is None or (_is_count(value) and value <= HIGHEST_RATE),
+    "features": _is_count,
+    "labels": _are_labels,
+    "temperature": lambda value: _is_number(value) and value > 0,
+    "threshold": lambda value: _is_number(value) and 0 <= value <= 1,
+    "training": lambda value: isinstance(value, dict),
+    "record": _is_record,
+    "sha256": lambda value: isinstance(value, str),
+}
+
+
+def _check_answers(model: Model) -> None:
+    """Raise `ValueError` where arrays are not of as many classes as there are labels; nets compare shapes."""
+    if not isinstance(model, VectorModel):
+        return
+    classes = len(model.classes_)
+    if bool(model.arrays_) != (classes > 1):
+        raise ValueError("one class learns nothing, several learn something")
+    codes = model.arrays_.get("codes")
+    if codes is not None and not np.array_equal(np.unique(codes), np.arange(classes)):
+        raise ValueError("the codes are not those of the labels")
+    silence = np.zeros((1, model.n_features_in_), np.float32)
+    answer = model.predict_proba(Frames.from_arrays([silence], model.representation_, model.rate_))
+    if answer.shape != (1, classes):
+        raise ValueError("the arrays are not of as many classes as there are labels")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a model file whose entries have the right names and sizes; damage found further on is refused too."""
     try:
         with zipfile.ZipFile(path) as archive:
-            sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
-            if sorted(sizes) != sorted(LARGEST) or len(archive.infolist()) != len(LARGEST):
-                raise _refuse(path, f"it holds {sorted(sizes)[:4]} where a model holds {sorted(LARGEST)}")
-            for name, size in sizes.items():
-                if size > LARGEST[name]:
-                    raise _refuse(path, f"its entry {name} is too large", f"{size} bytes")
-            return _read(archive, MANIFEST), _read(archive, TENSORS)
+            _check_entries(archive, path)
+            yield archive
     except FileNotFoundError as error:
         raise IncompatibleFile("no such file", where=path) from error
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise _refuse(path, "it is not a Mynah model, or is damaged") from error
+
+
+def _check_entries(archive: zipfile.ZipFile, path: Path) -> None:
+    sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
+    if sorted(sizes) != sorted(LARGEST) or len(archive.infolist()) != len(LARGEST):
+        raise _refuse(path, f"it holds {sorted(sizes)[:4]} where a model holds {sorted(LARGEST)}")
+    most = MOST_RATIO * path.stat().st_size
+    for name, size in sizes.items():
+        if size > LARGEST[name] or size > max(FREE[name], most):
+            raise _refuse(path, f"its entry {name} is too large", f"{size} bytes")
 
 
 def _read(archive: zipfile.ZipFile, name: str) -> bytes:

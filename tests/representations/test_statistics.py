@@ -106,3 +106,10 @@ def test_long_sounds_are_described(monkeypatch):
     frames = torch.zeros(200_000, 64)
     vector = ClipStatisticsModule._describe(module, frames, torch.zeros(200_000, 1))
     assert vector[-1] == pytest.approx(np.log10(2000.0))
+
+
+@pytest.mark.parametrize("wave", [np.full(4000, np.nan), [0.1, np.nan] * 2000, np.full(10, np.inf)])
+def test_nan_goes_in_and_comes_out(wave):
+    found = describe(wave)
+    assert np.isnan(found["mean"]).any()
+    assert np.isfinite(found["whole"])

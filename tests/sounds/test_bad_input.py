@@ -318,3 +318,11 @@ def test_one_long_recording_cannot_be_split(tmp_path):
     )
     with pytest.raises(NotEnoughData, match=r"one recording.*labels file with start, end and group"):
         split(look(tmp_path / "in"))
+
+
+def test_a_folder_of_formats_that_are_not_read(tmp_path):
+    for name in ("a.m4a", "b.m4a", "c.wma", "d.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    words = r"saw 2 \.m4a that cannot be read, 1 \.wma that cannot be read, 1 \.txt\)\. Convert it to WAV or FLAC"
+    with pytest.raises(BadInput, match=words):
+        scan(tmp_path)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mynah import audio
-from mynah.errors import BadInput
+from mynah.errors import BadInput, Stopped
 from mynah.sounds import inspection
 from mynah.sounds.inspection import inspect, inspect_all
 from sound_files import RATE, look, put, tone
@@ -155,3 +155,12 @@ def test_the_decoder_keeps_quiet_and_gives_the_terminal_back(tmp_path, capfd):
         thread.join()
     os.write(2, b"still here")
     assert capfd.readouterr().err == "still here"
+
+
+def test_a_stop_goes_on_up(folder, monkeypatch):
+    def stop(*_, **__):
+        raise Stopped("stopped by SIGTERM")
+
+    monkeypatch.setattr(audio, "stream", stop)
+    with pytest.raises(Stopped):
+        inspect(folder / "low" / "ant.wav")

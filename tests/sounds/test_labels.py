@@ -125,6 +125,41 @@ def test_a_class_that_is_judged_but_not_trained_is_told(folder):
     assert "fold high judges 'high' without any to train on" in split(look(folder)).description
 
 
+@pytest.mark.parametrize("header", ["file, label", " File ,Label", "FILE,LABEL", '"file", "label"'])
+def test_headers_in_other_capitals_and_with_spaces(folder, header):
+    table(folder, header, [f"{name}, x" for name in NAMES])
+    assert look(folder).classes == ["x"]
+
+
+def test_an_exact_header_wins_over_other_capitals(folder):
+    table(folder, "file,Label,label", [f"{name},no,yes" for name in NAMES])
+    assert look(folder).classes == ["yes"]
+    table(folder, "file,Kind,KIND", [f"{name},no,yes" for name in NAMES])
+    with pytest.raises(BadInput, match=r"no column kind \(its columns: file, Kind, KIND\)"):
+        look(folder, target="kind")
+
+
+def test_a_stray_quote_is_named_by_its_line(folder):
+    table(folder, "file,label", [f"{name},x" for name in NAMES[:3]] + [f'"{name},x' for name in NAMES[3:4]] + NAMES)
+    with pytest.raises(BadInput, match=r"line 5: the labels file cannot be read .* Look for a stray quote") as error:
+        look(folder)
+    assert NAMES[-1] not in str(error.value)
+
+
+def test_long_names_are_cut_in_errors(folder):
+    lines = ['"' + "\n".join(["here", *["and on"] * 500]) + '",x', f"{'y' * 300}.wav,x"]
+    table(folder, "file,label", lines)
+    with pytest.raises(BadInput, match=r"names files that are not there \(2: here and on") as error:
+        look(folder)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 400 + len(str(folder))
+
+
+def test_a_target_without_labels_file(folder):
+    with pytest.raises(BadInput, match="a target column needs a labels file"):
+        look(folder, target="kind")
+
+
 def two_recordings(folder, column, sides):
     """Two long files of 30 overlapping parts each, all in the same `sides` in turn."""
     lines = []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import signal
 import sys
 import traceback
@@ -13,6 +16,10 @@ from typer.exceptions import TyperException
 import mynah
 from mynah.cli import apply, check, compare, demo, doctor, learn, listing, report
 from mynah.errors import MynahError, Stopped
+from mynah.tasks.answers import one_line
+
+#: What the system says when there is no room for the output.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EROFS}
 
 app = typer.Typer(
     name="mynah",
@@ -47,8 +54,13 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; errors become one sentence on stderr."""
     debug = "--debug" in arguments
     signal.signal(signal.SIGTERM, _stop)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):  # closed, or replaced by something simpler
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         code = app(arguments, standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where an error can still be said
     except MynahError as error:
         return _say(str(error), error.exit_code, debug)
     except typer.Abort:
@@ -61,20 +73,41 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return _say("interrupted; what was finished is kept", 130, debug)
-    except BrokenPipeError:
-        sys.stderr.close()
+    except SystemExit as error:  # what the parser makes of a broken pipe
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        _hush_stdout()
         return 0
-    except Exception as error:  # a bug: say so, and how to see more
-        what = f"this is a bug in Mynah: {type(error).__name__}: {error}. Add --debug to see where"
-        return _say(what, 70, debug)
+    except BrokenPipeError:  # the reader has seen enough
+        _hush_stdout()
+        return 0
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            return _bug(error, debug)
+        _hush_stdout()
+        return _say(f"the output cannot be written ({error.strerror})", Stopped.exit_code, debug)
+    except Exception as error:
+        return _bug(error, debug)
     return int(code or 0)
+
+
+def _bug(error: Exception, debug: bool) -> int:
+    return _say(f"this is a bug in Mynah: {type(error).__name__}: {error}. Add --debug to see where", 70, debug)
 
 
 def _say(what: str, code: int, debug: bool) -> int:
     if debug:
         traceback.print_exc()
-    print(f"mynah: {what}", file=sys.stderr)
+    print(f"mynah: {one_line(what)}", file=sys.stderr)
     return code
+
+
+def _hush_stdout() -> None:
+    """Point standard output nowhere: Python flushes it once more at exit, and would complain again."""
+    with contextlib.suppress(OSError, AttributeError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.__stdout__.fileno())  # type: ignore[union-attr]
+        os.close(nowhere)
 
 
 def _stop(*_: object) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mynah.cli.drawing import drawn
+from mynah.cli.output import check_destination, deliver
+
+if TYPE_CHECKING:
+    from mynah.tasks.answers import Answer, Segment
 
 NAME = "apply"
+#: Columns of a table that goes to a file or into a pipe.
+WIDE = 160
 
 
 def command(
@@ -27,45 +34,55 @@ def command(
     """Label clips, or draw a timeline of long files."""
     from mynah import modelfile
     from mynah.errors import UsageError
-    from mynah.tasks.apply import FORMATS, Windows, apply, render
-    from mynah.tasks.apply import cut as cut_out
+    from mynah.tasks import cutting
+    from mynah.tasks.answers import FORMATS, one_line, render
+    from mynah.tasks.apply import Windows, apply
 
     if form not in FORMATS:
         raise UsageError("no such format", where=form, remedy=f"Use one of {', '.join(FORMATS)}.")
     windows = Windows(window, hop, threshold)
     record = modelfile.manifest(model)["record"]
+    check_destination(out)
+    if cut is not None:
+        cutting.make_folder(cut)
     with drawn(quiet) as progress:
         answers = list(
             apply(modelfile.load(model), paths, windows, training_seconds=record.get("seconds"), progress=progress)
         )
+    deliver(_table(answers, out) if form == "table" else render(answers, form), out)
     if cut is not None:
-        print(f"{len(cut_out(answers, cut))} segments written under {cut}", file=sys.stderr)
-    if form == "table":
-        _table(answers, out)
-    elif out is not None:
-        out.write_text(render(answers, form), encoding="utf-8")
-    else:
-        print(render(answers, form), end="" if form != "json" else "\n")
+        print(f"{len(cutting.cut(answers, cut))} segments written under {cut}", file=sys.stderr)
     for answer in answers:
+        for problem in answer.problems:
+            print(one_line(f"{answer.file}: {problem.kind}, {problem.detail}"), file=sys.stderr)
         if answer.error:
-            print(f"mynah: {answer.file}: {answer.error}", file=sys.stderr)
+            print(one_line(f"mynah: {answer.file}: {answer.error}"), file=sys.stderr)
     return 3 if all(answer.error for answer in answers) else None
 
 
-def _table(answers: list, out: Path | None) -> None:
+def _table(answers: list[Answer], out: Path | None) -> str:
+    import io
+
     from rich.console import Console
     from rich.table import Table
 
+    from mynah.tasks.answers import one_line
+
+    titles = ["file", "from", "to", "label", "probability", *(["note"] if any(a.problems for a in answers) else [])]
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("file", "from", "to", "label", "probability"):
+    for title in titles:
         table.add_column(title, justify="right" if title in ("from", "to", "probability") else "left", overflow="fold")
     for answer in answers:
-        for s in answer.segments:
-            table.add_row(answer.file, f"{s.start:.2f}", f"{s.end:.2f}", s.label, f"{s.score:.2f}")
-        if answer.error:
-            table.add_row(answer.file, "", "", "not read", "")
-    if out is None:
-        Console(soft_wrap=True).print(table)
-    else:
-        with open(out, "w", encoding="utf-8") as file:
-            Console(file=file, width=160).print(table)
+        note = ", ".join(answer.flags)
+        rows = [[f"{s.start:.2f}", f"{s.end:.2f}", _shown(s), f"{s.score:.2f}", note] for s in answer.segments]
+        for row in rows or [["", "", "not read", "", ""]]:
+            table.add_row(*(one_line(cell) for cell in [answer.file, *row][: len(titles)]))
+    terminal = out is None and sys.stdout is not None and sys.stdout.isatty()
+    text = io.StringIO()
+    width = shutil.get_terminal_size().columns if terminal else WIDE
+    Console(file=text, width=width, force_terminal=terminal, markup=False, emoji=False, highlight=False).print(table)
+    return text.getvalue()
+
+
+def _shown(segment: Segment) -> str:
+    return f"{segment.label} (nearest: {segment.nearest})" if segment.nearest else segment.label

@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mynah.cli.drawing import drawn
+from mynah.tasks.answers import one_line
+
+if TYPE_CHECKING:
+    from mynah.errors import MynahError
+    from mynah.sounds import Sounds
 
 NAME = "check"
+SCHEMA = "mynah.check/1"
 
 
 def command(
@@ -26,10 +32,11 @@ def command(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Say what a folder holds, what is wrong with it and how it would be split."""
-    from mynah.sounds import check_enough, scan, split
+    from mynah.errors import BadInput
+    from mynah.sounds.scan import survey
 
     with drawn(quiet) as progress:
-        sounds = scan(
+        sounds, refusal = survey(
             folder,
             labels=labels,
             target=target,
@@ -38,19 +45,42 @@ def command(
             repair=repair,
             progress=progress,
         )
+    if refusal is not None:
+        error: MynahError | None = BadInput(
+            refusal.what, where=refusal.where, measured=refusal.measured, remedy="They are all listed in the output."
+        )
+        warnings, plan = list[str](), None
+    else:
+        warnings, plan, error = _prospects(sounds, folds)
     if as_json:
-        print(json.dumps(_document(sounds), ensure_ascii=False, indent=1))
+        document = _document(sounds) | {"warnings": warnings, "split": plan, "error": str(error) if error else None}
+        print(json.dumps(document, ensure_ascii=False, indent=1))
     else:
         print(_text(sounds))
-    warnings = check_enough(sounds)
-    if not as_json:
         for warning in warnings:
-            print(warning)
-        print(f"split: {split(sounds, folds=folds).description}")
+            print(one_line(warning))
+        if plan is not None:
+            print(one_line(f"split: {plan}"))
+    if error is not None:
+        raise error
 
 
-def _document(sounds) -> dict:
+def _prospects(sounds: Sounds, folds: int) -> tuple[list[str], str | None, MynahError | None]:
+    """Return warnings, the split in words, and why these sounds cannot be learned from."""
+    from mynah.errors import NotEnoughData
+    from mynah.sounds import check_enough, split
+
+    warnings: list[str] = []
+    try:
+        warnings = check_enough(sounds)
+        return warnings, split(sounds, folds=folds).description, None
+    except NotEnoughData as error:
+        return warnings, None, error
+
+
+def _document(sounds: Sounds) -> dict[str, Any]:
     return {
+        "schema": SCHEMA,
         "name": sounds.name,
         "clips": len(sounds),
         "classes": {name: sounds.labels.count(name) for name in sounds.classes},
@@ -63,11 +93,12 @@ def _document(sounds) -> dict:
     }
 
 
-def _text(sounds) -> str:
+def _text(sounds: Sounds) -> str:
     seconds = [clip.seconds for clip in sounds]
     span = f"{min(seconds):.2f}-{max(seconds):.2f} s" if seconds else "nothing"
     rates = ", ".join(f"{rate} Hz ({count})" for rate, count in sounds.rates.most_common())
-    lines = [f"{sounds.name}: {len(sounds)} clips, {len(sounds.classes)} classes, {span}, {rates}"]
+    facts = [f"{len(sounds)} clips", f"{len(sounds.classes)} classes", span, *([rates] if rates else [])]
+    lines = [f"{sounds.name}: {', '.join(facts)}"]
     lines += [f"  {name}: {sounds.labels.count(name)}" for name in sounds.classes]
     for problem in sounds.problems:
         lines.append(f"{problem.action}: {problem.file}: {problem.kind}, {problem.detail}. {problem.remedy}")
@@ -76,4 +107,4 @@ def _text(sounds) -> str:
     for reason, count in sounds.ignored.items():
         lines.append(f"ignored: {count} {reason}")
     lines += [f"leak: {leak.message}" for leak in sounds.leaks]
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))

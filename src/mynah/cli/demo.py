@@ -15,8 +15,8 @@ NAME = "demo"
 def command(
     out: Annotated[Path, typer.Option(help="Folder of the sounds and the run.")] = Path("mynah-demo"),
     budget: Annotated[str, typer.Option(help="See `mynah learn`.")] = "90s",
-    clips: Annotated[int, typer.Option(help="Clips of each of the ten classes.")] = 40,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    clips: Annotated[int, typer.Option(help="Clips of each of the ten classes.", min=1)] = 40,
+    seed: Annotated[int, typer.Option(help="Of everything random.", min=0, max=2**32 - 1)] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Learn ten kinds of synthesised sounds: a tour without sounds of your own."""

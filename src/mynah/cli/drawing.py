@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mynah.progress import Progress, silent
+from mynah.tasks.answers import one_line
 
 #: Words for the stages that the layers below name.
 STAGES = {
@@ -40,6 +41,7 @@ def _plain() -> Progress:
     said: dict[str, float] = {}
 
     def progress(stage: str, done: int, total: int, note: str = "") -> None:
+        note = one_line(note)
         now = time.monotonic()
         began.setdefault(stage, now)
         long = now - began[stage] >= PATIENCE_SECONDS
@@ -64,16 +66,17 @@ def _bars() -> Iterator[Progress]:
     from rich.progress import Progress as Bars
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}", style="dim"),
+        TextColumn("{task.fields[note]}", style="dim", markup=False),
     )
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         tasks: dict[str, object] = {}
 
         def progress(stage: str, done: int, total: int, note: str = "") -> None:
+            note = one_line(note)
             if stage not in tasks:
                 tasks[stage] = bars.add_task(STAGES.get(stage, stage), total=total, note=note)
             bars.update(tasks[stage], completed=done, total=total, note=note)  # type: ignore[arg-type]

@@ -33,12 +33,12 @@ def command(
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Go on with too few clips for a score.", rich_help_panel=MUCH)
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of everything random.", rich_help_panel=WORK)] = 0,
+    seed: Annotated[int, typer.Option(help="Of everything random.", min=0, max=2**32 - 1, rich_help_panel=WORK)] = 0,
     repeat: Annotated[
         Path | None, typer.Option(help="A run whose steps are repeated exactly.", rich_help_panel=WORK)
     ] = None,
     executor: Annotated[str, typer.Option(help="sequential or processes.", rich_help_panel=WORK)] = "processes",
-    workers: Annotated[int | None, typer.Option(help="Processes; one a core.", rich_help_panel=WORK)] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; one a core.", min=1, rich_help_panel=WORK)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -17,8 +18,11 @@ def command(
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Build the page of a run again."""
+    from mynah.errors import UsageError
     from mynah.report import build
 
+    if not 0 < max_mb < math.inf:
+        raise UsageError("must be more than 0 MB", where="--max-mb", measured=max_mb)
     page = build(run, out, max_mb=max_mb)
     print(page)
     if show:

@@ -83,6 +83,8 @@ class ClipStatisticsModule(nn.Module):
         mel = torch.maximum(mel, mel.max() - self.settings.range_db)
         level = mel.amax(dim=1)
         sounding = torch.nonzero(level >= level.max() - self.settings.trim_db)[:, 0]
+        if not len(sounding):  # NaN came in, and goes out
+            sounding = torch.arange(len(level))
         sound = slice(int(sounding[0]), int(sounding[-1]) + 1)
         frames = torch.cat([mel[sound] @ self.cosines.T, crossings[sound]], dim=1)
         slopes = frames.diff(dim=0) if len(frames) > 1 else torch.zeros_like(frames)

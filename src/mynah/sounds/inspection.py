@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from mynah import audio
-from mynah.errors import BadInput
+from mynah.errors import BadInput, Stopped
 from mynah.progress import Progress, silent
 from mynah.sounds.truncation import promised_share
 
@@ -68,6 +68,8 @@ def inspect(path: Path) -> Inspection:
     except BadInput as error:
         measured = f" ({error.measured})" if error.measured else ""
         return Inspection(error=f"{error.what}{measured}", remedy=error.remedy or "Look at the file.")
+    except Stopped:  # not this file's fault
+        raise
     except Exception as error:
         return Inspection(error=f"cannot be decoded ({type(error).__name__}: {error})", remedy="Look at the file.")
 

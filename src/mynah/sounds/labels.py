@@ -14,8 +14,10 @@ from mynah.errors import BadInput
 
 #: Names that are looked for beside the audio.
 NAMES = ("meta.csv", "metadata.csv", "labels.csv")
-#: How many of many names an error shows.
-SHOWN = 5
+#: How many of many names an error shows, and how many characters of one.
+SHOWN, SHOWN_CHARACTERS = 5, 80
+#: Columns that mean something.
+_COLUMNS = ("file", "split", "fold", "start", "end")
 #: What a column `split` may say; the validation part joins training.
 TRAIN = frozenset({"train", "training", "valid", "validation", "val", "dev"})
 TEST = frozenset({"test", "testing", "eval", "evaluation"})
@@ -51,16 +53,27 @@ def read(path: Path, *, target: str, group: str | None) -> list[Row]:
     Raises:
         BadInput: no such file, missing columns, a time that is no number, a file name that leaves the folder.
     """
+    wanted = (*_COLUMNS, target, group or "group")
+    read_to = 0
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             header = file.readline()
             file.seek(0)
-            reader = csv.DictReader(file, delimiter=max(",;\t", key=header.count))
-            lines = list(reader)
-            columns = [name for name in reader.fieldnames or [] if name]
+            delimiter = max(",;\t", key=header.count)
+            reader = csv.DictReader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
+            reader.fieldnames = _meant(reader.fieldnames or [], wanted)
+            columns = [name for name in reader.fieldnames if name]
+            lines = []
+            for line in reader:
+                lines.append(line)
+                read_to = reader.line_num
     except FileNotFoundError as error:
         raise BadInput("no such labels file", where=path) from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
+        remedy = "Look for a stray quote, and save it as CSV in UTF-8."
+        where = f"{path}, line {read_to + 1}"
+        raise BadInput("the labels file cannot be read", where=where, measured=error, remedy=remedy) from error
+    except (OSError, UnicodeDecodeError) as error:
         remedy = "Save it as CSV in UTF-8."
         raise BadInput("the labels file cannot be read", where=path, measured=error, remedy=remedy) from error
     missing = [name for name in ("file", target, *([group] if group else [])) if name not in columns]
@@ -68,11 +81,28 @@ def read(path: Path, *, target: str, group: str | None) -> list[Row]:
         raise BadInput(
             f"no column {', '.join(missing)}",
             where=path,
-            measured=f"its columns: {', '.join(columns) or 'none'}",
+            measured=f"its columns: {_shown(columns, most=20) or 'none'}",
             remedy="Name the columns file and label, or choose with --target and --group.",
         )
     numbered = enumerate(lines, 2)
     return [_row(line, n, path, target, group or "group") for n, line in numbered if any(map(_text, line.values()))]
+
+
+def _meant(columns: Iterable[str], wanted: Iterable[str]) -> list[str]:
+    """Return the columns without spaces around; one that is wanted and not there may be spelt in other capitals."""
+    found = [name.strip() for name in columns]
+    for name in dict.fromkeys(wanted):
+        alike = [i for i, column in enumerate(found) if column.casefold() == name.casefold()]
+        if name not in found and len(alike) == 1:
+            found[alike[0]] = name
+    return found
+
+
+def _shown(names: Iterable[str], most: int = SHOWN) -> str:
+    """Return the first few names, each in one line and cut where it goes on and on."""
+    once = [" ".join(name.split()) for name in dict.fromkeys(names)]
+    short = [f"{name[: SHOWN_CHARACTERS - 1]}…" if len(name) > SHOWN_CHARACTERS else name for name in once]
+    return f"{', '.join(short[:most])}{', ...' if len(short) > most else ''}"
 
 
 def _text(cell: object) -> str:
@@ -100,7 +130,9 @@ def _seconds(line: dict[str, str], column: str, path: Path, number: int) -> floa
     try:
         value = float(text)
     except ValueError as error:
-        raise BadInput(f"{column} is not a number", where=f"{path}, line {number}", measured=repr(text)) from error
+        raise BadInput(
+            f"{column} is not a number", where=f"{path}, line {number}", measured=repr(_shown([text]))
+        ) from error
     if not 0 <= value < float("inf"):
         raise BadInput(f"{column} must be 0 s or more", where=f"{path}, line {number}", measured=text)
     return value
@@ -151,12 +183,7 @@ def _plain(name: str) -> str:
 
 def _names(what: str, names: Iterable[str], path: Path, remedy: str = _RELATIVE) -> BadInput:
     once = list(dict.fromkeys(names))
-    return BadInput(
-        what,
-        where=path,
-        measured=f"{len(once)}: {', '.join(once[:SHOWN])}{', ...' if len(once) > SHOWN else ''}",
-        remedy=remedy,
-    )
+    return BadInput(what, where=path, measured=f"{len(once)}: {_shown(once)}", remedy=remedy)
 
 
 def without_repeats(rows: Sequence[Row], path: Path) -> list[Row]:
@@ -191,7 +218,7 @@ def official(rows: Sequence[Row], path: Path) -> str:
         )
     unknown = splits.keys() - TRAIN - TEST
     if unknown and len(unknown) < len(splits):
-        shown = ", ".join(repr(name) for name in sorted(unknown)[:SHOWN])
+        shown = _shown(map(repr, sorted(unknown)))
         raise BadInput(
             "column split must say train or test", where=path, measured=f"it also says {shown}", remedy=_RENAME
         )

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mynah.audio import EXTENSIONS
 from mynah.errors import BadInput
 from mynah.progress import Progress, silent
 from mynah.sounds import labels as tables
@@ -19,6 +18,8 @@ from mynah.sounds.inspection import Inspection, inspect_all
 from mynah.sounds.judgement import judge, judge_length
 from mynah.sounds.leaks import find_copies, find_cuts, find_leaks, find_takes
 from mynah.sounds.walk import Tree, walk
+
+_ALL = "`mynah check` lists them all."
 
 
 def scan(
@@ -52,6 +53,42 @@ def scan(
     Raises:
         BadInput: nothing to read, a wrong labels file, or too much that is bad.
     """
+    sounds, refusal = survey(
+        folder,
+        labels=labels,
+        target=target,
+        group=group,
+        repair=repair,
+        strict=strict,
+        cache=cache,
+        workers=workers,
+        progress=progress,
+    )
+    if refusal is not None:
+        raise refusal
+    return sounds
+
+
+def survey(
+    folder: str | os.PathLike[str],
+    *,
+    labels: str | os.PathLike[str] | None = None,
+    target: str = "label",
+    group: str | None = None,
+    repair: bool = False,
+    strict: bool = False,
+    cache: Path | None = None,
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> tuple[Sounds, BadInput | None]:
+    """Look at a folder as `scan` does; what is bad about its files is returned, not raised, so that all can be listed.
+
+    Returns:
+        What the folder holds, perhaps no clip at all, and why `scan` would refuse it, or None.
+
+    Raises:
+        BadInput: nothing to read, or a wrong labels file.
+    """
     root = Path(folder)
     if not root.exists():
         raise BadInput("no such folder", where=root)
@@ -59,8 +96,7 @@ def scan(
         raise BadInput("is a file, not a folder", where=root, remedy="Give the folder that holds the sounds.")
     tree = walk(root)
     if not tree.audio:
-        readable = ", ".join(sorted(suffix[1:] for suffix in EXTENSIONS))
-        raise BadInput("no audio", where=root, measured=f"saw {tree.seen()}", remedy=f"I read {readable}.")
+        raise BadInput("no audio", where=root, measured=f"saw {tree.seen()}", remedy=tree.remedy())
     problems = list(tree.problems)
     rows, table = _rows(root, tree, problems, labels, target, group)
     files = list(dict.fromkeys(row.file for row in rows))
@@ -70,8 +106,7 @@ def scan(
     found = dict(zip(files, inspections, strict=True))
     trouble = {file: judge(file, inspection, repair) for file, inspection in found.items()}
     problems += [problem for several in trouble.values() for problem in several]
-    _refuse_if_bad(root, problems, len(files) + len(tree.problems), strict)
-
+    refusal = _refusal(root, problems, len(files) + len(tree.problems), strict)
     parts = [
         _Part(row, found[row.file], trouble[row.file])
         for row in rows
@@ -80,7 +115,7 @@ def scan(
     problems += [problem for part in parts for problem in part.problems()]
     parts = [part for part in parts if part.frames > 0]
     if not parts:
-        raise BadInput("no usable sound", where=root, measured=_first(problems), remedy="`mynah check` lists them all.")
+        refusal = refusal or BadInput("no usable sound", where=root, measured=_first(problems), remedy=_ALL)
     official = "group" if group else tables.official([part.row for part in parts], table) if table else ""
     clips = _clips(parts, tree, official)
     problems += _contradictions(clips)
@@ -90,7 +125,7 @@ def scan(
     if not has_groups:
         leaks += find_takes(clips, official)
     ignored = dict(tree.ignored) | dict(sorted(tree.others.items()))
-    return Sounds(
+    sounds = Sounds(
         name=root.resolve().name,
         folder=root,
         clips=clips,
@@ -101,6 +136,7 @@ def scan(
         grouped_by=grouped_by,
         official=official,
     )
+    return sounds, refusal
 
 
 def _rows(
@@ -114,9 +150,10 @@ def _rows(
     """Return a row for each clip that has, or needs, no label; what is left out goes to `problems`."""
     table = Path(labels) if labels is not None else tables.find(root)
     if table is None:
-        if group is not None:
+        wanted = "group" if group is not None else "target" if target != "label" else ""
+        if wanted:
             remedy = "Put meta.csv beside the audio, or use --labels."
-            raise BadInput("a group column needs a labels file", where=root, remedy=remedy)
+            raise BadInput(f"a {wanted} column needs a labels file", where=root, remedy=remedy)
         return _by_folder(tree, problems), None
     rows = tables.read(table, target=target, group=group)
     if table.resolve().is_relative_to(root.resolve()):
@@ -154,18 +191,18 @@ def _by_folder(tree: Tree, problems: list[Problem]) -> list[tables.Row]:
     return [tables.Row(file, file.split("/", 1)[0]) for file in tree.audio if "/" in file]
 
 
-def _refuse_if_bad(root: Path, problems: Sequence[Problem], wanted: int, strict: bool) -> None:
-    """Raise when more than half of the `wanted` files are bad, or, if `strict`, when any is set aside."""
+def _refusal(root: Path, problems: Sequence[Problem], wanted: int, strict: bool) -> BadInput | None:
+    """Refuse when more than half of the `wanted` files are bad, or, if `strict`, when any is set aside."""
     aside = {p.file: p for p in problems if p.action == "set aside"}
     bad = {file: p for file, p in aside.items() if p.kind != "unlabelled"}
     if not (2 * len(bad) > wanted or (strict and aside)):
-        return
+        return None
     chosen = aside if strict else bad
-    raise BadInput(
+    return BadInput(
         "files had to be set aside" if strict else "more than half of the files are bad",
         where=root,
         measured=f"{len(chosen)} of {wanted + len(aside) - len(bad)}: {_first(list(chosen.values()))}",
-        remedy="`mynah check` lists them all.",
+        remedy=_ALL,
     )
 
 

@@ -14,6 +14,7 @@ HIDDEN_FILES = "hidden files (._*, .DS_Store ...)"
 HIDDEN_FOLDERS = "hidden or system folders"
 LINKS = "links to folders already seen"
 RUNS = "folders of earlier runs"
+CONVERT = "Convert it to WAV or FLAC, for example with ffmpeg."
 
 
 @dataclass
@@ -35,10 +36,17 @@ class Tree:
 
     def seen(self) -> str:
         """Say in a few words what was there."""
-        counts = [f"{n} {kind}" for kind, n in self.others.most_common(5)]
-        counts += [f"{len(self.problems)} that cannot be read"] if self.problems else []
+        unread = Counter(os.path.splitext(problem.file)[1].lower() or "folders" for problem in self.problems)
+        counts = [f"{n} {kind} that cannot be read" for kind, n in unread.most_common(5)]
+        counts += [f"{n} {kind}" for kind, n in self.others.most_common(5)]
         counts += [f"{n} {kind}" for kind, n in self.ignored.items()]
         return ", ".join(counts) or "nothing at all"
+
+    def remedy(self) -> str:
+        """Say what helps where no sound was found."""
+        unread = {os.path.splitext(problem.file)[1].lower() for problem in self.problems}
+        readable = f"I read {', '.join(sorted(suffix[1:] for suffix in EXTENSIONS))}."
+        return f"{CONVERT} {readable}" if unread & NEEDS_CONVERSION else readable
 
 
 def walk(root: Path) -> Tree:
@@ -58,7 +66,7 @@ def walk(root: Path) -> Tree:
             visited.add(_identity(folders[0][0]))
         path, prefix = folders.pop()
         for entry in _entries(path, prefix, tree):
-            file = f"{prefix}/{_spelt(entry.name)}" if prefix else _spelt(entry.name)
+            file = f"{prefix}/{spelt(entry.name)}" if prefix else spelt(entry.name)
             if not _is_folder(entry):
                 _sort(tree, entry, file)
             elif entry.name == "__MACOSX" or entry.name.startswith("."):
@@ -86,7 +94,8 @@ def _entries(path: str, prefix: str, tree: Tree) -> list[os.DirEntry[str]]:
         return []
 
 
-def _spelt(name: str) -> str:
+def spelt(name: str) -> str:
+    """Return a name as valid Unicode: bytes that are not UTF-8 become backslash escapes."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -133,10 +142,9 @@ def _sort(tree: Tree, entry: os.DirEntry[str], file: str) -> None:
             detail = "a link to nowhere" if entry.is_symlink() else "not a regular file"
             tree.problems.append(Problem(file, "unreadable", "set aside", detail, "Remove it, or put the file there."))
     elif suffix in NEEDS_CONVERSION:
-        remedy = "Convert it to WAV or FLAC, for example with ffmpeg."
-        tree.problems.append(Problem(file, "unreadable", "set aside", f"{suffix} is not read", remedy))
+        tree.problems.append(Problem(file, "unreadable", "set aside", f"{suffix} is not read", CONVERT))
     else:
-        tree.others[_spelt(suffix) or "without suffix"] += 1
+        tree.others[spelt(suffix) or "without suffix"] += 1
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
