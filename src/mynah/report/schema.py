@@ -65,7 +65,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "families[].p_vs_best": (
         "number?",
         "Test against the best score, adjusted by Holm's method: corrected resampled t-test, or paired "
-        "bootstrap with one fold; null for the best and where there is no test.",
+        "permutation test with one or two folds; null for the best and where there is no test.",
     ),
     "families[].verdict": (
         "string",
@@ -138,8 +138,8 @@ FIELDS: dict[str, tuple[str, str]] = {
     "problems[].remedy": ("string", "What to do."),
     "ignored": ("{integer}", "Files that are not sounds, counted by reason."),
     "duplicates": ("string[][]", "Files with the same sound."),
-    "leaks": ("object[]", "Facts about the files that give the label away."),
-    "leaks[].kind": ("string", "`rate`, `codec`, `channels` or `duration`."),
+    "leaks": ("object[]", "Facts about the files or the split that may make scores too good."),
+    "leaks[].kind": ("string", "`rate`, `codec`, `channels`, `duration`, `duplicates`, `groups` or `takes`."),
     "leaks[].message": ("string", "In plain words."),
     "leaks[].accuracy": ("number", "Share of clips that this alone names."),
     "leaks[].chance": ("number", "Share that the commonest class names."),

@@ -67,12 +67,7 @@ def split(sounds: Sounds, *, folds: int = 5, seed: int = 0) -> Splits:
     groups = sounds.groups
     count = len(set(groups))
     if count < 2:
-        raise NotEnoughData(
-            f"all clips are of one {sounds.grouped_by}, so nothing is left to judge by",
-            where=sounds.name,
-            measured=groups[0] if groups else "no clips",
-            remedy="Add other recordings, or label parts of a long one by a labels file with start, end and group.",
-        )
+        raise _one_group(sounds)
     if sounds.official == "group" and count <= MOST_GROUP_FOLDS:
         return _by_value(sounds, groups, "groups", f"{{n}} folds, each judged by one {sounds.grouped_by} left out")
     return _stratified(sounds, folds, seed)
@@ -176,6 +171,8 @@ def check_enough(sounds: Sounds, *, anyway: bool = False) -> list[str]:
             measured=f"{len(sounds)} clips",
             remedy=_for_one_class(sounds),
         )
+    if len(set(sounds.groups)) < LEAST_GROUPS:
+        raise _one_group(sounds)
     warnings = []
     counts = Counter(sounds.labels)
     groups: dict[str, set[str]] = defaultdict(set)
@@ -194,6 +191,15 @@ def check_enough(sounds: Sounds, *, anyway: bool = False) -> list[str]:
             remedy="Add more, or use --anyway to train without a score.",
         )
     return warnings
+
+
+def _one_group(sounds: Sounds) -> NotEnoughData:
+    return NotEnoughData(
+        f"all clips are of one {sounds.grouped_by}, so nothing is left to judge by",
+        where=sounds.name,
+        measured=sounds.groups[0] if sounds.groups else "no clips",
+        remedy="Add other recordings, or label parts of a long one by a labels file with start, end and group.",
+    )
 
 
 def _for_one_class(sounds: Sounds) -> str:

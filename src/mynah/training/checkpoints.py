@@ -41,7 +41,7 @@ class Checkpoints:
         self.attempt = os.urandom(4).hex()
 
     def save(self, state: dict[str, Any]) -> str:
-        """Write a state (``state["step"]`` counts), verify it, drop those older than `KEPT`; return the manifest's name.
+        """Write a state (``state["step"]`` counts), verify it, drop those beyond `KEPT`; return the manifest's name.
 
         Raises:
             Stopped: it cannot be written, or what is read back is not what was written.

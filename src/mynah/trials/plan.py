@@ -22,7 +22,7 @@ class Plan:
     """How a folder is learned; every field is an option of `mynah learn`.
 
     Attributes:
-        families: names, or None for all that serve the task.
+        families: names in a list or with commas, or None for all that serve the task.
         labels: labels file; None looks for the usual names beside the audio.
         target: its column that holds the label.
         group: its column that must not be cut by the split.
@@ -37,7 +37,7 @@ class Plan:
         plans: steps of each family and fold, as a run recorded them, instead of a budget in time.
     """
 
-    families: Sequence[str] | None = None
+    families: Sequence[str] | str | None = None
     labels: str | None = None
     target: str = "label"
     group: str | None = None
@@ -56,6 +56,10 @@ class Plan:
             raise UsageError("no such executor", where=self.executor, remedy=f"Use one of {', '.join(BACKENDS)}.")
         Budget.parse(self.budget)
         _ = self.names
+        if self.seed < 0:
+            raise UsageError("must be 0 or more", where="seed", measured=self.seed)
+        if self.workers is not None and self.workers < 1:
+            raise UsageError("must be 1 or more", where="workers", measured=self.workers)
 
     @property
     def names(self) -> list[str]:
@@ -63,7 +67,8 @@ class Plan:
         serving = [card.name for card in catalog.cards() if classify.TASK in card.tasks]
         if self.families is None:
             return serving
-        chosen = list(dict.fromkeys(catalog.card(name).name for name in self.families))
+        named = self.families.split(",") if isinstance(self.families, str) else self.families
+        chosen = list(dict.fromkeys(catalog.card(name).name for name in named))
         wrong = [name for name in chosen if name not in serving]
         if wrong:
             raise UsageError("does not classify", where=", ".join(wrong), remedy=f"Use {', '.join(serving)}.")
