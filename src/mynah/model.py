@@ -39,6 +39,7 @@ from mynah.training import (
     Budget,
     Event,
     Fit,
+    Keeper,
     Training,
     Validation,
     inner_split,
@@ -112,8 +113,14 @@ class Model(ClassifierMixin, BaseEstimator):
             pass
         return self
 
-    def fit_events(self, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> Iterator[Event]:
-        """Do what `fit` does, yielding an `Event` now and then (never, for families that learn in one go)."""
+    def fit_events(
+        self, X: Any, y: ArrayLike, groups: ArrayLike | None = None, keeper: Keeper | None = None
+    ) -> Iterator[Event]:
+        """Do what `fit` does, yielding an `Event` now and then (never, for families that learn in one go).
+
+        Args:
+            keeper: restores and saves the fit on its way (see `mynah.training.Saver`).
+        """
         frames = self._frames(X, reset=True)
         y = self._labels(y, len(frames))
         self.classes_, codes = np.unique(y, return_inverse=True)
@@ -124,7 +131,7 @@ class Model(ClassifierMixin, BaseEstimator):
             raise ValueError(f"{len(groups)} groups for {len(codes)} clips")
         began = time.process_time()
         with ThreadpoolController().limit(limits=1):  # the number of threads must not decide how sums are rounded
-            yield from self._learn(frames, codes, groups)
+            yield from self._learn(frames, codes, groups, keeper)
         self.record_["cpu_seconds"] = time.process_time() - began
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -148,7 +155,7 @@ class Model(ClassifierMixin, BaseEstimator):
 
     # --- what a kind of model writes
 
-    def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray) -> Iterator[Event]:
+    def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray, keeper: Keeper | None) -> Iterator[Event]:
         raise NotImplementedError(f"{type(self).__name__} must define _learn")  # an abstract method
 
     def _log_scores(self, frames: Frames) -> np.ndarray:
@@ -284,7 +291,7 @@ class VectorModel(Model):
         """Return (clip, class) log-probabilities up to a constant a row, for (clip, feature) float64 vectors."""
         raise NotImplementedError(f"{type(self).__name__} must define log_scores")  # an abstract method
 
-    def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray) -> Iterator[Event]:
+    def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray, keeper: Keeper | None) -> Iterator[Event]:
         X = _vectors(frames, pooled=bool(frames.lengths.max() > 1))
         self.mean_ = X.mean(axis=0)
         scale = X.std(axis=0)
@@ -356,7 +363,7 @@ class NetModel(Model):
         """Ask for exactly `steps` steps on all clips, none held out to stop early."""
         self.training = replace(self.settings, budget=Budget(steps=steps), valid=0.0)
 
-    def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray) -> Iterator[Event]:
+    def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray, keeper: Keeper | None) -> Iterator[Event]:
         settings, seed = self.settings, int(self.random_state or 0)
         kept, held = inner_split(codes, groups, settings.valid, seed)
         batches = Batches(
@@ -373,7 +380,7 @@ class NetModel(Model):
         counts = np.bincount(codes[kept], minlength=len(self.classes_))
         self.net_.class_weight.copy_(_class_weight(counts))
         validate = Validation(frames.take(held), codes[held], settings.batch) if len(held) else None
-        fit = Fit(self.net_, self.loss, batches, settings, seed=key(seed, "steps"), validate=validate)
+        fit = Fit(self.net_, self.loss, batches, settings, seed=key(seed, "steps"), validate=validate, keeper=keeper)
         yield from fit
         self.history_ = fit.history
         self.record_ = {

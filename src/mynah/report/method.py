@@ -115,9 +115,7 @@ def limits(results: dict[str, Any]) -> list[str]:
         )
     said += _cut_short(results)
     if results["leaks"]:
-        said.append(
-            "Something about the files or the split may make scores too good (see the health of the data)."
-        )
+        said.append("Something about the files or the split may make scores too good (see the health of the data).")
     if results["status"] != "complete":
         said.append("The run was interrupted: methods have finished different folds and are not all comparable.")
     said += [

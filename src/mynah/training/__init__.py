@@ -2,9 +2,13 @@
 
 from mynah.training.batches import Augment, Batch, Batches, pad
 from mynah.training.budget import Budget
+from mynah.training.checkpoints import Checkpoints
 from mynah.training.keyed import key, permute
-from mynah.training.loop import Diverged, Event, Fit, one_thread
+from mynah.training.loop import Diverged, Event, Fit, Keeper, one_thread
+from mynah.training.preemption import Notice, noticed
+from mynah.training.saving import Saver
 from mynah.training.settings import Training
+from mynah.training.stores import Store, open_store
 from mynah.training.validation import Validation, inner_split
 
 __all__ = [
@@ -12,14 +16,21 @@ __all__ = [
     "Batch",
     "Batches",
     "Budget",
+    "Checkpoints",
     "Diverged",
     "Event",
     "Fit",
+    "Keeper",
+    "Notice",
+    "Saver",
+    "Store",
     "Training",
     "Validation",
     "inner_split",
     "key",
+    "noticed",
     "one_thread",
+    "open_store",
     "pad",
     "permute",
 ]
