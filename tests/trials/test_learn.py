@@ -163,6 +163,37 @@ def test_sigterm_exits_75_with_the_line_that_resumes(sounds, tmp_path):
     assert Run.open(tmp_path / "run").results["status"] == "partial"
 
 
+@pytest.mark.parametrize("executor", ["sequential", "processes"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_run_goes_on_to_the_same_bits(sounds, tmp_path, executor, number):
+    options = ["--families", "mlp,elman", "--budget", "150steps", "--executor", executor, "--quiet"]
+    command = [sys.executable, "-m", "mynah", "learn", str(sounds), *options]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    straight = subprocess.run([*command, "--out", str(tmp_path / "straight")], env=environment, capture_output=True)
+    assert straight.returncode == 0, straight.stderr
+    out = tmp_path / "run"
+    for turn in range(20):
+        process = subprocess.Popen([*command, "--out", str(out)], env=environment, stderr=subprocess.PIPE, text=True)
+        done = len(list(out.glob("trials/*/result.json")))
+        for _ in range(600):
+            if process.poll() is not None or len(list(out.glob("trials/*/result.json"))) > done + turn:
+                break
+            time.sleep(0.02)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=120)
+        if process.returncode == 0:
+            break
+        assert process.returncode == {signal.SIGTERM: 75, signal.SIGINT: 130}[number], said
+        assert "Traceback" not in said
+    assert process.returncode == 0
+    assert turn > 0
+    a, b = (Run.open(tmp_path / name) for name in ("straight", "run"))
+    assert [row["predicted"] for row in a.board] == [row["predicted"] for row in b.board]
+    one, other = (modelfile.load(r.folder / "best.mynah").tensors() for r in (a, b))
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+    assert not list(out.glob("trials/*/checkpoints/*/*"))  # what is finished needs none
+
+
 def test_wrong_options_are_refused_before_anything_is_trained(sounds, tmp_path):
     for wrong in ({"families": ["nonsense"]}, {"budget": "soon"}, {"executor": "pigeons"}, {"colour": "red"}):
         with pytest.raises(UsageError):

@@ -8,7 +8,7 @@ from mynah.training.loop import Diverged, Event, Fit, Keeper, one_thread
 from mynah.training.preemption import Notice, noticed
 from mynah.training.saving import Saver
 from mynah.training.settings import Training
-from mynah.training.stores import Store, open_store
+from mynah.training.stores import FolderStore, Store, open_store
 from mynah.training.validation import Validation, inner_split
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Diverged",
     "Event",
     "Fit",
+    "FolderStore",
     "Keeper",
     "Notice",
     "Saver",

@@ -132,6 +132,7 @@ class Fit:
             "step": self.step,
             "validated": self.validated,
             "steps": self.steps,
+            "budget": str(self.budget),
             "ended": self.ended,
             "seconds": self.seconds,
             "best": dict(self.best),
@@ -146,6 +147,7 @@ class Fit:
         self.optimizer.load_state_dict(state["optimizer"])
         self.average = {k: v.clone() for k, v in state["average"].items()}
         self.step, self.steps, self.waited = state["step"], state["steps"], state["waited"]
+        self.budget = Budget.parse(state["budget"])  # the share that was given then, not one of now
         self.validated, self.ended, self.seconds = state["validated"], state["ended"], state["seconds"]
         self.best, self.history = dict(state["best"]), list(state["history"])
         self._losses = list(state["losses"])

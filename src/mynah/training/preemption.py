@@ -51,7 +51,7 @@ def stopped_by(number: int) -> Stopped:
 
 @contextlib.contextmanager
 def noticed() -> Iterator[Notice]:
-    """Inside, SIGTERM and SIGINT set the flag in place of what they did; a second one stops at once.
+    """Inside, SIGTERM and SIGINT set the flag in place of what they did; a second Ctrl-C stops at once.
 
     Only the main thread of a process is told of signals; in another the flag is never set.
     """
@@ -61,7 +61,7 @@ def noticed() -> Iterator[Notice]:
         return
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if notice.error is not None:
+        if notice.error is not None and number == signal.SIGINT:
             raise notice.error
         notice.give(stopped_by(number))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,8 +17,8 @@ from mynah import catalog, modelfile
 from mynah.errors import MynahError, Stopped
 from mynah.model import Model, NetModel, with_budget
 from mynah.representations import Frames
-from mynah.training import Training, one_thread
-from mynah.trials.trial import Store, Trial
+from mynah.training import Checkpoints, Saver, Training, noticed, one_thread
+from mynah.trials.trial import Trial, TrialStore
 
 #: Clips that are answered one by one, from the wave on, to measure the milliseconds each takes.
 TIMED_CLIPS = 12
@@ -35,6 +36,7 @@ class Job:
         timed: a few clips of the test part.
         allowance: what this fit may spend, as text; empty where it is decided when it starts, or not needed.
         keep_model: whether the fitted model stays in the trial's folder.
+        leaves: whether the process ends when it is told to stop: true in worker processes.
     """
 
     trial: Trial
@@ -46,21 +48,25 @@ class Job:
     timed: Sequence[Any]
     allowance: str
     keep_model: bool
+    leaves: bool
 
 
-def run(job: Job, store: Store) -> str:
-    """Run a trial and keep its result; return the trial's hash. A model that fails is a result too."""
+def run(job: Job, store: TrialStore) -> str:
+    """Run a trial and keep its result; return the trial's hash. A model that fails is a result too.
+
+    Told to stop, a fit that learns step by step saves itself first, and goes on from there another time.
+    """
     began, clock = time.time(), time.perf_counter()
     torch.set_num_threads(1)
-    classes = np.unique(job.labels)
     folder = store.path(job.trial)
-    probabilities = np.zeros((len(job.test), len(classes)), dtype=np.float32)
     result: dict[str, Any] = {"status": "ok", "message": "", "budget": job.allowance, "began": began}
+    probabilities = np.zeros((len(job.test), len(np.unique(job.labels))), dtype=np.float32)
+    checkpoints = Checkpoints(store.checkpoints(job.trial), job.trial.hash)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         model = new_model(job.trial.family, job.trial.settings, job.trial.seed, job.allowance)
-        fit_and_log(model, job.frames.take(job.train), job.labels[job.train], job.groups[job.train], folder)
-        columns = np.searchsorted(classes, model.classes_)
+        _fit(model, job, checkpoints, folder)
+        columns = np.searchsorted(np.unique(job.labels), model.classes_)
         probabilities[:, columns] = _checked(model.predict_proba(job.frames.take(job.test)))
         result |= {
             "record": model.record_,
@@ -78,7 +84,27 @@ def run(job: Job, store: Store) -> str:
         result |= {"status": "failed", "message": message}
     result["seconds"] = time.perf_counter() - clock
     store.save(job.trial, {**result, "test": job.test.tolist()}, probabilities)
+    if isinstance(model, NetModel):
+        checkpoints.clear()
     return job.trial.hash
+
+
+def _fit(model: Model, job: Job, checkpoints: Checkpoints, folder: Path) -> None:
+    """Fit a model, writing a line of JSON into ``events.jsonl`` at every validation."""
+    data = (job.frames.take(job.train), job.labels[job.train], job.groups[job.train])
+    if not isinstance(model, NetModel):
+        model.fit(*data)
+        return
+    with noticed() as notice, open(folder / "events.jsonl", "a", encoding="utf-8") as log:
+        saver = Saver(checkpoints, notice)
+        try:
+            for event in model.fit_events(*data, keeper=saver):
+                print(json.dumps(event.__dict__), file=log, flush=True)
+            saver.close()
+        except Stopped:
+            if notice.error is not None and job.leaves:
+                os._exit(notice.error.exit_code)  # saved: what waits for this worker may stop waiting
+            raise
 
 
 def _checked(probabilities: np.ndarray) -> np.ndarray:
@@ -107,13 +133,6 @@ def settings_of(family: str) -> str:
     if isinstance(model, NetModel):
         settings["training"] = asdict(model.settings)
     return json.dumps(settings, sort_keys=True)
-
-
-def fit_and_log(model: Model, frames: Frames, labels: np.ndarray, groups: np.ndarray, folder: Path) -> None:
-    """Fit a model, writing a line of JSON into ``events.jsonl`` at every validation."""
-    with open(folder / "events.jsonl", "w", encoding="utf-8") as log:
-        for event in model.fit_events(frames, labels, groups):
-            print(json.dumps(event.__dict__), file=log, flush=True)
 
 
 def _milliseconds(model: Model, clips: Sequence[Any]) -> list[float]:

@@ -27,7 +27,7 @@ from mynah.trials.plan import Plan
 from mynah.trials.previews import preview_order, write_previews
 from mynah.trials.run import Run
 from mynah.trials.schedule import run_all
-from mynah.trials.trial import Store, Trial, write_json
+from mynah.trials.trial import Trial, TrialStore, write_json
 from mynah.trials.verdict import Choice, Contender, choose
 
 #: Sounds are read at their most common rate, but never above this, in Hz.
@@ -84,7 +84,7 @@ class Learning:
         self.budget = Budget.parse(plan.budget)
         self.workers = 1 if plan.executor == "sequential" else plan.workers or os.cpu_count() or 1
         self.families = plan.names
-        self.store = Store(folder / "trials")
+        self.store = TrialStore(folder / "trials")
         _, self.labels, self.groups = classify.examples(sounds)
         self.classes, self.codes = np.unique(self.labels, return_inverse=True)
         self.rate = min(sounds.common_rate, HIGHEST_RATE)
@@ -194,6 +194,7 @@ class Learning:
             timed=[self.sounds[int(part.test[i])] for i in spread],
             allowance="" if " shared by " in trial.budget else trial.budget,
             keep_model=fold == 0,
+            leaves=self.plan.executor == "processes",
         )
 
     # --- comparison, model, page

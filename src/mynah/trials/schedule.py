@@ -7,6 +7,8 @@ back goes in equal parts to all that still learn.
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -18,12 +20,14 @@ from joblib import Parallel, delayed, parallel_config
 from mynah.errors import Stopped
 from mynah.progress import Progress
 from mynah.trials.job import Job, run
-from mynah.trials.trial import Store
+from mynah.trials.trial import TrialStore
 
 #: A trial under a time budget gets at least this many seconds, however many share it.
 LEAST_SECONDS = 2.0
 #: Trial-equivalents kept for training the chosen family on all clips at the end.
 REFIT_TRIALS = 1.25
+#: Workers that are told to stop have this long to save.
+GRACE_SECONDS = 10.0
 #: joblib's name for each executor.
 BACKENDS = {"sequential": "sequential", "processes": "loky"}
 
@@ -57,7 +61,7 @@ class Clock:
 def run_all(
     cheap: Sequence[Job],
     gradient: Sequence[Job],
-    store: Store,
+    store: TrialStore,
     *,
     deadline: float | None,
     executor: str,
@@ -96,7 +100,7 @@ def _is_done(result: dict[str, Any] | None) -> bool:
     return result is not None and result["status"] == "ok"
 
 
-def _shares(waiting: Sequence[Job], clock: Clock, store: Store) -> Iterator[Job]:
+def _shares(waiting: Sequence[Job], clock: Clock, store: TrialStore) -> Iterator[Job]:
     """Yield the jobs, each with its share of the time, which is decided when a worker is free for it."""
     for job in waiting:
         if not job.allowance:
@@ -107,7 +111,7 @@ def _shares(waiting: Sequence[Job], clock: Clock, store: Store) -> Iterator[Job]
         yield job
 
 
-def _run_side_by_side(jobs: Iterator[Job], store: Store, executor: str, workers: int) -> Iterator[str]:
+def _run_side_by_side(jobs: Iterator[Job], store: TrialStore, executor: str, workers: int) -> Iterator[str]:
     """Run jobs in workers, and yield the hash of each that has ended; workers are stopped with us."""
     with parallel_config(backend=BACKENDS[executor], n_jobs=workers, **_threads(executor)):
         pool = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch=workers)
@@ -115,9 +119,9 @@ def _run_side_by_side(jobs: Iterator[Job], store: Store, executor: str, workers:
         try:
             yield from results
         except BaseException as error:
+            _stop_workers(executor)  # first: joblib would kill them, and with them what they have not saved
             with suppress(BaseException):
                 results.close()
-            _stop_workers(executor)
             if type(error).__name__ == "TerminatedWorkerError":
                 raise Stopped(
                     "a worker process was ended from outside, perhaps for want of memory",
@@ -131,7 +135,17 @@ def _threads(executor: str) -> dict[str, int]:
 
 
 def _stop_workers(executor: str) -> None:
-    if executor == "processes":
-        from joblib.externals.loky import get_reusable_executor
+    """Tell the workers to save and leave, wait a little for them, and end those that stay."""
+    if executor != "processes":
+        return
+    from joblib.externals.loky import get_reusable_executor
 
-        get_reusable_executor().shutdown(wait=True, kill_workers=True)
+    pool = get_reusable_executor()
+    workers = list((pool._processes or {}).values())
+    for worker in workers:
+        with suppress(OSError):
+            os.kill(worker.pid, signal.SIGTERM)
+    until = time.monotonic() + GRACE_SECONDS
+    for worker in workers:
+        worker.join(max(0.0, until - time.monotonic()))
+    pool.shutdown(wait=True, kill_workers=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -10,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mynah.errors import Stopped
-from mynah.training.keyed import key
+from mynah.training import FolderStore, Store, key
 
 
 @dataclass(frozen=True)
@@ -49,18 +49,31 @@ class Trial:
         return f"{key('trial', asdict(self)):016x}"
 
 
-class Store:
-    """Results in a folder, one sub-folder a trial; a result exists when its JSON does, and that is written last."""
+class TrialStore:
+    """Results by trial; a result exists when its JSON does, and that is written last.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    Args:
+        folder: one sub-folder a trial.
+        remote: where results are kept too, and checkpoints are kept instead; or None.
+    """
+
+    def __init__(self, folder: Path, remote: Store | None = None) -> None:
+        self.folder, self.remote = folder, remote
 
     def path(self, trial: Trial) -> Path:
         return self.folder / trial.hash
 
+    def checkpoints(self, trial: Trial) -> Store:
+        """Return the place of a trial's checkpoints."""
+        if self.remote is not None:
+            return self.remote.within(f"trials/{trial.hash}/checkpoints")
+        return FolderStore(self.path(trial) / "checkpoints")
+
     def load(self, trial: Trial) -> dict[str, Any] | None:
         """Return a finished result with its ``probabilities`` (test clip, class), or None."""
         folder = self.path(trial)
+        if self.remote is not None and not (folder / "result.json").exists():
+            self._fetch(trial)
         try:
             result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
             result["probabilities"] = np.load(folder / "probabilities.npy", allow_pickle=False)
@@ -70,16 +83,31 @@ class Store:
 
     def save(self, trial: Trial, result: dict[str, Any], probabilities: np.ndarray) -> None:
         """Keep a result; `Stopped` when the disk is full or cannot be written."""
-        folder = self.path(trial)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            part = folder / f".probabilities.{os.getpid()}.part"
-            with open(part, "wb") as file:
-                np.save(file, probabilities)
-            os.replace(part, folder / "probabilities.npy")
-            write_json(folder / "result.json", {"trial": asdict(trial), **result})
-        except OSError as error:
-            raise Stopped("a result could not be written", where=folder, measured=error.strerror) from error
+        content = io.BytesIO()
+        np.save(content, probabilities)
+        local = FolderStore(self.path(trial))
+        local.put("probabilities.npy", content.getvalue())
+        document = {"trial": asdict(trial), **result}
+        local.put("result.json", json.dumps(document, ensure_ascii=False, allow_nan=False).encode())
+        if self.remote is not None:
+            there = self.remote.within(f"trials/{trial.hash}")
+            for name in _OF_A_TRIAL:
+                if (self.path(trial) / name).exists():
+                    there.put(name, local.get(name))
+
+    def _fetch(self, trial: Trial) -> None:
+        """Copy a result that another machine has finished."""
+        assert self.remote is not None
+        there, local = self.remote.within(f"trials/{trial.hash}"), FolderStore(self.path(trial))
+        names = there.names()
+        if _OF_A_TRIAL[-1] in names:
+            for name in _OF_A_TRIAL:
+                if name in names:
+                    local.put(name, there.get(name))
+
+
+#: What is kept of a finished trial, the result last.
+_OF_A_TRIAL = ("model.mynah", "probabilities.npy", "events.jsonl", "result.json")
 
 
 def write_json(path: Path, document: Any) -> None:
