@@ -1,4 +1,4 @@
-"""Going on with a run: from its folder, from a bucket on another machine, with more time; other optimizers, executors."""
+"""Going on with a run: from its folder, from a bucket on another machine, with more time; and where trials run."""
 
 import json
 import os
@@ -45,18 +45,8 @@ def stop_after(trials):
 
 
 def test_a_killed_demo_goes_on(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "mynah",
-        "demo",
-        "--out",
-        str(tmp_path / "demo"),
-        "--clips",
-        "5",
-        "--budget",
-        "20s",
-    ]
+    options = ["--out", str(tmp_path / "demo"), "--clips", "5", "--budget", "20s"]
+    command = [sys.executable, "-m", "mynah", "demo", *options]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
     out = tmp_path / "demo" / "run"
@@ -154,9 +144,9 @@ def test_a_lost_worker_costs_no_result(sounds, straight, tmp_path, monkeypatch):
 
     def progress(stage, done, total, note=""):
         if stage == "train" and done == 6 and not killed:
-            from joblib.externals.loky import get_reusable_executor
+            from joblib.externals.loky import reusable_executor
 
-            worker = next(iter(get_reusable_executor()._processes.values()))
+            worker = next(iter(reusable_executor._executor._processes.values()))
             os.kill(worker.pid, signal.SIGKILL)
             killed.append(worker.pid)
 

@@ -152,14 +152,17 @@ def _shares(waiting: Sequence[Job], clock: Clock, store: TrialStore) -> Iterator
 def _run_side_by_side(jobs: Iterator[Job], store: TrialStore, workers: Workers) -> Iterator[str]:
     """Run jobs in workers, and yield the hash of each that has ended; workers are stopped with us."""
     with cluster(workers.executor, workers.count, workers.address) as options, parallel_config(**options):
-        pool = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch=workers.count)
-        results = pool(delayed(run)(job, store) for job in jobs)
+        # joblib's way to Ray gives nothing back before the end
+        return_as = "list" if workers.executor == "ray" else "generator_unordered"
+        pool = Parallel(return_as=return_as, batch_size=1, pre_dispatch=workers.count)
+        results: Any = ()
         try:
+            results = pool(delayed(run)(job, store) for job in jobs)
             yield from results
         except BaseException as error:
             _stop_workers(workers.executor)  # first: joblib would kill them, and with them what they have not saved
             with suppress(BaseException):
-                results.close()
+                results.close()  # where it is a generator
             if is_loss(error):
                 raise LostWorker(
                     "a worker was ended from outside, perhaps for want of memory",
