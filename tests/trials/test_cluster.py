@@ -35,10 +35,10 @@ def test_a_ray_cluster_finishes_though_a_node_is_lost(tmp_path):
     assert {r["name"]: r["predicted"] for r in run.board} == {r["name"]: r["predicted"] for r in straight.board}
 
 
-@pytest.mark.parametrize(("executor", "module"), [("ray", "ray"), ("dask", "distributed")])
 @pytest.mark.slow
-def test_an_address_without_a_cluster_is_one_line(tmp_path, executor, module):
-    pytest.importorskip(module)
+def test_an_address_without_a_dask_cluster_is_one_line(tmp_path):
+    """Of Ray this is not asked: it tries for minutes."""
+    pytest.importorskip("distributed")
     sounds = builtin(tmp_path / "sounds", clips_per_class=6, rate=8000)
-    with pytest.raises(Stopped, match=r"cluster can be reached"):
-        learn(sounds, out=tmp_path / "run", executor=executor, address="127.0.0.1:9", **OPTIONS)
+    with pytest.raises(Stopped, match="no Dask cluster can be reached"):
+        learn(sounds, out=tmp_path / "run", executor="dask", address="127.0.0.1:9", **OPTIONS)

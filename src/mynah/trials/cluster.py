@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import signal
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -55,11 +57,15 @@ def _ray(address: str | None, count: int) -> Iterator[None]:
     register_ray()
     ours = not ray.is_initialized()
     if ours:
+        handler = signal.getsignal(signal.SIGTERM)
         where: dict[str, Any] = {"address": address} if address else {"num_cpus": count, "include_dashboard": False}
         try:
             ray.init(log_to_driver=False, logging_level="ERROR", **where)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise Stopped("no Ray cluster can be reached", where=address, measured=_first_line(error)) from error
+        finally:
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, handler)  # Ray puts its own in place, which saves nothing
     try:
         yield
     finally:
