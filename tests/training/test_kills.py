@@ -5,8 +5,8 @@ import time
 
 import numpy as np
 import pytest
-from killing import FAMILIES, Count, Slaughter
 
+from killing import FAMILIES, Count, Slaughter
 from mynah.training import FolderStore, Saver
 
 
