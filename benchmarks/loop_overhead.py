@@ -31,7 +31,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from mynah.training import Batches, Checkpoints, Fit, FolderStore, Keeper, Saver, Training
+from mynah.stores import FolderStore
+from mynah.training import Batches, Checkpoints, Fit, Keeper, Saver, Training
 from mynah.training.saving import INTERVAL_SECONDS
 
 EXAMPLES, TIME, INPUTS, HIDDEN, CLASSES, BATCH, CLIP, RATE = 256, 16, 8, 16, 2, 8, 5.0, 1e-3

@@ -16,8 +16,9 @@ import torch
 from mynah import catalog
 from mynah.errors import Stopped
 from mynah.representations import Frames
+from mynah.stores import Store
 from mynah.testing import RATE, toy
-from mynah.training import Checkpoints, Saver, Store, Training, noticed
+from mynah.training import Checkpoints, Saver, Training, noticed
 
 #: The families that a kill may meet.
 FAMILIES = [card.name for card in catalog.cards() if card.cost == "gradient"]

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from killing import FAMILIES, Count, Slaughter
-from mynah.training import FolderStore, Saver
+from mynah.stores import FolderStore
+from mynah.training import Saver
 
 
 def slaughter(kills, folder, seed=None):
