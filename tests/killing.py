@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
+import pytest
 import torch
 
 from mynah import catalog
@@ -18,7 +19,7 @@ from mynah.errors import Stopped
 from mynah.representations import Frames
 from mynah.stores import Store
 from mynah.testing import RATE, toy
-from mynah.training import Checkpoints, Saver, Training, noticed
+from mynah.training import Checkpoints, Notice, Saver, Training, noticed
 
 #: The families that a kill may meet.
 FAMILIES = [card.name for card in catalog.cards() if card.cost == "gradient"]
@@ -62,6 +63,36 @@ def train(name: str, keeper=None) -> str:
 def straight(name: str) -> str:
     """The digest of a fit that nobody disturbs."""
     return train(name)
+
+
+def stopped_at(name: str, step: int, store: Store) -> None:
+    """Fit until a step and be told to stop there."""
+    notice = Notice()
+
+    class Told(Saver):
+        def look(self, fit):
+            if fit.step == step:
+                notice.give(Stopped("enough"))
+            super().look(fit)
+
+    with pytest.raises(Stopped, match="enough"):
+        train(name, Told(Checkpoints(store, "one"), notice, every_steps=EVERY))
+
+
+def goes_on(name: str, store: Store) -> tuple[int, str]:
+    """Fit to the end from what is there; return where it began and the digest."""
+
+    class Seen(Saver):
+        began = 0
+
+        def begin(self, fit):
+            super().begin(fit)
+            self.began = fit.step
+
+    saver = Seen(Checkpoints(store, "one"), every_steps=EVERY)
+    digest = train(name, saver)
+    saver.close()
+    return saver.began, digest
 
 
 class Turning(Store):
