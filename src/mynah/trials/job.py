@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from mynah import catalog, modelfile
+from mynah.allocator import tune_allocator
 from mynah.errors import MynahError, Stopped
 from mynah.model import Model, NetModel, with_budget
 from mynah.representations import Frames
@@ -63,6 +64,7 @@ def run(job: Job, store: TrialStore) -> str:
     """
     began, clock = time.time(), time.perf_counter()
     torch.set_num_threads(1)
+    tune_allocator()
     if job.leaves:
         listen_only_in_fits()
     folder = store.path(job.trial)
