@@ -192,7 +192,7 @@ def whole(sounds, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("executor", ["sequential", "processes"])
+@pytest.mark.parametrize("executor", ["processes", pytest.param("sequential", marks=pytest.mark.slow)])
 def test_a_notice_in_the_middle_of_training(sounds, whole, metadata, tmp_path, executor):
     """It is saved and ended within ten seconds, tells how to go on, and goes on to the same bits."""
     process = learn(sounds, tmp_path / "run", executor, MYNAH_METADATA=metadata.url)
