@@ -110,3 +110,11 @@ def test_a_class_never_trained_on_does_not_wreck_the_temperature():
     assert s.temperature(np.concatenate([probabilities, probabilities[:40]]),
                          np.concatenate([true, np.full(40, 3)])) == pytest.approx(known, rel=0.05)  # fmt: skip
     assert s.temperature(probabilities[:1], np.array([3])) == 1.0
+
+
+def test_a_perfect_score_is_not_certain():
+    true = np.tile([0, 1], 25)
+    low, high = s.bootstrap_interval(true, true, np.arange(50))
+    assert low == pytest.approx(stats.binomtest(50, 50).proportion_ci(method="exact").low)
+    assert high == 1.0
+    assert s.bootstrap_interval(true, 1 - true, np.arange(50)) == pytest.approx((0.0, 1 - low))

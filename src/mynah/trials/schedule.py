@@ -18,6 +18,7 @@ from joblib import Parallel, delayed, parallel_config
 
 from mynah.errors import Stopped
 from mynah.progress import Progress
+from mynah.training import world
 from mynah.trials.cluster import cluster, is_loss
 from mynah.trials.draining import draining, until_noticed
 from mynah.trials.job import TOLD, Job, run
@@ -96,7 +97,7 @@ def run_all(
     total, done = len(cheap) + len(gradient), 0
     progress("train", done, total, "")
     for jobs in (cheap, gradient):  # one after the other: who runs beside whom must not decide who gets how much
-        waiting = {job.trial.hash: job for job in jobs if not _is_done(store.load(job.trial))}
+        waiting = _waiting(jobs, store, together=jobs is gradient)
         done += len(jobs) - len(waiting)
         for losses in itertools.count():
             clock.left = len(waiting)
@@ -107,10 +108,7 @@ def run_all(
                     trial = waiting.pop(name).trial
                     done += 1
                     log.write("trial", family=trial.family, fold=trial.fold, hash=name)
-                    left = (
-                        "" if deadline is None else f", {max(0, deadline - time.monotonic()):.0f} s of the budget left"
-                    )
-                    progress("train", done, total, f"{trial.family}, fold {trial.fold}{left}")
+                    progress("train", done, total, f"{trial.family}, fold {trial.fold}{_left(deadline)}")
                 break
             except LostWorker as error:
                 log.write("lost worker", why=str(error))
@@ -119,6 +117,17 @@ def run_all(
                 finished = [name for name, job in waiting.items() if _is_done(store.load(job.trial))]
                 done += len(finished)
                 waiting = {name: job for name, job in waiting.items() if name not in finished}
+
+
+def _waiting(jobs: Sequence[Job], store: TrialStore, *, together: bool) -> dict[str, Job]:
+    """Return the jobs that are not done; of several processes of one fit the first decides, and does the rest alone."""
+    me = world()
+    todo = me.same([job.trial.hash for job in jobs if not _is_done(store.load(job.trial))] if me.is_first else None)
+    return {job.trial.hash: job for job in jobs if job.trial.hash in todo and (together or me.is_first)}
+
+
+def _left(deadline: float | None) -> str:
+    return "" if deadline is None else f", {max(0, deadline - time.monotonic()):.0f} s of the budget left"
 
 
 def _is_done(result: dict[str, Any] | None) -> bool:
@@ -144,9 +153,12 @@ def _run_side_by_side(jobs: Iterator[Job], store: TrialStore, workers: Workers) 
         cluster(workers.executor, workers.count, workers.address) as options,
         parallel_config(**options),
     ):
-        pool = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch=workers.count)
-        results = pool(delayed(run)(job, store) for job in until_noticed(notice, jobs))
+        # joblib's way to Ray gives nothing back before the end
+        return_as = "list" if workers.executor == "ray" else "generator_unordered"
+        pool = Parallel(return_as=return_as, batch_size=1, pre_dispatch=workers.count)
+        results: Any = ()
         try:
+            results = pool(delayed(run)(job, store) for job in until_noticed(notice, jobs))
             for name in results:
                 if name != TOLD:
                     yield name
@@ -160,7 +172,7 @@ def _run_side_by_side(jobs: Iterator[Job], store: TrialStore, workers: Workers) 
                 for _ in results if workers.executor == "processes" else ():
                     pass
             with suppress(BaseException):
-                results.close()
+                results.close()  # where it is a generator
             if is_loss(error) and told is not None:  # they did not save in time
                 raise told from error
             if is_loss(error):

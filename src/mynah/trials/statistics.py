@@ -83,10 +83,17 @@ def bootstrap_interval(
 ) -> tuple[float, float] | None:
     """Return the 95 % percentile interval of balanced accuracy over groups (Efron & Tibshirani 1993, ch. 13).
 
+    Resamples of answers that are all right are all right too, which says nothing of the next clip: then the lower end
+    is that of the exact binomial interval over groups (Clopper & Pearson 1934), and the upper end of all wrong.
     None with fewer than `LEAST_GROUPS` groups.
     """
-    if len(np.unique(groups)) < LEAST_GROUPS:
+    count = len(np.unique(groups))
+    if count < LEAST_GROUPS:
         return None
+    right = true == predicted
+    if right.all() or not right.any():
+        end = 0.025 ** (1 / count)
+        return (end, 1.0) if right.all() else (0.0, 1 - end)
     values = bootstrap_scores(true, [predicted], groups, samples=samples, seed=seed)[0]
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
