@@ -39,7 +39,7 @@ MAY = {
     "report": set(),
     "testing": {"model", "modelfile", "representations", "training"},
 }
-SHARED = {"errors", "progress", "__init__"}
+SHARED = {"allocator", "errors", "progress", "__init__"}
 
 
 def rooms(path):

@@ -19,6 +19,15 @@ from mynah.errors import MissingExtra, MynahError, Stopped, UsageError
 SCHEMES = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "memory")
 #: A request is tried again for so long, in seconds, before its error is told.
 RETRY_SECONDS = 20
+#: What is in the errors of a bucket, what it means, and what to do about it.
+_CAUSES = (
+    ("NoSuchBucket", "there is no such bucket", "Make it, or check the address and AWS_ENDPOINT_URL."),
+    ("/latest/", "no credentials were found", "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."),  # asked EC2 itself
+    ("computeMetadata", "no credentials were found", "Set GOOGLE_APPLICATION_CREDENTIALS."),
+    ("401 Unauthorized", "the credentials were refused", "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."),
+    ("403 Forbidden", "the credentials were refused", "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."),
+    ("HTTP error", "the server does not answer", "Check the network and AWS_ENDPOINT_URL."),
+)
 _REMEDY = "Check the address, the credentials (AWS_ACCESS_KEY_ID ...) and AWS_ENDPOINT_URL."
 
 
@@ -179,7 +188,12 @@ class BucketStore(Store):
         import obstore
 
         with _said(self.url, name):
-            return bytes(obstore.get_range(self._store, name, start=start, length=length))
+            try:
+                return bytes(obstore.get_range(self._store, name, start=start, length=length))
+            except obstore.exceptions.GenericError as error:
+                if "non-partial" not in str(error):
+                    raise
+        return self.get(name)[start : start + length]  # rclone's server answers ranges rightly, but with another code
 
     def put(self, name: str, content: bytes) -> None:
         import obstore
@@ -214,10 +228,14 @@ class _said:
     def __exit__(self, kind: Any, error: BaseException | None, *_: object) -> None:
         if error is None or isinstance(error, MynahError) or not isinstance(error, Exception):
             return
-        what = str(error).strip().split("\n")[0][:200]
-        if isinstance(error, FileNotFoundError) and "NoSuchBucket" not in str(error):
+        text = str(error).partition("Debug source")[0]
+        if isinstance(error, FileNotFoundError) and "NoSuchBucket" not in text:
             raise Missing("is not there", where=self.where) from error
-        raise Stopped("the store cannot be used", where=self.where, measured=what, remedy=_REMEDY) from error
+        for sign, what, remedy in _CAUSES:
+            if sign in text:
+                raise Stopped(what, where=self.where, remedy=remedy) from error
+        told = " ".join(text.split())[:200]
+        raise Stopped("the store cannot be used", where=self.where, measured=told, remedy=_REMEDY) from error
 
 
 def _connect(url: str) -> Any:

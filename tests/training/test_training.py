@@ -186,6 +186,22 @@ def test_a_state_does_not_follow_the_fit():
     assert torch.equal(state["optimizer"]["state"][0]["exp_avg"], before)
 
 
+def test_the_average_that_is_off_is_the_last_weights():
+    ends = []
+    for average in (0.0, 1e-12):  # the second is computed, and weighs the last weights alone
+        one = fit(average=average)
+        list(one)
+        ends.append(weights(one))
+    assert torch.equal(*ends)
+
+
+def test_batches_can_be_asked_for_in_any_order():
+    data, steps = batches(1003, 8), range(0, 300, 7)
+    forward = {step: data.items(step).tolist() for step in steps}
+    assert {step: batches(1003, 8).items(step).tolist() for step in steps} == forward
+    assert {step: data.items(step).tolist() for step in reversed(steps)} == {k: forward[k] for k in reversed(steps)}
+
+
 def test_seconds_become_recorded_steps_that_repeat_the_same_bits():
     timed = fit(budget="0.5s", most_epochs=40)
     list(timed)

@@ -14,6 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 import mynah
+from mynah.allocator import tune_allocator
 from mynah.cli import apply, check, compare, demo, doctor, learn, listing, report, resume
 from mynah.errors import MynahError, Stopped
 from mynah.tasks.answers import one_line
@@ -53,6 +54,7 @@ for module in (demo, learn, resume, apply, check, compare, report, listing, doct
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; errors become one sentence on stderr."""
     debug = "--debug" in arguments
+    tune_allocator()
     signal.signal(signal.SIGTERM, _stop)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):  # closed, or replaced by something simpler

@@ -43,11 +43,11 @@ Augment = Callable[
 
 def pad(examples: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
     """Stack (time, feature) arrays of unequal length: ((batch, time, feature) float32, (batch,) lengths)."""
-    lengths = torch.tensor([len(example) for example in examples])
-    frames = torch.zeros(len(examples), int(lengths.max()), examples[0].shape[1])
-    for row, example in zip(frames, examples, strict=True):
-        row[: len(example)] = torch.from_numpy(np.array(example))
-    return frames, lengths
+    lengths = [len(example) for example in examples]
+    frames = torch.zeros(len(examples), max(lengths), examples[0].shape[1])
+    for row, example, length in zip(frames.numpy(), examples, lengths, strict=True):
+        row[:length] = example
+    return frames, torch.tensor(lengths)
 
 
 class Batches:
@@ -78,11 +78,14 @@ class Batches:
         crop_frames: int | None = None,
         augment: Augment | None = None,
     ) -> None:
-        self.examples, self.targets, self.outputs = examples, np.asarray(targets), outputs
+        self.examples, self.targets, self.outputs = examples, np.asarray(targets, dtype=np.int64), outputs
         self.size, self.seed = min(size, len(examples)), seed
         self.crop_frames, self.augment = crop_frames, augment
         lengths = np.array([len(example) for example in examples])
         self.lengths = np.minimum(lengths, crop_frames) if crop_frames else lengths
+        self.is_cropped = crop_frames is not None and bool((lengths > crop_frames).any())
+        self.one_hot = torch.eye(outputs)
+        self._kept: tuple[tuple[int, int], list[np.ndarray]] = ((-1, -1), [])
 
     @property
     def steps_per_epoch(self) -> int:
@@ -91,14 +94,20 @@ class Batches:
     def items(self, step: int) -> np.ndarray:
         """Return the example numbers of batch `step`: every epoch visits each example once, in batches of even size."""
         epoch, turn = divmod(step, self.steps_per_epoch)
-        windows = -(-self.steps_per_epoch // WINDOW)
-        edges = np.arange(windows + 1) * self.steps_per_epoch // windows
-        window = int(np.searchsorted(edges, turn, side="right")) - 1
-        first, batches = int(edges[window]), int(edges[window + 1] - edges[window])
-        drawn = self._drawn(epoch, first, first + batches)
+        steps, windows = self.steps_per_epoch, -(-self.steps_per_epoch // WINDOW)
+        window = ((turn + 1) * windows - 1) // steps  # the last that begins at or before this turn
+        first, last = window * steps // windows, (window + 1) * steps // windows
+        if self._kept[0] != (epoch, window):  # one window is kept: a step costs a slice, and any step can be asked for
+            self._kept = ((epoch, window), self._window(epoch, window, first, last))
+        return self._kept[1][turn - first]
+
+    def _window(self, epoch: int, window: int, first: int, last: int) -> list[np.ndarray]:
+        """Return the example numbers of the batches [first, last) of an epoch."""
+        drawn = self._drawn(epoch, first, last)
         by_length = drawn[np.argsort(self.lengths[drawn], kind="stable")]
-        place = int(permute(turn - first, batches, key(self.seed, "window", epoch, window)))
-        return by_length[place * len(drawn) // batches : (place + 1) * len(drawn) // batches]
+        batches = last - first
+        places = permute(np.arange(batches), batches, key(self.seed, "window", epoch, window)).tolist()
+        return [by_length[p * len(drawn) // batches : (p + 1) * len(drawn) // batches] for p in places]
 
     def _drawn(self, epoch: int, first: int, last: int) -> np.ndarray:
         """Return the examples of the batches [first, last) of an epoch, in its permuted order."""
@@ -108,10 +117,12 @@ class Batches:
 
     def __getitem__(self, step: int) -> Batch:
         items = self.items(step)
+        target = self.one_hot.index_select(0, torch.from_numpy(self.targets[items]))
+        if self.augment is None and not self.is_cropped:  # nothing to draw
+            return Batch(*pad([self.examples[i] for i in items.tolist()]), target)
         generator = torch.Generator().manual_seed(key(self.seed, "batch", step))
         places = torch.rand(len(items), generator=generator).tolist()
-        frames, lengths = pad([self._excerpt(i, place) for i, place in zip(items, places, strict=True)])
-        target = torch.nn.functional.one_hot(torch.as_tensor(self.targets[items]), self.outputs).float()
+        frames, lengths = pad([self._excerpt(i, place) for i, place in zip(items.tolist(), places, strict=True)])
         if self.augment is not None:
             frames, lengths, target = self.augment(frames, lengths, target, generator)
         return Batch(frames, lengths, target)

@@ -6,15 +6,23 @@ import hashlib
 import json
 
 import numpy as np
+import torch
 
 _ROUNDS = 6
 _MASK = np.uint64(0xFFFFFFFFFFFFFFFF)
+_JSON = json.JSONEncoder(separators=(",", ":"), sort_keys=True)
 
 
 def key(*parts: object) -> int:
     """Return the 63-bit integer named by `parts` (JSON-able values), the same on every machine."""
-    text = json.dumps(parts, separators=(",", ":"), sort_keys=True)
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+    return int.from_bytes(hashlib.blake2b(_JSON.encode(parts).encode(), digest_size=8).digest(), "big") >> 1
+
+
+def seed_torch(seed: int) -> None:
+    """Do what `torch.manual_seed` does for the devices in use; that one costs 0.3 ms where there is no GPU."""
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
 
 
 def _mix(value: np.ndarray) -> np.ndarray:

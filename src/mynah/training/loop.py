@@ -11,7 +11,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from mynah.errors import MynahError, Stopped, UsageError
 from mynah.training.batches import Batch, Batches
 from mynah.training.budget import Budget
-from mynah.training.keyed import key
+from mynah.training.keyed import key, seed_torch
 from mynah.training.settings import Training
 from mynah.training.world import rows, world
 
@@ -116,6 +116,8 @@ class Fit:
         if self.world.size > 1:
             self.objective = nn.parallel.DistributedDataParallel(self.objective, broadcast_buffers=False)
         self.average = {k: v.detach().clone() for k, v in net.state_dict().items()}
+        self._pairs: tuple[list[Tensor], list[Tensor], list[tuple[Tensor, Tensor]]] | None = None
+        self._parameters = list(net.parameters())
         self.step = self.validated = 0
         self.steps = self._known_steps()
         self.seconds = 0.0
@@ -139,7 +141,7 @@ class Fit:
         return {
             "net": {k: v.clone() for k, v in self.net.state_dict().items()},
             "optimizer": copy.deepcopy(self.optimizer.state_dict()),
-            "average": {k: v.clone() for k, v in self.average.items()},
+            "average": {k: v.clone() for k, v in self._averaged().items()},
             "step": self.step,
             "validated": self.validated,
             "steps": self.steps,
@@ -156,7 +158,7 @@ class Fit:
         """Continue from what `state` returned, in this or another process."""
         self.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.average = {k: v.clone() for k, v in state["average"].items()}
+        self.average, self._pairs = {k: v.clone() for k, v in state["average"].items()}, None
         self.step, self.steps, self.waited = state["step"], state["steps"], state["waited"]
         self.budget = Budget.parse(state["budget"])  # the share that was given then, not one of now
         self.validated, self.ended, self.seconds = state["validated"], state["ended"], state["seconds"]
@@ -212,8 +214,9 @@ class Fit:
         return self.settings.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
     def _train_step(self) -> None:
-        torch.manual_seed(key(self.seed, "step", self.step))
-        self.net.train()
+        seed_torch(key(self.seed, "step", self.step))
+        if not self.net.training:  # a validation or the caller has used it; to ask costs less than to set it
+            self.net.train()
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate()
         batch = self.batches[self.step]
@@ -221,7 +224,7 @@ class Fit:
         if self.world.size > 1:
             batch = batch.part(part)
         with rows(part, len(batch.frames if batch.whole is None else batch.whole)):
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.is_reduced):
+            with torch.autocast("cpu", torch.bfloat16) if self.is_reduced else nullcontext():
                 loss = self.objective(batch)
             self.optimizer.zero_grad(set_to_none=True)
             (loss * self.world.size).backward()  # gradients are averaged over the processes, and must be added
@@ -230,7 +233,7 @@ class Fit:
         )
         if not math.isfinite(value):
             raise self._diverged("the loss is not a number", value)
-        nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.clip_norm)
+        nn.utils.clip_grad_norm_(self._parameters, self.settings.clip_norm)
         self.optimizer.step()
         self.step += 1
         self._losses.append(value)
@@ -246,12 +249,22 @@ class Fit:
 
     @torch.no_grad()
     def _update_average(self) -> None:
-        decay = min(self.settings.average, self.step / (self.step + 10)) if self.settings.average else 0.0
-        live = self.net.state_dict()
-        floats = [name for name, value in live.items() if value.is_floating_point()]
-        torch._foreach_lerp_([self.average[name] for name in floats], [live[name] for name in floats], 1 - decay)
-        for name in live.keys() - set(floats):
-            self.average[name].copy_(live[name])
+        """Move the average towards the weights; where it is off, it is made when it is asked for."""
+        if not self.settings.average:
+            return
+        if self._pairs is None:  # the tensors stay the same while the fit lasts; to list them costs 25 us a step
+            live = self.net.state_dict()
+            floats = [name for name, value in live.items() if value.is_floating_point()]
+            others = [(self.average[name], live[name]) for name in live if name not in floats]
+            self._pairs = ([self.average[name] for name in floats], [live[name] for name in floats], others)
+        averages, weights, others = self._pairs
+        torch._foreach_lerp_(averages, weights, 1 - min(self.settings.average, self.step / (self.step + 10)))
+        for average, value in others:
+            average.copy_(value)
+
+    def _averaged(self) -> dict[str, Tensor]:
+        """Return the averaged weights, or the trained ones where the average is off."""
+        return self.average if self.settings.average else self.net.state_dict()
 
     def _look_for_end(self) -> None:
         if self.steps is not None and self.step >= self.steps:
@@ -282,7 +295,7 @@ class Fit:
         """Validate the averaged weights; the trained ones are put back."""
         assert self.validate is not None
         trained = {k: v.clone() for k, v in self.net.state_dict().items()}
-        self.net.load_state_dict(self.average)
+        self.net.load_state_dict(self._averaged())
         self.net.eval()
         try:
             with torch.no_grad():
@@ -309,7 +322,7 @@ class Fit:
         if loss < self.best["loss"]:
             self.best |= {"loss": loss, "error": error}
         if loss <= self.best["loss"] + self.best["error"]:
-            self.best |= {"step": self.step, "weights": {k: v.clone() for k, v in self.average.items()}}
+            self.best |= {"step": self.step, "weights": {k: v.clone() for k, v in self._averaged().items()}}
             self.waited = 0
             return
         self.waited += 1
@@ -319,7 +332,7 @@ class Fit:
     def _keep_best(self) -> None:
         weights = self.best["weights"]
         if weights is None:
-            weights, self.best["step"] = self.average, self.step
+            weights, self.best["step"] = self._averaged(), self.step
         self.net.load_state_dict(weights)
         self.net.eval()
 

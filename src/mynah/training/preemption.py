@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import signal
 import threading
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,20 +102,19 @@ def spot_watched(endpoint: str | None = None, *, every: float = POLL_SECONDS) ->
 
 
 def is_reclaimed(endpoint: str) -> bool:
-    """Ask EC2's metadata service (version 2) whether this instance is about to be stopped."""
+    """Ask EC2's metadata service whether this instance is about to be stopped; what cannot be read is no notice."""
+    token = _asked(f"{endpoint}/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": "60"}, "PUT")
+    headers = {} if token is None else {"X-aws-ec2-metadata-token": token}  # version 1 of the service knows no tokens
+    return _asked(f"{endpoint}/latest/meta-data/spot/instance-action", headers, "GET") is not None
+
+
+def _asked(url: str, headers: dict[str, str], method: str) -> str | None:
+    """Return the answer, or None for none: 404 (nothing to tell), no such service, no HTTP."""
     try:
-        ask = urllib.request.Request(
-            f"{endpoint}/latest/api/token", method="PUT", headers={"X-aws-ec2-metadata-token-ttl-seconds": "60"}
-        )
-        with urllib.request.urlopen(ask, timeout=2) as answer:
-            token = answer.read().decode()
-        ask = urllib.request.Request(
-            f"{endpoint}/latest/meta-data/spot/instance-action", headers={"X-aws-ec2-metadata-token": token}
-        )
-        with urllib.request.urlopen(ask, timeout=2) as answer:
-            return answer.status == 200
-    except (OSError, ValueError):  # 404: no notice; or no such service
-        return False
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers, method=method), timeout=2) as answer:
+            return answer.read().decode("latin-1") if answer.status == 200 else None
+    except (OSError, ValueError, http.client.HTTPException):
+        return None
 
 
 def _is_ec2() -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -14,15 +13,19 @@ import numpy as np
 import torch
 
 from mynah import catalog, modelfile
+from mynah.allocator import tune_allocator
 from mynah.errors import MynahError, Stopped
 from mynah.model import Model, NetModel, with_budget
 from mynah.representations import Frames
 from mynah.training import Checkpoints, Saver, Training, noticed, one_thread, world
+from mynah.trials.draining import listen_only_in_fits
 from mynah.trials.trial import Trial, TrialStore
 from mynah.trials.watching import Curves
 
 #: Clips that are answered one by one, from the wave on, to measure the milliseconds each takes.
 TIMED_CLIPS = 12
+#: What `run` returns, in a worker process, for a trial that was told to stop and has saved itself.
+TOLD = ""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Job:
         allowance: what this fit may spend, as text; empty where it is decided when it starts, or not needed.
         keep_model: whether the fitted model stays in the trial's folder.
         learns: whether it learns by gradient steps.
-        leaves: whether the process ends when it is told to stop: true in worker processes.
+        leaves: whether `run` returns `TOLD` when it is told to stop, and raises nothing: true in worker processes.
         curves: folder for TensorBoard, or None.
     """
 
@@ -63,6 +66,9 @@ def run(job: Job, store: TrialStore) -> str:
     """
     began, clock = time.time(), time.perf_counter()
     torch.set_num_threads(1)
+    tune_allocator()
+    if job.leaves:
+        listen_only_in_fits()
     job = replace(job, allowance=world().same(job.allowance)) if job.learns else job
     folder = store.path(job.trial)
     result: dict[str, Any] = {"status": "ok", "message": "", "budget": job.allowance, "began": began}
@@ -71,7 +77,8 @@ def run(job: Job, store: TrialStore) -> str:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         model = new_model(job.trial.family, job.trial.settings, job.trial.seed, job.allowance)
-        _fit(model, job, checkpoints, folder)
+        if not _fit(model, job, checkpoints, folder):
+            return TOLD
         if not world().is_first:  # of several processes of one fit, the first does what is left
             return job.trial.hash
         columns = np.searchsorted(np.unique(job.labels), model.classes_)
@@ -99,12 +106,12 @@ def run(job: Job, store: TrialStore) -> str:
     return job.trial.hash
 
 
-def _fit(model: Model, job: Job, checkpoints: Checkpoints, folder: Path) -> None:
-    """Fit a model, writing a line of JSON into ``events.jsonl`` at every validation."""
+def _fit(model: Model, job: Job, checkpoints: Checkpoints, folder: Path) -> bool:
+    """Fit a model, writing a line of JSON into ``events.jsonl`` at every validation; whether it came to its end."""
     data = (job.frames.take(job.train), job.labels[job.train], job.groups[job.train])
     if not isinstance(model, NetModel):
         model.fit(*data)
-        return
+        return True
     log_file, board = folder / "events.jsonl", Curves(job.curves)
     with noticed() as notice, open(log_file, "a", encoding="utf-8") as log, board as curves:
         saver = Saver(checkpoints, notice)
@@ -115,8 +122,9 @@ def _fit(model: Model, job: Job, checkpoints: Checkpoints, folder: Path) -> None
             saver.close()
         except Stopped:
             if notice.error is not None and job.leaves:
-                os._exit(notice.error.exit_code)  # saved: what waits for this worker may stop waiting
+                return False
             raise
+    return True
 
 
 def _checked(probabilities: np.ndarray) -> np.ndarray:

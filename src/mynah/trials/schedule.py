@@ -8,8 +8,6 @@ back goes in equal parts to all that still learn.
 from __future__ import annotations
 
 import itertools
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -22,7 +20,8 @@ from mynah.errors import Stopped
 from mynah.progress import Progress
 from mynah.training import world
 from mynah.trials.cluster import cluster, is_loss
-from mynah.trials.job import Job, run
+from mynah.trials.draining import draining, until_noticed
+from mynah.trials.job import TOLD, Job, run
 from mynah.trials.trial import TrialStore
 from mynah.trials.watching import Log
 
@@ -30,8 +29,6 @@ from mynah.trials.watching import Log
 LEAST_SECONDS = 2.0
 #: Trial-equivalents kept for training the chosen family on all clips at the end.
 REFIT_TRIALS = 1.25
-#: Workers that are told to stop have this long to save.
-GRACE_SECONDS = 10.0
 #: Workers that may be lost one after the other before we stop.
 MOST_LOSSES = 3
 
@@ -150,19 +147,34 @@ def _shares(waiting: Sequence[Job], clock: Clock, store: TrialStore) -> Iterator
 
 
 def _run_side_by_side(jobs: Iterator[Job], store: TrialStore, workers: Workers) -> Iterator[str]:
-    """Run jobs in workers, and yield the hash of each that has ended; workers are stopped with us."""
-    with cluster(workers.executor, workers.count, workers.address) as options, parallel_config(**options):
+    """Run jobs in workers, and yield the hash of each that has ended; told to stop, wait until they have saved."""
+    with (
+        draining(workers.executor) as notice,
+        cluster(workers.executor, workers.count, workers.address) as options,
+        parallel_config(**options),
+    ):
         # joblib's way to Ray gives nothing back before the end
         return_as = "list" if workers.executor == "ray" else "generator_unordered"
         pool = Parallel(return_as=return_as, batch_size=1, pre_dispatch=workers.count)
         results: Any = ()
         try:
-            results = pool(delayed(run)(job, store) for job in jobs)
-            yield from results
+            results = pool(delayed(run)(job, store) for job in until_noticed(notice, jobs))
+            for name in results:
+                if name != TOLD:
+                    yield name
+                elif notice.error is None:
+                    raise LostWorker("a worker process was told to stop")
+            notice.obey()
         except BaseException as error:
-            _stop_workers(workers.executor)  # first: joblib would kill them, and with them what they have not saved
+            told = notice.error
+            notice.give(Stopped("the others stop too"))
+            with suppress(BaseException):
+                for _ in results if workers.executor == "processes" else ():
+                    pass
             with suppress(BaseException):
                 results.close()  # where it is a generator
+            if is_loss(error) and told is not None:  # they did not save in time
+                raise told from error
             if is_loss(error):
                 raise LostWorker(
                     "a worker was ended from outside, perhaps for want of memory",
@@ -170,22 +182,3 @@ def _run_side_by_side(jobs: Iterator[Job], store: TrialStore, workers: Workers) 
                     remedy="Give the same command again, with --workers 1.",
                 ) from error
             raise
-
-
-def _stop_workers(executor: str) -> None:
-    """Tell the workers to save and leave, wait a little for them, and end those that stay."""
-    if executor != "processes":
-        return
-    from joblib.externals.loky import reusable_executor
-
-    pool = reusable_executor._executor  # asking for it by its function may replace it, and wait for it
-    if pool is None:
-        return
-    workers = list((pool._processes or {}).values())
-    for worker in workers:
-        with suppress(OSError):
-            os.kill(worker.pid, signal.SIGTERM)
-    until = time.monotonic() + GRACE_SECONDS
-    for worker in workers:
-        worker.join(max(0.0, until - time.monotonic()))
-    pool.shutdown(wait=True, kill_workers=True)
