@@ -11,7 +11,7 @@ import torch
 from mynah.errors import IncompatibleFile, Stopped
 from mynah.training import Batch, Batches, Checkpoints, Fit, Notice, Saver, Training
 from mynah.training.checkpoints import KEPT, MANIFESTS, PARTS, join, split
-from mynah.training.stores import FolderStore, Missing, Store, open_store
+from mynah.stores import FolderStore, Missing, Store, open_store
 
 
 class Dictionary(Store):

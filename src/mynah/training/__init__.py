@@ -8,7 +8,7 @@ from mynah.training.loop import Diverged, Event, Fit, Keeper, one_thread
 from mynah.training.preemption import Notice, noticed
 from mynah.training.saving import Saver
 from mynah.training.settings import Training
-from mynah.training.stores import FolderStore, Store, open_store
+from mynah.stores import FolderStore, Store, open_store
 from mynah.training.validation import Validation, inner_split
 
 __all__ = [

@@ -20,7 +20,7 @@ from torch import Tensor
 
 import mynah
 from mynah.errors import IncompatibleFile, Stopped
-from mynah.training.stores import Missing, Store
+from mynah.stores import Missing, Store
 
 SCHEMA = "mynah.checkpoint/1"
 #: Verified checkpoints that stay; a newer one must verify before an older one goes.
