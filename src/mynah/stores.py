@@ -1,4 +1,4 @@
-"""Places where checkpoints, results and packed sounds are kept: a folder, or a bucket (S3, Google, Azure) through obstore.
+"""Places for checkpoints, results and packed sounds: a folder, or a bucket (S3, Google, Azure) through obstore.
 
 A few verbs on names with slashes. `put` is atomic: a name has its whole content or none. Nothing here trusts a server
 with more: not with conditional writes, which some ignore, nor with checksums, which some do not look at.

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from mynah.errors import IncompatibleFile, Stopped
+from mynah.stores import FolderStore, Missing, Store, open_store
 from mynah.training import Batch, Batches, Checkpoints, Fit, Notice, Saver, Training
 from mynah.training.checkpoints import KEPT, MANIFESTS, PARTS, join, split
-from mynah.stores import FolderStore, Missing, Store, open_store
 
 
 class Dictionary(Store):
