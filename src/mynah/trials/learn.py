@@ -47,7 +47,7 @@ def learn(
     """Train and compare every family on a folder of sounds, and write the page and the model.
 
     Args:
-        path: folder with one sub-folder a label, or with a labels file.
+        path: folder with one sub-folder a label, or with a labels file; or folder or URL of a packed corpus.
         out: folder of the run; finished trials found there are not repeated.
         progress: told how far the work is.
         command: the command line to repeat this, for the page.
@@ -63,7 +63,7 @@ def learn(
     unknown = set(options) - set(Plan.__dataclass_fields__)
     if unknown:
         raise UsageError("no such option", where=", ".join(sorted(unknown)))
-    learning = Learning.prepare(Path(path), Path(out), Plan(**options), progress, command)
+    learning = Learning.prepare(path, Path(out), Plan(**options), progress, command)
     try:
         learning.train()
         return learning.conclude()
@@ -92,7 +92,7 @@ class Learning:
         self.warnings: list[str] = []
 
     @classmethod
-    def prepare(cls, path: Path, out: Path, plan: Plan, progress: Progress, command: str) -> Learning:
+    def prepare(cls, path: str | os.PathLike[str], out: Path, plan: Plan, progress: Progress, command: str) -> Learning:
         """Look at the folder and refuse what cannot be learned, before anything is trained."""
         sounds = scan(
             path,
@@ -310,7 +310,7 @@ class Learning:
                 "budget": str(self.plan.budget),
                 "executor": self.plan.executor,
                 "workers": self.workers,
-                "options": self.plan.of_the_data(self.sounds.folder),
+                "options": self.plan.of_the_data(Path(self.sounds.folder)),
                 "command": self.command,
                 "repeat": f"mynah learn {sounds} --repeat {run} --out {run}-again",
                 "seconds": time.monotonic() - self.began,
