@@ -22,8 +22,6 @@ from mynah.stores import BucketStore, FolderStore, Store
 from s3_server import s3
 from sound_files import RATE, put, tone
 
-FEW = 0.02  # megabytes of a shard: about four clips
-
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
@@ -137,6 +135,13 @@ def test_a_labels_file_from_elsewhere_goes_along(odd, tmp_path):
     assert str(tmp_path) not in (tmp_path / "packed" / INDEX).read_text()
 
 
+def test_names_relative_to_the_labels_file_stay_understood(odd, tmp_path):
+    labels = odd / "high" / "list.csv"
+    labels.write_text("file;label\nant.wav;a\n../low/ant.wav;b\nsöng.ogg;b\n".replace("ö", "o\u0308"), encoding="utf-8")
+    packing.pack(odd, tmp_path / "packed", labels=labels, workers=1)
+    assert facts(scan(odd, labels=labels, workers=1)) == facts(scan(tmp_path / "packed"))
+
+
 def test_any_tool_reads_the_shards(odd, tmp_path):
     table(odd)
     packing.pack(odd, tmp_path / "packed", group="speaker", workers=1)
@@ -197,9 +202,12 @@ def test_the_longest_unused_copies_make_room(folder, tmp_path, monkeypatch):
     os.unlink(paths[-1])
     os.fspath(sounds[len(sounds) - 1].path)
     assert [os.path.exists(path) for path in paths] == [True, *[False] * 7, *[True] * 4]
+    monkeypatch.setenv(fetched.LIMIT, "0")
+    os.fspath(sounds[1].path)
+    assert [os.path.exists(path) for path in paths] == [True, True, *[False] * 9, True]  # those may be open now
     monkeypatch.setenv(fetched.LIMIT, "plenty")
     with pytest.raises(UsageError, match="MYNAH_CACHE_GB: must be a number of gigabytes"):
-        os.fspath(sounds[1].path)
+        os.fspath(sounds[2].path)
 
 
 # --- what is wrong is said
