@@ -1,5 +1,6 @@
 """An S3 server on loopback, by moto, for the tests of several rooms."""
 
+import os
 import urllib.request
 from contextlib import contextmanager
 
@@ -21,6 +22,8 @@ def s3(monkeypatch, bucket):
         "AWS_REGION": "us-east-1",
     }
     try:
+        for name in [name for name in os.environ if name.upper().endswith("_PROXY") or name.startswith("AWS_")]:
+            monkeypatch.delenv(name)
         for name, value in facts.items():
             monkeypatch.setenv(name, value)
         urllib.request.urlopen(urllib.request.Request(f"{facts['AWS_ENDPOINT_URL']}/{bucket}", method="PUT")).close()

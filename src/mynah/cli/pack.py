@@ -54,6 +54,7 @@ def command(
         print(json.dumps({"schema": SCHEMA, **asdict(done)}, ensure_ascii=False))
         return None
     left = f"; {done.left_out} that cannot be decoded are only named in the index" if done.left_out else ""
-    print(one_line(f"{done.files} files, {done.bytes / 1e6:.1f} MB in {done.shards} shards: {done.place}{left}"))
+    shards = f"{done.shards} shard{'s' * (done.shards > 1)}"
+    print(one_line(f"{done.files} files, {done.bytes / 1e6:.1f} MB in {shards}: {done.place}{left}"))
     print(one_line(f"to learn from it: mynah learn {shlex.quote(done.place)}"))
     return None
