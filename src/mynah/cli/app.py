@@ -14,7 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 import mynah
-from mynah.cli import apply, check, compare, demo, doctor, learn, listing, pack, report
+from mynah.cli import apply, check, compare, demo, doctor, learn, listing, pack, report, resume
 from mynah.errors import MynahError, Stopped
 from mynah.tasks.answers import one_line
 
@@ -46,7 +46,7 @@ def options(
     """Keep what `run` needs; the verbs have their own options."""
 
 
-for module in (demo, learn, apply, check, pack, compare, report, listing, doctor):
+for module in (demo, learn, resume, apply, check, pack, compare, report, listing, doctor):
     app.command(module.NAME)(module.command)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from mynah.cli.drawing import drawn
+from mynah.cli.working import work
+from mynah.progress import Progress
 
 NAME = "demo"
 
@@ -18,19 +19,14 @@ def command(
     clips: Annotated[int, typer.Option(help="Clips of each of the ten classes.", min=1)] = 40,
     seed: Annotated[int, typer.Option(help="Of everything random.", min=0, max=2**32 - 1)] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
-) -> None:
+) -> int | None:
     """Learn ten kinds of synthesised sounds: a tour without sounds of your own."""
     from mynah.datasets import builtin
     from mynah.trials.learn import learn
 
-    with drawn(quiet) as progress:
+    def job(progress: Progress) -> Any:
         sounds = builtin(out / "sounds", clips_per_class=clips, seed=seed, progress=progress)
-        run = learn(
-            sounds,
-            out=out / "run",
-            budget=budget,
-            seed=seed,
-            progress=progress,
-            command=f"mynah demo --out {out.resolve().name} --budget {budget} --clips {clips} --seed {seed}",
-        )
-    print(run)
+        shown = f"mynah demo --out {out.resolve().name} --budget {budget} --clips {clips} --seed {seed}"
+        return learn(sounds, out=out / "run", budget=budget, seed=seed, progress=progress, command=shown)
+
+    return work(job, out / "run", quiet=quiet, as_json=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mynah.cli.drawing import drawn
+from mynah.cli.working import work
 
 NAME = "learn"
 MUCH = "How the data are read"
@@ -40,13 +39,28 @@ def command(
     repeat: Annotated[
         Path | None, typer.Option(help="A run whose steps are repeated exactly.", rich_help_panel=WORK)
     ] = None,
-    executor: Annotated[str, typer.Option(help="sequential or processes.", rich_help_panel=WORK)] = "processes",
+    checkpoints: Annotated[
+        str | None,
+        typer.Option(help="Keep the run here too: folder, s3://, gs:// or az://.", rich_help_panel=WORK),
+    ] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(help="Of torch.optim, for all that learn by steps.", rich_help_panel=WORK)
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option(help="Of torch.nn, where a method has a choice.", rich_help_panel=WORK)
+    ] = None,
+    executor: Annotated[
+        str, typer.Option(help="sequential, processes, ray or dask.", rich_help_panel=WORK)
+    ] = "processes",
+    address: Annotated[str | None, typer.Option(help="Of a Ray or Dask cluster.", rich_help_panel=WORK)] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write curves for TensorBoard.", rich_help_panel=WORK)
+    ] = False,
     workers: Annotated[int | None, typer.Option(help="Processes; one a core.", min=1, rich_help_panel=WORK)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> int | None:
     """Train and compare every method on a folder of sounds; write the page and the model."""
-    from mynah.errors import Stopped
     from mynah.trials.learn import learn
     from mynah.trials.run import Run
 
@@ -61,24 +75,24 @@ def command(
         "repair": repair,
         "anyway": anyway,
         "seed": seed,
+        "checkpoints": checkpoints,
+        "optimizer": optimizer,
+        "activation": activation,
         "executor": executor,
+        "address": address,
+        "tensorboard": tensorboard,
         "workers": workers,
         "plans": None,
     }
     if repeat is not None:
         options |= Run.open(repeat).to_repeat(place)
     shown = _command_line(place, out)
-    try:
-        with drawn(quiet) as progress:
-            run = learn(place, out=out, progress=progress, command=shown, **options)
-    except (KeyboardInterrupt, Stopped) as error:
-        kept = f"what was finished is kept in {out}; " if (out / "trials").exists() else ""
-        print(f"{kept}to go on: {shlex.join(['mynah', *sys.argv[1:]])}", file=sys.stderr)
-        if isinstance(error, Stopped):
-            raise
-        return 130
-    print(json.dumps(run.results, ensure_ascii=False) if as_json else run)
-    return None
+    return work(
+        lambda progress: learn(place, out=out, progress=progress, command=shown, **options),
+        out,
+        quiet=quiet,
+        as_json=as_json,
+    )
 
 
 def _command_line(place: str, out: Path) -> str:

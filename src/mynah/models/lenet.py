@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
+from mynah.layers.activation import activation
 from mynah.layers.masks import mean_and_max, pad_time, time_mask
 from mynah.model import NetModel
 from mynah.representations import Representation
@@ -43,8 +43,9 @@ def _half(size: int) -> int:
 class LeNetwork(nn.Module):
     """LeNet-5 with `width` times its maps; frames (batch, time, inputs) to logits (batch, outputs)."""
 
-    def __init__(self, inputs: int, outputs: int, width: int) -> None:
+    def __init__(self, inputs: int, outputs: int, width: int, kind: str) -> None:
         super().__init__()
+        self.squash = activation(kind)
         self.c1 = nn.Conv2d(1, 6 * width, 5, padding=2)
         self.c3 = nn.Conv2d(6 * width, 16 * width, 5, padding=2)
         self.subsample = nn.AvgPool2d(2, ceil_mode=True)
@@ -56,10 +57,10 @@ class LeNetwork(nn.Module):
         frames, lengths = pad_time(frames, lengths, multiple=4)
         x = frames[:, None]
         for layer in (self.c1, self.c3):
-            x = torch.tanh(layer(x)) * time_mask(lengths, x.shape[2])[:, None, :, None]
+            x = self.squash(layer(x)) * time_mask(lengths, x.shape[2])[:, None, :, None]
             x, lengths = self.subsample(x), (lengths + 1) // 2
         x = mean_and_max(x.transpose(1, 2).flatten(2), lengths)
-        return self.output(torch.tanh(self.f6(torch.tanh(self.c5(x)))))
+        return self.output(self.squash(self.f6(self.squash(self.c5(x)))))
 
 
 class LeNet(NetModel):
@@ -67,6 +68,7 @@ class LeNet(NetModel):
 
     Args:
         width: multiplies the 6 and 16 maps of the paper.
+        activation: name in torch.nn; the paper's is Tanh.
         training, representation, rate, random_state: see `NetModel`.
     """
 
@@ -75,6 +77,7 @@ class LeNet(NetModel):
     def __init__(
         self,
         width: int = 2,
+        activation: str = "Tanh",
         training: Training | None = None,
         representation: Representation | None = None,
         rate: int | None = None,
@@ -82,6 +85,7 @@ class LeNet(NetModel):
     ) -> None:
         super().__init__(training, representation, rate, random_state)
         self.width = width
+        self.activation = activation
 
     def build(self, inputs: int, outputs: int) -> nn.Module:
-        return LeNetwork(inputs, outputs, self.width)
+        return LeNetwork(inputs, outputs, self.width, self.activation)

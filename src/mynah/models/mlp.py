@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from mynah.layers.activation import activation
 from mynah.layers.masks import mean_and_max
 from mynah.model import NetModel
 from mynah.representations import ClipStatistics, Representation
@@ -36,14 +37,14 @@ CARD = {
 class Perceptron(nn.Module):
     """Affine layers with dropout over one vector a clip; sequences are pooled to mean and maximum first."""
 
-    def __init__(self, inputs: int, hidden: int, outputs: int, dropout: float) -> None:
+    def __init__(self, inputs: int, hidden: int, outputs: int, dropout: float, kind: str) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             nn.Linear(2 * inputs, hidden),
-            nn.ReLU(),
+            activation(kind),
             nn.Dropout(dropout),
             nn.Linear(hidden, hidden),
-            nn.ReLU(),
+            activation(kind),
             nn.Dropout(dropout),
             nn.Linear(hidden, outputs),
         )
@@ -59,6 +60,7 @@ class MLP(NetModel):
     Args:
         hidden: units in each of the two hidden layers.
         dropout: share of hidden units dropped in training.
+        activation: name in torch.nn.
         training, representation, rate, random_state: see `NetModel`.
     """
 
@@ -68,6 +70,7 @@ class MLP(NetModel):
         self,
         hidden: int = 128,
         dropout: float = 0.4,
+        activation: str = "ReLU",
         training: Training | None = None,
         representation: Representation | None = None,
         rate: int | None = None,
@@ -76,6 +79,7 @@ class MLP(NetModel):
         super().__init__(training, representation, rate, random_state)
         self.hidden = hidden
         self.dropout = dropout
+        self.activation = activation
 
     def build(self, inputs: int, outputs: int) -> nn.Module:
-        return Perceptron(inputs, self.hidden, outputs, self.dropout)
+        return Perceptron(inputs, self.hidden, outputs, self.dropout, self.activation)

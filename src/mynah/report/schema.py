@@ -29,6 +29,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "metric": ("string", "What families are ranked by: a key of `families[].scores`."),
     "metric_title": ("string", "The metric in words."),
     "verdict": ("string", "The outcome as one sentence."),
+    "warnings": ("string[]", "Why there is no score, where too few sounds judge for an honest one; else empty."),
     "chance": ("number", "Score of the best constant answer."),
     "best": (
         "string?",
@@ -174,6 +175,8 @@ FIELDS: dict[str, tuple[str, str]] = {
     "how.options.group": ("string?", "Its column that no split cuts through."),
     "how.options.folds": ("integer?", "Folds asked for."),
     "how.options.repair": ("boolean", "Whether files were repaired."),
+    "how.options.optimizer": ("string?", "Of torch.optim, in place of each method's own."),
+    "how.options.activation": ("string?", "Of torch.nn, in place of each method's own."),
     "how.command": ("string", "As typed, folders by name alone."),
     "how.repeat": ("string", "The whole line that repeats the run bit by bit, quoted for a shell."),
     "how.seconds": ("number", "The whole run took this long."),
@@ -182,7 +185,17 @@ FIELDS: dict[str, tuple[str, str]] = {
 }
 
 #: Fields that a document of this version may lack.
-OPTIONAL = frozenset({"metric_title", "families[].plans", "families[].ended", "how.options"})
+OPTIONAL = frozenset(
+    {
+        "metric_title",
+        "families[].plans",
+        "families[].ended",
+        "how.options",
+        "how.options.optimizer",
+        "how.options.activation",
+        "warnings",
+    }
+)
 
 _PLAIN: dict[str, tuple[type, ...]] = {
     "string": (str,),

@@ -313,10 +313,16 @@ def _is_reduced(precision: str) -> bool:
     return precision == "bfloat16" or (precision == "auto" and torch.cpu._is_avx512_bf16_supported())
 
 
+def check_optimizer(name: str) -> type[torch.optim.Optimizer]:
+    """Return the class of this name in torch.optim; `UsageError` if there is none."""
+    kind = getattr(torch.optim, name, None)
+    if not (isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer)) or kind is torch.optim.Optimizer:
+        raise UsageError("no such optimizer in torch.optim", where=repr(name))
+    return kind
+
+
 def _optimizer(net: nn.Module, settings: Training) -> torch.optim.Optimizer:
-    kind = getattr(torch.optim, settings.optimizer, None)
-    if not (isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer)):
-        raise UsageError("no such optimizer in torch.optim", where=repr(settings.optimizer))
+    kind: Any = check_optimizer(settings.optimizer)
     options: dict[str, Any] = {"lr": settings.learning_rate}
     if settings.optimizer in ("AdamW", "SGD", "Adam", "RMSprop", "NAdam", "RAdam"):
         options["weight_decay"] = settings.weight_decay

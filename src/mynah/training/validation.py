@@ -11,8 +11,8 @@ from torch import nn
 from mynah.training.batches import pad
 from mynah.training.keyed import key
 
-#: Largest part of a class's groups that one held-out group may be.
-LARGEST_HELD = 0.2
+#: One held-out group may be this many times the share that was asked for.
+LARGEST_EXCESS = 1.5
 #: Most examples held out: with more, a validation costs more than it tells.
 MOST_HELD = 1000
 
@@ -20,8 +20,8 @@ MOST_HELD = 1000
 def inner_split(codes: np.ndarray, groups: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Hold out about `share` of each class by whole groups: (kept, held) example numbers.
 
-    A class whose groups are so few that one of them is more than `LARGEST_HELD` of it gives none: to lose a
-    quarter of the speakers costs more than early stopping gains. `held` is empty when no class gives any.
+    A class whose groups are so few that one of them is more than `LARGEST_EXCESS` times the share gives none: to lose
+    a fifth of the speakers costs more than early stopping gains. `held` is empty when no class gives any.
 
     Args:
         codes, groups: (example,) class number and group of each.
@@ -29,13 +29,14 @@ def inner_split(codes: np.ndarray, groups: np.ndarray, share: float, seed: int) 
         seed: of the draw.
     """
     held = np.zeros(len(codes), dtype=bool)
-    share = min(share, MOST_HELD / max(1, len(codes)))
+    most = MOST_HELD / max(1, len(codes))
     if share > 0:
         rng = np.random.Generator(np.random.Philox(key(seed, "inner split")))
         for code in np.unique(codes):
             of_class = np.unique(groups[codes == code])
             already = np.unique(groups[held & (codes == code)])
-            count = max(1, round(share * len(of_class))) if len(of_class) * LARGEST_HELD >= 1 else 0
+            enough = len(of_class) * share * LARGEST_EXCESS >= 1
+            count = max(1, round(min(share, most) * len(of_class))) if enough else 0
             chosen = rng.permutation(np.setdiff1d(of_class, already))[: max(0, count - len(already))]
             held |= np.isin(groups, chosen)
     for code in np.unique(codes):

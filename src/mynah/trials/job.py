@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from mynah.model import Model, NetModel, with_budget
 from mynah.representations import Frames
 from mynah.training import Checkpoints, Saver, Training, noticed, one_thread
 from mynah.trials.trial import Trial, TrialStore
+from mynah.trials.watching import Curves
 
 #: Clips that are answered one by one, from the wave on, to measure the milliseconds each takes.
 TIMED_CLIPS = 12
@@ -37,6 +38,7 @@ class Job:
         allowance: what this fit may spend, as text; empty where it is decided when it starts, or not needed.
         keep_model: whether the fitted model stays in the trial's folder.
         leaves: whether the process ends when it is told to stop: true in worker processes.
+        curves: folder for TensorBoard, or None.
     """
 
     trial: Trial
@@ -49,6 +51,7 @@ class Job:
     allowance: str
     keep_model: bool
     leaves: bool
+    curves: Path | None = None
 
 
 def run(job: Job, store: TrialStore) -> str:
@@ -95,11 +98,13 @@ def _fit(model: Model, job: Job, checkpoints: Checkpoints, folder: Path) -> None
     if not isinstance(model, NetModel):
         model.fit(*data)
         return
-    with noticed() as notice, open(folder / "events.jsonl", "a", encoding="utf-8") as log:
+    log_file, board = folder / "events.jsonl", Curves(job.curves)
+    with noticed() as notice, open(log_file, "a", encoding="utf-8") as log, board as curves:
         saver = Saver(checkpoints, notice)
         try:
             for event in model.fit_events(*data, keeper=saver):
                 print(json.dumps(event.__dict__), file=log, flush=True)
+                curves.add(event)
             saver.close()
         except Stopped:
             if notice.error is not None and job.leaves:
@@ -123,9 +128,18 @@ def new_model(family: str, settings: str, seed: int, budget: str) -> Model:
     return with_budget(model, budget) if budget else model
 
 
-def settings_of(family: str) -> str:
-    """Return all settings of a family but seed and budget, defaults included, as JSON: a changed default is another."""
+def settings_of(family: str, *, optimizer: str | None = None, activation: str | None = None) -> str:
+    """Return all settings of a family but seed and budget, defaults included, as JSON: a changed default is another.
+
+    Args:
+        optimizer: in place of the family's own, where it learns by steps.
+        activation: in place of the family's own, where it has a choice.
+    """
     model = catalog.model_class(family)()
+    if optimizer is not None and isinstance(model, NetModel):
+        model.training = replace(model.settings, optimizer=optimizer)
+    if activation is not None and "activation" in model.get_params(deep=False):
+        model.activation = activation
     settings = {
         name: value for name, value in model.get_params(deep=False).items() if name not in ("representation", "rate")
     }

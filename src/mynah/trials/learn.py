@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import time
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,24 +15,28 @@ import numpy as np
 
 import mynah
 from mynah import catalog, modelfile
-from mynah.errors import MynahError, Stopped, UsageError
+from mynah.errors import IncompatibleFile, MynahError, Stopped, UsageError
 from mynah.model import Model, NetModel
 from mynah.progress import Progress, silent
 from mynah.representations import Frames, Representation, compute, described
 from mynah.sounds import Sounds, Splits, check_enough, scan, split
+from mynah.stores import FolderStore, Missing, is_bucket, open_store
 from mynah.tasks import classify
-from mynah.training import Budget, key
+from mynah.training import Budget, key, spot_watched
 from mynah.trials import results as documents
 from mynah.trials.job import TIMED_CLIPS, Job, new_model, settings_of
 from mynah.trials.plan import Plan
 from mynah.trials.previews import preview_order, write_previews
 from mynah.trials.run import Run
-from mynah.trials.schedule import run_all
+from mynah.trials.schedule import Workers, run_all
 from mynah.trials.trial import Trial, TrialStore, write_json
 from mynah.trials.verdict import Choice, Contender, choose
+from mynah.trials.watching import Log, show_clips
 
 #: Sounds are read at their most common rate, but never above this, in Hz.
 HIGHEST_RATE = 48_000
+#: What an interrupted run goes on from.
+PLAN, PLAN_SCHEMA = "plan.json", "mynah.plan/1"
 #: Share of a time budget kept for previews and the page.
 CLOSING_SHARE = 0.03
 
@@ -64,12 +69,48 @@ def learn(
     if unknown:
         raise UsageError("no such option", where=", ".join(sorted(unknown)))
     learning = Learning.prepare(path, Path(out), Plan(**options), progress, command)
+    with spot_watched():
+        return learning.run()
+
+
+def resume(
+    run: str | os.PathLike[str],
+    *,
+    budget: str | None = None,
+    out: str | os.PathLike[str] = "mynah-run",
+    sounds: str | os.PathLike[str] | None = None,
+    progress: Progress = silent,
+) -> Run:
+    """Go on with a run that was interrupted: finished trials are not repeated, begun ones go on where they were.
+
+    Args:
+        run: its folder, or the place that its `checkpoints` named.
+        budget: time it may still take; None is what was left. A budget in steps cannot be changed.
+        out: folder of the run, where `run` is a URL.
+        sounds: where they are now, if not where they were.
+        progress: told how far the work is.
+
+    Raises:
+        IncompatibleFile: there is no run, or one of another version.
+        Stopped: the place cannot be reached.
+    """
+    store = open_store(run)
     try:
-        learning.train()
-        return learning.conclude()
-    except (KeyboardInterrupt, Stopped):
-        learning.conclude_partially()
-        raise
+        plan = json.loads(store.get(PLAN))
+        if plan["schema"] != PLAN_SCHEMA:
+            raise ValueError(plan["schema"])
+        options, place, command = dict(plan["options"]), plan["sounds"], plan["command"]
+    except (Missing, ValueError, KeyError, TypeError) as error:
+        raise IncompatibleFile("no run that can go on", where=run, measured=error) from error
+    if is_bucket(run):
+        options["checkpoints"] = str(run)
+    if budget is not None:
+        rest = Budget.parse(budget).seconds
+        if rest is None or Budget.parse(options["budget"]).seconds is None:
+            raise UsageError("only a budget in time can be changed on the way", measured=options["budget"])
+        options["rest"] = rest
+    folder = out if is_bucket(run) else run
+    return learn(sounds or place, out=folder, progress=progress, command=command, **options)
 
 
 class Learning:
@@ -84,7 +125,9 @@ class Learning:
         self.budget = Budget.parse(plan.budget)
         self.workers = 1 if plan.executor == "sequential" else plan.workers or os.cpu_count() or 1
         self.families = plan.names
-        self.store = TrialStore(folder / "trials")
+        remote = None if plan.checkpoints is None else open_store(plan.checkpoints)
+        self.store = TrialStore(folder / "trials", remote)
+        self.log = Log(folder / "log.jsonl")
         _, self.labels, self.groups = classify.examples(sounds)
         self.classes, self.codes = np.unique(self.labels, return_inverse=True)
         self.rate = min(sounds.common_rate, HIGHEST_RATE)
@@ -113,7 +156,32 @@ class Learning:
             raise Stopped("the run folder cannot be written", where=out, measured=error.strerror) from error
         learning = cls(sounds, splits, plan, out, progress, command)
         learning.warnings = warnings
+        learning._write_plan(path)
         return learning
+
+    def _write_plan(self, path: str | os.PathLike[str]) -> None:
+        """Keep what is needed to go on, here and where checkpoints are kept."""
+        options = {name: value for name, value in asdict(self.plan).items() if name not in ("plans", "rest")}
+        options["labels"] = None if self.plan.labels is None else os.path.abspath(self.plan.labels)
+        place = str(path) if is_bucket(path) else os.path.abspath(path)
+        plan = {"schema": PLAN_SCHEMA, "sounds": place, "options": options, "command": self.command}
+        content = json.dumps(plan | {"options": options | {"plans": self.plan.plans}}, indent=1).encode()
+        for store in (FolderStore(self.folder), self.store.remote):
+            if store is not None:
+                store.put(PLAN, content)
+
+    def run(self) -> Run:
+        """Train, compare and write; when interrupted, write what there is."""
+        self.log.write("begin", sounds=self.sounds.name, clips=len(self.sounds), families=self.families)
+        try:
+            self.train()
+            run = self.conclude()
+        except (KeyboardInterrupt, Stopped) as error:
+            self.log.write("stopped", why=str(error) or type(error).__name__)
+            self.conclude_partially()
+            raise
+        self.log.write("end", best=run.results["best"], verdict=run.results["verdict"])
+        return run
 
     # --- training
 
@@ -137,9 +205,9 @@ class Learning:
             [self._job(name, fold) for fold in folds for name in self._learners],
             self.store,
             deadline=self._deadline(),
-            executor=self.plan.executor,
-            workers=self.workers,
+            workers=Workers(self.plan.executor, self.workers, self.plan.address),
             progress=self.progress,
+            log=self.log,
         )
 
     @cached_property
@@ -151,6 +219,8 @@ class Learning:
         """Return when training must be done: an interrupted run goes on with what was left of its time."""
         if self.budget.seconds is None:
             return None
+        if self.plan.rest is not None:
+            return self.began + self.plan.rest * (1 - CLOSING_SHARE)
         done = (self.store.load(self._trial(name, n)) for n in range(len(self.splits.folds)) for name in self.families)
         spent = sum(result["seconds"] for result in done if result is not None) / self.workers
         return self.began + self.budget.seconds * (1 - CLOSING_SHARE) - spent
@@ -160,7 +230,7 @@ class Learning:
         representation = catalog.model_class(family).default_representation
         return Trial(
             family=family,
-            settings=settings_of(family),
+            settings=self._settings(family),
             representation=f"{json.dumps(described(representation))} at {self.rate} Hz",
             task=classify.TASK,
             fingerprint=self.sounds.fingerprint,
@@ -170,6 +240,9 @@ class Learning:
             budget=self._terms(family, fold),
             version=mynah.__version__,
         )
+
+    def _settings(self, family: str) -> str:
+        return settings_of(family, optimizer=self.plan.optimizer, activation=self.plan.activation)
 
     def _terms(self, family: str, fold: int) -> str:
         """Say what a fit may spend: a share of a time depends on who shares it."""
@@ -195,6 +268,7 @@ class Learning:
             allowance="" if " shared by " in trial.budget else trial.budget,
             keep_model=fold == 0,
             leaves=self.plan.executor == "processes",
+            curves=self.folder.absolute() / "tensorboard" / f"{family}-{part.name}" if self.plan.tensorboard else None,
         )
 
     # --- comparison, model, page
@@ -205,7 +279,10 @@ class Learning:
         self._write(document)  # first of all: what comes now may fail or be interrupted
         if choice is not None:
             self._keep(self._refit(answers[choice.kept], document), document, len(self.sounds))
-            write_previews(self.sounds, preview_order(document), self.folder / "previews", progress=self.progress)
+            order = preview_order(document)
+            write_previews(self.sounds, order, self.folder / "previews", progress=self.progress)
+            if self.plan.tensorboard:
+                show_clips(self.folder / "tensorboard" / "clips", document, self.sounds, self.rate, order)
         document["how"]["seconds"] = time.monotonic() - self.began
         self._write(document)
         return Run(self.folder, document)
@@ -310,7 +387,7 @@ class Learning:
                 "budget": str(self.plan.budget),
                 "executor": self.plan.executor,
                 "workers": self.workers,
-                "options": self.plan.of_the_data(Path(self.sounds.folder)),
+                "options": self.plan.decisive(Path(self.sounds.folder)),
                 "command": self.command,
                 "repeat": f"mynah learn {sounds} --repeat {run} --out {run}-again",
                 "seconds": time.monotonic() - self.began,
@@ -322,7 +399,7 @@ class Learning:
     def _refit(self, answers: documents.Answers, document: dict[str, Any]) -> Model:
         """Train the chosen family on all clips, for as many steps as were best on the folds."""
         self.progress("refit", 0, 1, answers.family)
-        model = new_model(answers.family, settings_of(answers.family), self.plan.seed, "")
+        model = new_model(answers.family, self._settings(answers.family), self.plan.seed, "")
         if isinstance(model, NetModel):
             best = [result["record"]["best_step"] for result in answers.results if result]
             model.train_to_the_end(max(1, int(np.median(best))))

@@ -9,12 +9,15 @@ from typing import Any
 
 from mynah import catalog
 from mynah.errors import UsageError
+from mynah.layers.activation import activation
 from mynah.tasks import classify
-from mynah.training import Budget
-from mynah.trials.schedule import BACKENDS
+from mynah.training import Budget, check_optimizer
+from mynah.trials.cluster import EXECUTORS
 
 #: Options that decide which clips are learned and how they are split: a repetition takes them over.
 OF_THE_DATA = ("labels", "target", "group", "folds", "repair")
+#: Options that decide what is trained.
+OF_THE_FITS = ("optimizer", "activation")
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,17 @@ class Plan:
         budget: of the whole comparison, e.g. ``"10m"``; in steps or epochs, of each fit.
         folds: number of folds, where the data do not decide it.
         seed: of everything random.
-        executor: ``sequential`` or ``processes``.
+        optimizer: class of torch.optim, for all families that learn by steps; None leaves each its own.
+        activation: class of torch.nn, for all families that have a choice.
+        executor: ``sequential``, ``processes``, ``ray`` or ``dask``.
+        address: of a Ray or Dask cluster that is there; None starts one of this machine's cores.
+        checkpoints: folder or URL where the run is kept too, to go on with on another machine.
+        tensorboard: write curves, sounds and spectrograms to ``RUN/tensorboard``.
         workers: processes; None means one a core.
         anyway: go on with too few clips for an honest score.
         strict: stop when a file must be set aside.
         repair: repair files that can be repaired.
+        rest: seconds that training may still take, when an interrupted run goes on; None is what was left.
         plans: steps of each family and fold, as a run recorded them, instead of a budget in time.
     """
 
@@ -44,18 +53,30 @@ class Plan:
     budget: str = "10m"
     folds: int = 5
     seed: int = 0
+    optimizer: str | None = None
+    activation: str | None = None
     executor: str = "processes"
+    address: str | None = None
+    checkpoints: str | None = None
+    tensorboard: bool = False
     workers: int | None = None
     anyway: bool = False
     strict: bool = False
     repair: bool = False
+    rest: float | None = None
     plans: dict[str, list[dict[str, Any] | None]] | None = None
 
     def __post_init__(self) -> None:
-        if self.executor not in BACKENDS:
-            raise UsageError("no such executor", where=self.executor, remedy=f"Use one of {', '.join(BACKENDS)}.")
+        if self.executor not in EXECUTORS:
+            raise UsageError("no such executor", where=self.executor, remedy=f"Use one of {', '.join(EXECUTORS)}.")
         Budget.parse(self.budget)
-        _ = self.names
+        names = self.names
+        if self.optimizer is not None:
+            check_optimizer(self.optimizer)
+        if self.activation is not None:
+            activation(self.activation)
+        for name in names:  # a family that cannot be loaded says so now
+            catalog.model_class(name)
         if self.seed < 0:
             raise UsageError("must be 0 or more", where="seed", measured=self.seed)
         if self.workers is not None and self.workers < 1:
@@ -74,9 +95,9 @@ class Plan:
             raise UsageError("does not classify", where=", ".join(wrong), remedy=f"Use {', '.join(serving)}.")
         return chosen
 
-    def of_the_data(self, folder: Path) -> dict[str, Any]:
-        """Return the options that decide clips and split, with the labels file by its name inside the folder."""
-        options = {name: getattr(self, name) for name in OF_THE_DATA}
+    def decisive(self, folder: Path) -> dict[str, Any]:
+        """Return the options that decide clips, split and fits, with the labels file by its name inside the folder."""
+        options = {name: getattr(self, name) for name in (*OF_THE_DATA, *OF_THE_FITS)}
         if self.labels is not None:
             inside = Path(self.labels).absolute().is_relative_to(folder.absolute())
             place = Path(self.labels).absolute()

@@ -7,6 +7,7 @@ back goes in equal parts to all that still learn.
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import time
@@ -19,8 +20,10 @@ from joblib import Parallel, delayed, parallel_config
 
 from mynah.errors import Stopped
 from mynah.progress import Progress
+from mynah.trials.cluster import cluster, is_loss
 from mynah.trials.job import Job, run
 from mynah.trials.trial import TrialStore
+from mynah.trials.watching import Log
 
 #: A trial under a time budget gets at least this many seconds, however many share it.
 LEAST_SECONDS = 2.0
@@ -28,8 +31,12 @@ LEAST_SECONDS = 2.0
 REFIT_TRIALS = 1.25
 #: Workers that are told to stop have this long to save.
 GRACE_SECONDS = 10.0
-#: joblib's name for each executor.
-BACKENDS = {"sequential": "sequential", "processes": "loky"}
+#: Workers that may be lost one after the other before we stop.
+MOST_LOSSES = 3
+
+
+class LostWorker(Stopped):
+    """A worker process or machine is gone; what its trial had saved is kept."""
 
 
 @dataclass
@@ -58,41 +65,63 @@ class Clock:
         return max(LEAST_SECONDS, left / (self.left + REFIT_TRIALS * self.workers))
 
 
+@dataclass(frozen=True)
+class Workers:
+    """Who runs trials: `executor` is one of `EXECUTORS`, `count` of them, on the cluster at `address` or here."""
+
+    executor: str
+    count: int
+    address: str | None = None
+
+
 def run_all(
     cheap: Sequence[Job],
     gradient: Sequence[Job],
     store: TrialStore,
     *,
     deadline: float | None,
-    executor: str,
-    workers: int,
+    workers: Workers,
     progress: Progress,
+    log: Log,
 ) -> None:
     """Run every job that has no result yet; results are in `store`.
+
+    A worker that is lost costs what its trial had not saved: the trials that are not done are given out again.
 
     Args:
         cheap, gradient: jobs without and with gradient steps; `gradient` in fold-major order.
         deadline: end of a time budget on the monotonic clock, shared out among `gradient`; None for other budgets.
-        executor: key of `BACKENDS`.
-        workers: processes.
+        workers: see `Workers`.
         progress: told after each trial.
+        log: told too.
     """
-    clock = Clock(deadline, workers, len(gradient))
-    total = len(cheap) + len(gradient)
-    done = 0
+    clock = Clock(deadline, workers.count, len(gradient))
+    total, done = len(cheap) + len(gradient), 0
     progress("train", done, total, "")
     for jobs in (cheap, gradient):  # one after the other: who runs beside whom must not decide who gets how much
-        waiting = [job for job in jobs if not _is_done(store.load(job.trial))]
+        waiting = {job.trial.hash: job for job in jobs if not _is_done(store.load(job.trial))}
         done += len(jobs) - len(waiting)
-        clock.left = len(waiting)
-        shared = jobs is gradient and deadline is not None
-        names = {job.trial.hash: f"{job.trial.family}, fold {job.trial.fold}" for job in waiting}
-        for name in _run_side_by_side(
-            _shares(waiting, clock, store) if shared else iter(waiting), store, executor, workers
-        ):
-            done += 1
-            left = "" if deadline is None else f", {max(0.0, deadline - time.monotonic()):.0f} s of the budget left"
-            progress("train", done, total, names[name] + left)
+        for losses in itertools.count():
+            clock.left = len(waiting)
+            queue = list(waiting.values())
+            calls = _shares(queue, clock, store) if jobs is gradient and deadline is not None else iter(queue)
+            try:
+                for name in _run_side_by_side(calls, store, workers):
+                    trial = waiting.pop(name).trial
+                    done += 1
+                    log.write("trial", family=trial.family, fold=trial.fold, hash=name)
+                    left = (
+                        "" if deadline is None else f", {max(0, deadline - time.monotonic()):.0f} s of the budget left"
+                    )
+                    progress("train", done, total, f"{trial.family}, fold {trial.fold}{left}")
+                break
+            except LostWorker as error:
+                log.write("lost worker", why=str(error))
+                if losses >= MOST_LOSSES:
+                    raise
+                finished = [name for name, job in waiting.items() if _is_done(store.load(job.trial))]
+                done += len(finished)
+                waiting = {name: job for name, job in waiting.items() if name not in finished}
 
 
 def _is_done(result: dict[str, Any] | None) -> bool:
@@ -111,27 +140,24 @@ def _shares(waiting: Sequence[Job], clock: Clock, store: TrialStore) -> Iterator
         yield job
 
 
-def _run_side_by_side(jobs: Iterator[Job], store: TrialStore, executor: str, workers: int) -> Iterator[str]:
+def _run_side_by_side(jobs: Iterator[Job], store: TrialStore, workers: Workers) -> Iterator[str]:
     """Run jobs in workers, and yield the hash of each that has ended; workers are stopped with us."""
-    with parallel_config(backend=BACKENDS[executor], n_jobs=workers, **_threads(executor)):
-        pool = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch=workers)
+    with cluster(workers.executor, workers.count, workers.address) as options, parallel_config(**options):
+        pool = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch=workers.count)
         results = pool(delayed(run)(job, store) for job in jobs)
         try:
             yield from results
         except BaseException as error:
-            _stop_workers(executor)  # first: joblib would kill them, and with them what they have not saved
+            _stop_workers(workers.executor)  # first: joblib would kill them, and with them what they have not saved
             with suppress(BaseException):
                 results.close()
-            if type(error).__name__ == "TerminatedWorkerError":
-                raise Stopped(
-                    "a worker process was ended from outside, perhaps for want of memory",
+            if is_loss(error):
+                raise LostWorker(
+                    "a worker was ended from outside, perhaps for want of memory",
+                    measured=type(error).__name__,
                     remedy="Give the same command again, with --workers 1.",
                 ) from error
             raise
-
-
-def _threads(executor: str) -> dict[str, int]:
-    return {"inner_max_num_threads": 1} if executor == "processes" else {}
 
 
 def _stop_workers(executor: str) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from mynah.training import FolderStore, Store, key
+from mynah.stores import FolderStore, Store
+from mynah.training import key
 
 
 @dataclass(frozen=True)
