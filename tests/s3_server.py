@@ -5,6 +5,7 @@ import urllib.request
 from contextlib import contextmanager
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 
 @contextmanager
@@ -21,6 +22,7 @@ def s3(monkeypatch, bucket):
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": "us-east-1",
     }
+    get_reusable_executor().shutdown()  # idle workers of another test know another environment
     try:
         for name in [name for name in os.environ if name.upper().endswith("_PROXY") or name.startswith("AWS_")]:
             monkeypatch.delenv(name)
@@ -29,4 +31,5 @@ def s3(monkeypatch, bucket):
         urllib.request.urlopen(urllib.request.Request(f"{facts['AWS_ENDPOINT_URL']}/{bucket}", method="PUT")).close()
         yield f"s3://{bucket}"
     finally:
+        get_reusable_executor().shutdown()
         server.stop()
