@@ -352,7 +352,7 @@ class NetModel(Model):
 
     def loss(self, net: Classifier, batch: Batch) -> Tensor:
         """Return the scalar to descend: weighted cross entropy with the batch's soft targets."""
-        return _cross_entropy(net(batch.frames, batch.lengths), batch.target, self.settings, net.class_weight)
+        return _cross_entropy(net(batch.frames, batch.lengths), batch, self.settings, net.class_weight)
 
     @property
     def settings(self) -> Training:
@@ -447,12 +447,13 @@ def _class_weight(counts: np.ndarray) -> Tensor:
     return torch.from_numpy(weight.astype(np.float32))
 
 
-def _cross_entropy(logits: Tensor, target: Tensor, settings: Training, weight: Tensor) -> Tensor:
+def _cross_entropy(logits: Tensor, batch: Batch, settings: Training, weight: Tensor) -> Tensor:
+    """Return the weighted mean over the whole batch of the rows' part of it."""
     smooth = settings.label_smoothing
-    target = target * (1 - smooth) + smooth / target.shape[1]
+    target = batch.target * (1 - smooth) + smooth / batch.target.shape[1]
+    whole = batch.target if batch.whole is None else batch.whole
     per_example = -(target * torch.log_softmax(logits, dim=1)).sum(dim=1)
-    importance = target @ weight
-    return (per_example * importance).sum() / importance.sum()
+    return (per_example * (target @ weight)).sum() / ((whole * (1 - smooth) + smooth / whole.shape[1]) @ weight).sum()
 
 
 def with_budget(model: Model, budget: str | Budget) -> Model:

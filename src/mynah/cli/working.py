@@ -28,6 +28,6 @@ def work(job: Callable[[Progress], Any], out: Path, *, quiet: bool, as_json: boo
         if isinstance(error, Stopped):
             raise
         return 130
-    if run is not None:  # of several processes, only the first tells
+    if run.results:  # of several processes of one fit, only the first tells
         print(json.dumps(run.results, ensure_ascii=False) if as_json else run)
     return None

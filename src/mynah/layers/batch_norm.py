@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
 from torch.nn import functional
+
+from mynah.training.world import world
 
 
 class FrameBatchNorm(nn.BatchNorm2d):
@@ -54,10 +57,23 @@ class FrameBatchNorm(nn.BatchNorm2d):
         learns = self.training and len(values) > 1
         if learns:
             self.num_batches_tracked.add_(1)
+        if learns and world().size > 1:
+            return self._normalise_together(values).unflatten(0, rows.shape[:2])
         normal = functional.batch_norm(
             values, self.running_mean, self.running_var, self.weight, self.bias, learns, self.momentum, self.eps
         )
         return normal.unflatten(0, rows.shape[:2])
+
+    def _normalise_together(self, values: Tensor) -> Tensor:
+        """Return (value, channel) normalised by mean and variance over the rows of all processes."""
+        count, total = all_reduce(values.new_tensor([len(values)])), all_reduce(values.sum(dim=0))
+        mean = total / count
+        centred = values - mean
+        variance = all_reduce(centred.square().sum(dim=0)) / count
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+        return centred * torch.rsqrt(variance + self.eps) * self.weight + self.bias
 
 
 def _runs(lengths: Tensor, time: int) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from mynah.layers.dropout import Dropout
 from mynah.layers.masks import mean_and_max
 
 
@@ -20,7 +21,7 @@ class SequenceClassifier(nn.Module):
     def __init__(self, body: nn.Module, width: int, outputs: int, dropout: float = 0.3) -> None:
         super().__init__()
         self.body = body
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * width, outputs))
+        self.head = nn.Sequential(Dropout(dropout), nn.Linear(2 * width, outputs))
 
     def forward(self, frames: Tensor, lengths: Tensor | None) -> Tensor:
         """Return logits (batch, outputs) of frames (batch, time, feature)."""

@@ -14,6 +14,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from mynah.layers.activation import activation
+from mynah.layers.dropout import Dropout
 from mynah.layers.masks import mean_and_max
 from mynah.model import NetModel
 from mynah.representations import ClipStatistics, Representation
@@ -42,10 +43,10 @@ class Perceptron(nn.Module):
         self.layers = nn.Sequential(
             nn.Linear(2 * inputs, hidden),
             activation(kind),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(hidden, hidden),
             activation(kind),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(hidden, outputs),
         )
 

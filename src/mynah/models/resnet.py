@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from mynah.layers.batch_norm import FrameBatchNorm
+from mynah.layers.dropout import Dropout
 from mynah.layers.masks import mean_and_max
 from mynah.model import NetModel
 from mynah.representations import Representation
@@ -82,7 +83,7 @@ class ResNetwork(nn.Module):
         self.stem = NormedConvolution(1, widths[0], 5, stride=2)
         steps = itertools.pairwise(widths)
         self.stages = nn.ModuleList([Stage(a, b, residual=number > 0) for number, (a, b) in enumerate(steps)])
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * widths[-1], outputs))
+        self.head = nn.Sequential(Dropout(dropout), nn.Linear(2 * widths[-1], outputs))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, frames: Tensor, lengths: Tensor | None) -> Tensor:

@@ -9,6 +9,7 @@ from mynah.training.preemption import Notice, noticed, spot_watched
 from mynah.training.saving import Saver
 from mynah.training.settings import Training
 from mynah.training.validation import Validation, inner_split
+from mynah.training.world import World, joined, world
 
 __all__ = [
     "Augment",
@@ -24,12 +25,15 @@ __all__ = [
     "Saver",
     "Training",
     "Validation",
+    "World",
     "check_optimizer",
     "inner_split",
+    "joined",
     "key",
     "noticed",
     "one_thread",
     "pad",
     "permute",
     "spot_watched",
+    "world",
 ]

@@ -19,11 +19,17 @@ class Batch:
         frames: (batch, time, feature) float32, zero after each example's end.
         lengths: (batch,) int64, valid frames of each example.
         target: (batch, class) float32, rows sum to one.
+        whole: targets of the whole batch, where these rows are one process's part of it; None where they are all.
     """
 
     frames: torch.Tensor
     lengths: torch.Tensor
     target: torch.Tensor
+    whole: torch.Tensor | None = None
+
+    def part(self, rows: slice) -> Batch:
+        """Return some rows, which know the whole batch's targets: a mean over it needs its weights."""
+        return Batch(self.frames[rows], self.lengths[rows], self.target[rows], self.target)
 
 
 #: Batches among which examples are exchanged, so that those of one batch have similar lengths.

@@ -23,6 +23,7 @@ from mynah.training.batches import Batch, Batches
 from mynah.training.budget import Budget
 from mynah.training.keyed import key
 from mynah.training.settings import Training
+from mynah.training.world import rows, world
 
 #: Steps timed to turn seconds into steps; they lie inside the warm-up, where the plan does not matter yet.
 PROBE_STEPS = 15
@@ -43,7 +44,11 @@ class Keeper:
         """Restore the fit before its first step, if there is something to go on from."""
 
     def look(self, fit: Fit) -> None:
-        """See the fit between two steps; may save it, and may raise `Stopped` to end it."""
+        """See the fit between two steps; may save it."""
+
+    def must_stop(self) -> Stopped | None:
+        """Say between two steps whether the fit must end now, and why."""
+        return None
 
     def poll(self) -> None:
         """Be asked inside long stretches without a step; may raise `Stopped`."""
@@ -80,7 +85,7 @@ class Fit:
 
     Args:
         net: trained in place; holds the kept weights when the fit has ended.
-        loss: (net, batch) to scalar.
+        loss: (net, batch) to scalar, a mean over the whole batch of which the rows given may be a part.
         batches: batch by step number.
         settings: see `Training`.
         seed: key of the dropout draws.
@@ -106,6 +111,10 @@ class Fit:
         self.budget = Budget.parse(settings.budget)
         self.is_reduced = _is_reduced(settings.precision)
         self.optimizer = _optimizer(net, settings)
+        self.world = world()
+        self.objective: nn.Module = _Objective(net, loss)
+        if self.world.size > 1:
+            self.objective = nn.parallel.DistributedDataParallel(self.objective, broadcast_buffers=False)
         self.average = {k: v.detach().clone() for k, v in net.state_dict().items()}
         self.step = self.validated = 0
         self.steps = self._known_steps()
@@ -115,6 +124,8 @@ class Fit:
         self.history: list[dict[str, Any]] = []
         self.ended = ""
         self._losses: list[float] = []
+        self._stops = self._late = 0.0
+        self._clock = _Clock(0.0)
 
     def _known_steps(self) -> int | None:
         if self.budget.steps is not None:
@@ -156,7 +167,7 @@ class Fit:
         """Train to the end of the budget, yielding at every validation; the net then holds the kept weights."""
         with one_thread(), torch.random.fork_rng(devices=[]):
             self.keeper.begin(self)
-            clock = _Clock(self.seconds)
+            clock = self._clock = _Clock(self.seconds)
             try:
                 valid_seconds = self._first_validation()
                 probe = (self.step, clock.seconds())
@@ -168,9 +179,11 @@ class Fit:
                     self._train_step()
                     self.seconds = clock.seconds()
                     if self.steps is None and self.step >= PROBE_STEPS:
-                        self.steps = self._plan((self.seconds - probe[1]) / (self.step - probe[0]), valid_seconds)
+                        step_seconds = (self.seconds - probe[1]) / (self.step - probe[0])
+                        self.steps = self.world.same(self._plan(step_seconds, valid_seconds))
                     self._look_for_end()
                     self.keeper.look(self)
+                    self._obey()
             except Stopped:
                 self.keeper.leave(self)
                 raise
@@ -203,13 +216,20 @@ class Fit:
         self.net.train()
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate()
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.is_reduced):
-            loss = self.loss(self.net, self.batches[self.step])
-        value = loss.item()
+        batch = self.batches[self.step]
+        part = self.world.part(len(batch.frames))
+        if self.world.size > 1:
+            batch = batch.part(part)
+        with rows(part, len(batch.frames if batch.whole is None else batch.whole)):
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.is_reduced):
+                loss = self.objective(batch)
+            self.optimizer.zero_grad(set_to_none=True)
+            (loss * self.world.size).backward()  # gradients are averaged over the processes, and must be added
+        value, self._stops, self._late = self.world.total(
+            loss.item(), self.keeper.must_stop() is not None, self._is_late()
+        )
         if not math.isfinite(value):
             raise self._diverged("the loss is not a number", value)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.clip_norm)
         self.optimizer.step()
         self.step += 1
@@ -238,8 +258,16 @@ class Fit:
             self.ended = "budget"
         elif self.budget.stop is not None and self.step >= self.budget.stop:
             self.ended = "stop"
-        elif self.budget.seconds is not None and self.seconds > self.budget.seconds:
+        elif self._late:
             self.ended = "deadline"
+
+    def _is_late(self) -> bool:
+        return self.budget.seconds is not None and self._clock.seconds() > self.budget.seconds
+
+    def _obey(self) -> None:
+        """End with all processes when one of them was told to."""
+        if self._stops:
+            raise self.keeper.must_stop() or Stopped("another process of this fit was told to stop")
 
     def _is_time_to_validate(self) -> bool:
         if self.step <= self.validated:
@@ -258,7 +286,7 @@ class Fit:
         self.net.eval()
         try:
             with torch.no_grad():
-                return self.validate(self.net, self.keeper.poll)
+                return self.validate(self.net, self.keeper.poll if self.world.size == 1 else _nothing)
         finally:
             self.net.load_state_dict(trained)
 
@@ -294,6 +322,21 @@ class Fit:
             weights, self.best["step"] = self.average, self.step
         self.net.load_state_dict(weights)
         self.net.eval()
+
+
+class _Objective(nn.Module):
+    """The loss of a net as a module, so that gradients of several processes meet on the way back."""
+
+    def __init__(self, net: nn.Module, loss: Callable[[Any, Batch], Tensor]) -> None:
+        super().__init__()
+        self.net, self.loss = net, loss
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.loss(self.net, batch)
+
+
+def _nothing() -> None:
+    """Do nothing: processes that must agree are told to stop between steps only."""
 
 
 class _Clock:

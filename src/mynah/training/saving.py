@@ -6,6 +6,7 @@ import threading
 import time
 from typing import Any
 
+from mynah.errors import Stopped
 from mynah.training.checkpoints import Checkpoints
 from mynah.training.loop import Fit, Keeper
 from mynah.training.preemption import Notice
@@ -40,15 +41,14 @@ class Saver(Keeper):
         self.due = 0.0
 
     def begin(self, fit: Fit) -> None:
-        state = self.checkpoints.newest()
+        state = fit.world.same(self.checkpoints.newest() if fit.world.is_first else None)
         if state is not None:
             fit.restore(state)
         self.due = time.monotonic() + self.every
 
     def look(self, fit: Fit) -> None:
         self.upload.check()
-        self.notice.obey()
-        if self._is_due(fit):
+        if fit.world.is_first and self._is_due(fit):
             self.upload.send(fit.state())
             interval = max(self.every, self.upload.seconds / LARGEST_SHARE)
             self.due = time.monotonic() + interval
@@ -58,12 +58,16 @@ class Saver(Keeper):
             return fit.step % self.every_steps == 0
         return time.monotonic() >= self.due
 
+    def must_stop(self) -> Stopped | None:
+        return self.notice.error
+
     def poll(self) -> None:
         self.notice.obey()
 
     def leave(self, fit: Fit) -> None:
         self.upload.wait()
-        self.checkpoints.save(fit.state())
+        if fit.world.is_first:
+            self.checkpoints.save(fit.state())
 
     def close(self) -> None:
         """Wait for what is being written, and raise what went wrong with it."""

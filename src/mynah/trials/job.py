@@ -17,7 +17,7 @@ from mynah import catalog, modelfile
 from mynah.errors import MynahError, Stopped
 from mynah.model import Model, NetModel, with_budget
 from mynah.representations import Frames
-from mynah.training import Checkpoints, Saver, Training, noticed, one_thread
+from mynah.training import Checkpoints, Saver, Training, noticed, one_thread, world
 from mynah.trials.trial import Trial, TrialStore
 from mynah.trials.watching import Curves
 
@@ -37,6 +37,7 @@ class Job:
         timed: a few clips of the test part.
         allowance: what this fit may spend, as text; empty where it is decided when it starts, or not needed.
         keep_model: whether the fitted model stays in the trial's folder.
+        learns: whether it learns by gradient steps.
         leaves: whether the process ends when it is told to stop: true in worker processes.
         curves: folder for TensorBoard, or None.
     """
@@ -50,6 +51,7 @@ class Job:
     timed: Sequence[Any]
     allowance: str
     keep_model: bool
+    learns: bool
     leaves: bool
     curves: Path | None = None
 
@@ -61,6 +63,7 @@ def run(job: Job, store: TrialStore) -> str:
     """
     began, clock = time.time(), time.perf_counter()
     torch.set_num_threads(1)
+    job = replace(job, allowance=world().same(job.allowance)) if job.learns else job
     folder = store.path(job.trial)
     result: dict[str, Any] = {"status": "ok", "message": "", "budget": job.allowance, "began": began}
     probabilities = np.zeros((len(job.test), len(np.unique(job.labels))), dtype=np.float32)
@@ -69,6 +72,8 @@ def run(job: Job, store: TrialStore) -> str:
         folder.mkdir(parents=True, exist_ok=True)
         model = new_model(job.trial.family, job.trial.settings, job.trial.seed, job.allowance)
         _fit(model, job, checkpoints, folder)
+        if not world().is_first:  # of several processes of one fit, the first does what is left
+            return job.trial.hash
         columns = np.searchsorted(np.unique(job.labels), model.classes_)
         probabilities[:, columns] = _checked(model.predict_proba(job.frames.take(job.test)))
         result |= {
@@ -85,9 +90,11 @@ def run(job: Job, store: TrialStore) -> str:
     except Exception as error:
         message = str(error) if isinstance(error, MynahError | ValueError) else f"{type(error).__name__}: {error}"
         result |= {"status": "failed", "message": message}
+    if not world().is_first:
+        return job.trial.hash
     result["seconds"] = time.perf_counter() - clock
     store.save(job.trial, {**result, "test": job.test.tolist()}, probabilities)
-    if isinstance(model, NetModel):
+    if job.learns:
         checkpoints.clear()
     return job.trial.hash
 

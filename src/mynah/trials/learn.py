@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from mynah.representations import Frames, Representation, compute, described
 from mynah.sounds import Sounds, Splits, check_enough, scan, split
 from mynah.stores import FolderStore, Missing, is_bucket, open_store
 from mynah.tasks import classify
-from mynah.training import Budget, key, spot_watched
+from mynah.training import Budget, joined, key, spot_watched, world
 from mynah.trials import results as documents
 from mynah.trials.job import TIMED_CLIPS, Job, new_model, settings_of
 from mynah.trials.plan import Plan
@@ -68,8 +68,15 @@ def learn(
     unknown = set(options) - set(Plan.__dataclass_fields__)
     if unknown:
         raise UsageError("no such option", where=", ".join(sorted(unknown)))
-    learning = Learning.prepare(path, Path(out), Plan(**options), progress, command)
-    with spot_watched():
+    plan = Plan(**options)
+    with joined() as everyone, spot_watched():
+        if everyone.size > 1:  # all processes work on one fit at a time, and the first tells
+            plan = replace(plan, executor="sequential")
+            progress = progress if everyone.is_first else silent
+        for turn in (True, False):  # the first looks at the files, the others at what it kept of them
+            if everyone.is_first is turn:
+                learning = Learning.prepare(path, Path(out), plan, progress, command)
+            everyone.same(None)
         return learning.run()
 
 
@@ -151,12 +158,14 @@ class Learning:
         _refuse_other_sounds(out, sounds)
         try:
             out.mkdir(parents=True, exist_ok=True)
-            documents.write_skipped(out / "skipped.csv", sounds)
+            if world().is_first:
+                documents.write_skipped(out / "skipped.csv", sounds)
         except OSError as error:
             raise Stopped("the run folder cannot be written", where=out, measured=error.strerror) from error
         learning = cls(sounds, splits, plan, out, progress, command)
         learning.warnings = warnings
-        learning._write_plan(path)
+        if world().is_first:
+            learning._write_plan(path)
         return learning
 
     def _write_plan(self, path: str | os.PathLike[str]) -> None:
@@ -172,6 +181,10 @@ class Learning:
 
     def run(self) -> Run:
         """Train, compare and write; when interrupted, write what there is."""
+        if not world().is_first:
+            self.train()
+            self._refit(*world().same(None))
+            return Run(self.folder, {})
         self.log.write("begin", sounds=self.sounds.name, clips=len(self.sounds), families=self.families)
         try:
             self.train()
@@ -187,17 +200,11 @@ class Learning:
 
     def train(self) -> None:
         """Compute what the families see, then run every trial that has no result yet."""
-        for family in self.families:
-            representation = catalog.model_class(family).default_representation
-            if representation not in self.frames:
-                self.frames[representation] = compute(
-                    self.sounds,
-                    representation,
-                    self.rate,
-                    self.folder / "cache",
-                    workers=self.workers,
-                    progress=self.progress,
-                )
+        me = world()
+        for turn in (True, False):  # the first computes, the others find it in the cache
+            if me.is_first is turn:
+                self._represent()
+            me.same(None)
         cheap = [name for name in self.families if name not in self._learners]
         folds = range(len(self.splits.folds))
         run_all(
@@ -209,6 +216,19 @@ class Learning:
             progress=self.progress,
             log=self.log,
         )
+
+    def _represent(self) -> None:
+        for family in self.families:
+            representation = catalog.model_class(family).default_representation
+            if representation not in self.frames:
+                self.frames[representation] = compute(
+                    self.sounds,
+                    representation,
+                    self.rate,
+                    self.folder / "cache",
+                    workers=self.workers,
+                    progress=self.progress,
+                )
 
     @cached_property
     def _learners(self) -> list[str]:
@@ -267,6 +287,7 @@ class Learning:
             timed=[self.sounds[int(part.test[i])] for i in spread],
             allowance="" if " shared by " in trial.budget else trial.budget,
             keep_model=fold == 0,
+            learns=family in self._learners,
             leaves=self.plan.executor == "processes",
             curves=self.folder.absolute() / "tensorboard" / f"{family}-{part.name}" if self.plan.tensorboard else None,
         )
@@ -277,8 +298,11 @@ class Learning:
         """Compare all families, write results and page, then train the best on all clips and keep it."""
         answers, choice, document = self._compared("complete")
         self._write(document)  # first of all: what comes now may fail or be interrupted
-        if choice is not None:
-            self._keep(self._refit(answers[choice.kept], document), document, len(self.sounds))
+        if choice is None:
+            world().same((None, 0))
+        else:
+            family, steps = world().same((choice.kept, _usual_steps(answers[choice.kept])))
+            self._keep(self._refitted(family, steps, document), document, len(self.sounds))
             order = preview_order(document)
             write_previews(self.sounds, order, self.folder / "previews", progress=self.progress)
             if self.plan.tensorboard:
@@ -396,21 +420,28 @@ class Learning:
             "model": "best.mynah" if choice else None,
         }
 
-    def _refit(self, answers: documents.Answers, document: dict[str, Any]) -> Model:
-        """Train the chosen family on all clips, for as many steps as were best on the folds."""
-        self.progress("refit", 0, 1, answers.family)
-        model = new_model(answers.family, self._settings(answers.family), self.plan.seed, "")
-        if isinstance(model, NetModel):
-            best = [result["record"]["best_step"] for result in answers.results if result]
-            model.train_to_the_end(max(1, int(np.median(best))))
+    def _refitted(self, family: str, steps: int, document: dict[str, Any]) -> Model:
+        """Return the chosen family trained on all clips, or, where that fails, on the first fold."""
         try:
-            model.fit(self.frames[model.default_representation], self.labels, self.groups)
+            model = self._refit(family, steps)
+        except Stopped:
+            raise
         except (MynahError, ValueError, ArithmeticError, MemoryError) as error:
-            if isinstance(error, Stopped):
-                raise
             document["verdict"] += f" Training it on all clips failed ({error}): the model is that of the first fold."
-            return modelfile.load(self._first_model(answers.family))
-        self.progress("refit", 1, 1, answers.family)
+            return modelfile.load(self._first_model(family))
+        assert model is not None
+        return model
+
+    def _refit(self, family: str | None, steps: int) -> Model | None:
+        """Train a family on all clips; in steps, those that were best on the folds."""
+        if family is None or not (family in self._learners or world().is_first):
+            return None
+        self.progress("refit", 0, 1, family)
+        model = new_model(family, self._settings(family), self.plan.seed, "")
+        if isinstance(model, NetModel):
+            model.train_to_the_end(steps)
+        model.fit(self.frames[model.default_representation], self.labels, self.groups)
+        self.progress("refit", 1, 1, family)
         return model
 
     def _first_model(self, family: str) -> Path:
@@ -438,6 +469,12 @@ class Learning:
             build(self.folder)
         except OSError as error:
             raise Stopped("the run could not be written", where=self.folder, measured=error.strerror) from error
+
+
+def _usual_steps(answers: documents.Answers) -> int:
+    """Return the median over the folds of the step whose weights were kept; 1 for a family without steps."""
+    best = [result["record"].get("best_step", 1) for result in answers.results if result]
+    return max(1, int(np.median(best)))
 
 
 def _refuse_other_sounds(out: Path, sounds: Sounds) -> None:

@@ -20,6 +20,7 @@ from joblib import Parallel, delayed, parallel_config
 
 from mynah.errors import Stopped
 from mynah.progress import Progress
+from mynah.training import world
 from mynah.trials.cluster import cluster, is_loss
 from mynah.trials.job import Job, run
 from mynah.trials.trial import TrialStore
@@ -99,7 +100,7 @@ def run_all(
     total, done = len(cheap) + len(gradient), 0
     progress("train", done, total, "")
     for jobs in (cheap, gradient):  # one after the other: who runs beside whom must not decide who gets how much
-        waiting = {job.trial.hash: job for job in jobs if not _is_done(store.load(job.trial))}
+        waiting = _waiting(jobs, store, together=jobs is gradient)
         done += len(jobs) - len(waiting)
         for losses in itertools.count():
             clock.left = len(waiting)
@@ -110,10 +111,7 @@ def run_all(
                     trial = waiting.pop(name).trial
                     done += 1
                     log.write("trial", family=trial.family, fold=trial.fold, hash=name)
-                    left = (
-                        "" if deadline is None else f", {max(0, deadline - time.monotonic()):.0f} s of the budget left"
-                    )
-                    progress("train", done, total, f"{trial.family}, fold {trial.fold}{left}")
+                    progress("train", done, total, f"{trial.family}, fold {trial.fold}{_left(deadline)}")
                 break
             except LostWorker as error:
                 log.write("lost worker", why=str(error))
@@ -122,6 +120,17 @@ def run_all(
                 finished = [name for name, job in waiting.items() if _is_done(store.load(job.trial))]
                 done += len(finished)
                 waiting = {name: job for name, job in waiting.items() if name not in finished}
+
+
+def _waiting(jobs: Sequence[Job], store: TrialStore, *, together: bool) -> dict[str, Job]:
+    """Return the jobs that are not done; of several processes of one fit the first decides, and does the rest alone."""
+    me = world()
+    todo = me.same([job.trial.hash for job in jobs if not _is_done(store.load(job.trial))] if me.is_first else None)
+    return {job.trial.hash: job for job in jobs if job.trial.hash in todo and (together or me.is_first)}
+
+
+def _left(deadline: float | None) -> str:
+    return "" if deadline is None else f", {max(0, deadline - time.monotonic()):.0f} s of the budget left"
 
 
 def _is_done(result: dict[str, Any] | None) -> bool:
@@ -164,9 +173,11 @@ def _stop_workers(executor: str) -> None:
     """Tell the workers to save and leave, wait a little for them, and end those that stay."""
     if executor != "processes":
         return
-    from joblib.externals.loky import get_reusable_executor
+    from joblib.externals.loky import reusable_executor
 
-    pool = get_reusable_executor()
+    pool = reusable_executor._executor  # asking for it by its function may replace it, and wait for it
+    if pool is None:
+        return
     workers = list((pool._processes or {}).values())
     for worker in workers:
         with suppress(OSError):
