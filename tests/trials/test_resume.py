@@ -1,4 +1,4 @@
-"""Going on with a run: from its folder, from a bucket on another machine, with more time; other optimizers, executors."""
+"""Going on with a run: from its folder, a bucket on another machine, with more time; other optimizers, executors."""
 
 import json
 import os
