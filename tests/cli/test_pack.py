@@ -61,7 +61,7 @@ def test_a_packed_folder_gives_the_same_scores(sounds, learned, tmp_path, capsys
 
 
 def test_a_bucket_gives_the_same_scores(sounds, learned, tmp_path, capsys, monkeypatch):
-    with s3(monkeypatch, "corpus") as url:
+    with s3(monkeypatch, tmp_path / "server") as url:
         assert run(["pack", str(sounds), f"{url}/packed"]) == 0
         said = capsys.readouterr().out
         assert "70 files" in said

@@ -160,9 +160,10 @@ def test_in_memory_a_bucket_is_the_folder_too(odd, small_shards):
     assert np.array_equal(ours[3].read(), theirs[3].read())
 
 
-def test_from_a_bucket_only_what_is_read_is_downloaded(odd, small_shards, monkeypatch):
-    with s3(monkeypatch, "corpus") as url:
-        with pytest.raises(BadInput, match=r"s3://corpus/animals: no packed sounds there"):
+@pytest.mark.parametrize("kind", ["moto", "rclone"])
+def test_from_a_bucket_only_what_is_read_is_downloaded(odd, tmp_path, small_shards, monkeypatch, kind):
+    with s3(monkeypatch, tmp_path / "server", kind) as url:
+        with pytest.raises(BadInput, match=r"s3://bucket/animals: no packed sounds there"):
             scan(f"{url}/animals")
         packing.pack(odd, f"{url}/animals", workers=1)
         ours, theirs = same(odd, f"{url}/animals")
@@ -177,7 +178,7 @@ def test_from_a_bucket_only_what_is_read_is_downloaded(odd, small_shards, monkey
         store = store_at(f"{url}/animals")
         store.put(remote.shard, store.get(remote.shard)[:700])
         with pytest.raises(
-            IncompatibleFile, match=r"s3://corpus/animals/shard-0000\d.tar: a shard is not what was packed"
+            IncompatibleFile, match=r"s3://bucket/animals/shard-0000\d.tar: a shard is not what was packed"
         ):
             scan(f"{url}/animals")
         store.delete(remote.shard)
