@@ -30,3 +30,23 @@ def only(sounds, kind):
     found = [problem for problem in sounds.problems if problem.kind == kind]
     assert len(found) == 1, f"{kind}: {sounds.problems}"
     return found[0]
+
+
+def facts(sounds):
+    """All that `scan` says, but where the files lie."""
+    clips = [{n: getattr(c, n) for n in c.__dataclass_fields__ if n != "path"} for c in sounds]
+    rest = (sounds.name, sounds.problems, sounds.ignored, sounds.duplicates, sounds.leaks)
+    return clips, rest, (sounds.grouped_by, sounds.official, sounds.fingerprint)
+
+
+def same(folder, place, **options):
+    ours, theirs = scan(folder, workers=1, **options), scan(place, **options)
+    assert facts(ours) == facts(theirs)
+    return ours, theirs
+
+
+def asked_of(monkeypatch, kind):
+    """Return a list that grows by (name, start, length) of each range that such stores are asked for."""
+    asked, real = [], kind.get_range
+    monkeypatch.setattr(kind, "get_range", lambda self, *wanted: asked.append(wanted) or real(self, *wanted))
+    return asked

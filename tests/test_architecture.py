@@ -11,10 +11,10 @@ SRC = Path(__file__).parents[1] / "src" / "mynah"
 #: What each room may import of Mynah; every room may import errors, progress, and itself.
 MAY = {
     "audio": set(),
-    "sounds": {"audio"},
+    "stores": set(),
+    "sounds": {"audio", "stores"},
     "catalog": set(),
     "reading": {"catalog"},
-    "stores": set(),
     "training": {"stores"},
     "representations": set(),
     "layers": {"training"},
@@ -81,7 +81,7 @@ def test_import_and_help_load_nothing_heavy():
     assert modules_after(code)[-2] == ""
 
 
-@pytest.mark.parametrize("name", ["audio", "sounds", "catalog", "reading", "errors", "report", "cli.app"])
+@pytest.mark.parametrize("name", ["audio", "stores", "sounds", "catalog", "reading", "errors", "report", "cli.app"])
 def test_imports_without_torch(name):
     assert "torch" not in modules_after(f"import mynah.{name}")[-2].split()
 

@@ -21,7 +21,7 @@ SCHEMA = "mynah.check/1"
 
 
 def command(
-    folder: Annotated[Path, typer.Argument(help="A folder of sounds.")],
+    place: Annotated[str, typer.Argument(help="A folder of sounds, or folder or URL of a packed one.")],
     labels: Annotated[Path | None, typer.Option(help="Labels file (CSV).")] = None,
     target: Annotated[str, typer.Option(help="Its column with the label.")] = "label",
     group: Annotated[str | None, typer.Option(help="Its column that a split must not cut.")] = None,
@@ -37,7 +37,7 @@ def command(
 
     with drawn(quiet) as progress:
         sounds, refusal = survey(
-            folder,
+            place,
             labels=labels,
             target=target,
             group=group,

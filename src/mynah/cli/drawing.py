@@ -13,6 +13,7 @@ from mynah.tasks.answers import one_line
 #: Words for the stages that the layers below name.
 STAGES = {
     "inspect": "looking at the files",
+    "pack": "packing",
     "represent": "computing what the models see",
     "train": "training",
     "refit": "training the best on all clips",

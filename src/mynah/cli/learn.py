@@ -17,7 +17,10 @@ WORK = "How the work is done"
 
 
 def command(
-    folder: Annotated[Path, typer.Argument(help="A folder with one sub-folder a label, or with a labels file.")],
+    place: Annotated[
+        str,
+        typer.Argument(help="A folder with one sub-folder a label or a labels file; or folder or URL of a packed one."),
+    ],
     families: Annotated[str, typer.Option(help="Families to compare, with commas; see `mynah list`.")] = "all",
     budget: Annotated[str, typer.Option(help="10m in all, or 500steps or 20epochs for each fit.")] = "10m",
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("mynah-run"),
@@ -82,17 +85,17 @@ def command(
         "plans": None,
     }
     if repeat is not None:
-        options |= Run.open(repeat).to_repeat(folder)
-    shown = _command_line(folder, out)
+        options |= Run.open(repeat).to_repeat(place)
+    shown = _command_line(place, out)
     return work(
-        lambda progress: learn(folder, out=out, progress=progress, command=shown, **options),
+        lambda progress: learn(place, out=out, progress=progress, command=shown, **options),
         out,
         quiet=quiet,
         as_json=as_json,
     )
 
 
-def _command_line(folder: Path, out: Path) -> str:
+def _command_line(place: str, out: Path) -> str:
     """The command as typed, with folders by their names alone: it is shown in the page."""
-    places = {folder: folder.resolve().name, out: out.resolve().name}
-    return shlex.join(["mynah", *(places.get(Path(word), word) for word in sys.argv[1:])])
+    folders = {Path(folder): Path(folder).resolve().name for folder in (place, out) if "://" not in str(folder)}
+    return shlex.join(["mynah", *(folders.get(Path(word), word) for word in sys.argv[1:])])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import overload
 
 import numpy as np
@@ -18,11 +18,11 @@ from mynah import audio
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One sound on disk; nothing is read until `read`.
+    """One sound on disk or in a packed corpus; nothing is read until `read`.
 
     Attributes:
         file: path inside the folder, with forward slashes.
-        path: where it lies, absolute.
+        path: where it lies, absolute; one in a packed corpus is fetched when its path is asked for.
         rate, channels: Hz and count, of the file.
         frames: of the clip, at the file's rate.
         start, end: seconds inside the file; `end` None is the file's end.
@@ -36,7 +36,7 @@ class Clip:
     """
 
     file: str
-    path: Path
+    path: os.PathLike[str]
     rate: int
     channels: int
     frames: int
@@ -107,14 +107,15 @@ class Sounds(Sequence[Clip]):
     """Clips of a folder, with what is wrong with them; nothing is held in memory but their descriptions.
 
     Attributes:
-        name, folder: of the folder.
+        name: of the folder.
+        folder: where it is; folder or URL of a packed corpus.
         problems, ignored, duplicates, leaks: what inspection found.
         grouped_by: "recording", or the column given.
         official: what decides the folds: "fold", "split" (columns), "group" (asked for) or "" (nothing).
     """
 
     name: str
-    folder: Path
+    folder: str | os.PathLike[str]
     clips: tuple[Clip, ...]
     problems: tuple[Problem, ...] = ()
     ignored: dict[str, int] = field(default_factory=dict)

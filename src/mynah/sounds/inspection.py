@@ -187,12 +187,12 @@ def _load(cache: Path | None) -> dict[str, Inspection]:
         document = json.loads(cache.read_bytes())
         if document["version"] != VERSION:
             return {}
-        return {key: Inspection(*values) for key, values in document["files"].items() if _is_whole(values)}
+        return {key: Inspection(*values) for key, values in document["files"].items() if is_whole(values)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
 
-def _is_whole(values: list[object]) -> bool:
+def is_whole(values: list[object]) -> bool:
     """Tell whether remembered values are of the kinds that an `Inspection` has."""
     return len(values) == len(_KINDS) and all(map(isinstance, values, _KINDS))
 

@@ -38,34 +38,61 @@ class Row:
     end: float | None = None
 
 
+@dataclass(frozen=True)
+class Table:
+    """The cells of a labels file: names of the columns, and the lines below them.
+
+    Attributes:
+        path: where it lies; of one in a packed corpus, its name.
+        inside: it lies below the folder of sounds, and was counted there.
+    """
+
+    path: Path
+    columns: list[str]
+    lines: list[list[str]]
+    inside: bool = False
+
+    def with_files(self, files: Sequence[str]) -> Table:
+        """Return the lines that say anything, with these files in their column ``file``."""
+        column = _meant(self.columns, ("file",)).index("file")
+        lines = [list(line) for line in self.lines if _says(line)]
+        for line, file in zip(lines, files, strict=True):
+            line[column] = file
+        return replace(self, lines=lines)
+
+    def by_file(self) -> dict[str, list[dict[str, str]]]:
+        """Return the lines that say anything, by their column ``file``; each maps columns to cells."""
+        found: dict[str, list[dict[str, str]]] = defaultdict(list)
+        columns = _meant(self.columns, _COLUMNS)
+        for line in filter(_says, self.lines):
+            cells = dict(zip(columns, line, strict=False))
+            found[cells["file"]].append(cells)
+        return found
+
+
 def find(folder: Path) -> Path | None:
     """Return the labels file of a folder, or None."""
     return next((folder / name for name in NAMES if (folder / name).is_file()), None)
 
 
-def read(path: Path, *, target: str, group: str | None) -> list[Row]:
-    """Read a labels file.
-
-    Args:
-        target: column of the label.
-        group: column that a split must not cut; None takes a column `group` if there is one.
+def load(path: Path, *, inside: bool = False) -> Table:
+    """Read the cells of a labels file.
 
     Raises:
-        BadInput: no such file, missing columns, a time that is no number, a file name that leaves the folder.
+        BadInput: no such file, or one that is no CSV in UTF-8.
     """
-    wanted = (*_COLUMNS, target, group or "group")
     read_to = 0
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             header = file.readline()
             file.seek(0)
             delimiter = max(",;\t", key=header.count)
-            reader = csv.DictReader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
-            reader.fieldnames = _meant(reader.fieldnames or [], wanted)
-            columns = [name for name in reader.fieldnames if name]
+            reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
+            columns = [name.strip() for name in next(reader, [])]
             lines = []
             for line in reader:
-                lines.append(line)
+                if line:
+                    lines.append(line)
                 read_to = reader.line_num
     except FileNotFoundError as error:
         raise BadInput("no such labels file", where=path) from error
@@ -76,21 +103,39 @@ def read(path: Path, *, target: str, group: str | None) -> list[Row]:
     except (OSError, UnicodeDecodeError) as error:
         remedy = "Save it as CSV in UTF-8."
         raise BadInput("the labels file cannot be read", where=path, measured=error, remedy=remedy) from error
+    return Table(path, columns, lines, inside)
+
+
+def parse(table: Table, *, target: str, group: str | None) -> list[Row]:
+    """Return the lines of a labels file that say anything.
+
+    Args:
+        target: column of the label.
+        group: column that a split must not cut; None takes a column `group` if there is one.
+
+    Raises:
+        BadInput: missing columns, a time that is no number, no file name.
+    """
+    columns = _meant(table.columns, (*_COLUMNS, target, group or "group"))
     missing = [name for name in ("file", target, *([group] if group else [])) if name not in columns]
     if missing:
         raise BadInput(
             f"no column {', '.join(missing)}",
-            where=path,
-            measured=f"its columns: {_shown(columns, most=20) or 'none'}",
+            where=table.path,
+            measured=f"its columns: {_shown(filter(None, columns), most=20) or 'none'}",
             remedy="Name the columns file and label, or choose with --target and --group.",
         )
-    numbered = enumerate(lines, 2)
-    return [_row(line, n, path, target, group or "group") for n, line in numbered if any(map(_text, line.values()))]
+    numbered = [(n, dict(zip(columns, line, strict=False))) for n, line in enumerate(table.lines, 2) if _says(line)]
+    return [_row(line, n, table.path, target, group or "group") for n, line in numbered]
+
+
+def _says(line: Iterable[str]) -> bool:
+    return any(map(_text, line))
 
 
 def _meant(columns: Iterable[str], wanted: Iterable[str]) -> list[str]:
-    """Return the columns without spaces around; one that is wanted and not there may be spelt in other capitals."""
-    found = [name.strip() for name in columns]
+    """Return the columns, where one that is wanted and not there may be spelt in other capitals."""
+    found = list(columns)
     for name in dict.fromkeys(wanted):
         alike = [i for i, column in enumerate(found) if column.casefold() == name.casefold()]
         if name not in found and len(alike) == 1:

@@ -1,8 +1,7 @@
-"""From a folder to `Sounds`: find the files, read the labels, inspect, set aside, group."""
+"""From a folder or a packed corpus to `Sounds`: find the files, read the labels, inspect, set aside, group."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,16 +13,18 @@ from mynah.progress import Progress, silent
 from mynah.sounds import labels as tables
 from mynah.sounds.clip import Clip, Problem, Sounds
 from mynah.sounds.groups import join
-from mynah.sounds.inspection import Inspection, inspect_all
+from mynah.sounds.inspection import Inspection
 from mynah.sounds.judgement import judge, judge_length
 from mynah.sounds.leaks import find_copies, find_cuts, find_leaks, find_takes
-from mynah.sounds.walk import Tree, walk
+from mynah.sounds.packed import open_source
+from mynah.sounds.sources import Source
+from mynah.sounds.walk import Tree
 
 _ALL = "`mynah check` lists them all."
 
 
 def scan(
-    folder: str | os.PathLike[str],
+    place: str | os.PathLike[str],
     *,
     labels: str | os.PathLike[str] | None = None,
     target: str = "label",
@@ -34,27 +35,30 @@ def scan(
     workers: int | None = None,
     progress: Progress = silent,
 ) -> Sounds:
-    """Look at a folder of sounds.
+    """Look at a folder of sounds, or at one that `pack` has packed.
 
     Labels are the names of the first level of sub-folders, or come from a labels file. Files that cannot be used
     are set aside and listed in ``problems``; they stop nothing unless `strict` or more than half are bad.
 
     Args:
-        folder: where the sounds are.
+        place: folder where the sounds are; or folder or URL (``s3://bucket/prefix`` ...) of a packed corpus, of which
+            only the index is read now, and each sound when it is needed.
         labels: CSV with a column ``file``; None looks for meta.csv, metadata.csv or labels.csv in the folder.
         target: column of the label.
         group: column that a split must not cut.
         repair: use files with NaN or DC after repair.
         strict: raise when a file must be set aside.
-        cache: file that remembers the inspections of this folder; None is in the user's cache folder.
+        cache: file that remembers the inspections of a folder; None is in the user's cache folder.
         workers: processes; None means one a core.
         progress: told the files inspected.
 
     Raises:
         BadInput: nothing to read, a wrong labels file, or too much that is bad.
+        IncompatibleFile: a packed corpus of another version, or with shards that are damaged or missing.
+        Stopped: a bucket that cannot be reached.
     """
     sounds, refusal = survey(
-        folder,
+        place,
         labels=labels,
         target=target,
         group=group,
@@ -70,7 +74,7 @@ def scan(
 
 
 def survey(
-    folder: str | os.PathLike[str],
+    place: str | os.PathLike[str] | Source,
     *,
     labels: str | os.PathLike[str] | None = None,
     target: str = "label",
@@ -87,26 +91,20 @@ def survey(
         What the folder holds, perhaps no clip at all, and why `scan` would refuse it, or None.
 
     Raises:
-        BadInput: nothing to read, or a wrong labels file.
+        BadInput, IncompatibleFile, Stopped: nothing to read, or a wrong labels file, and what else `scan` names.
     """
-    root = Path(folder)
-    if not root.exists():
-        raise BadInput("no such folder", where=root)
-    if not root.is_dir():
-        raise BadInput("is a file, not a folder", where=root, remedy="Give the folder that holds the sounds.")
-    tree = walk(root)
+    source = place if isinstance(place, Source) else open_source(place, cache)
+    tree = source.tree
     if not tree.audio:
-        raise BadInput("no audio", where=root, measured=f"saw {tree.seen()}", remedy=tree.remedy())
+        raise BadInput("no audio", where=source.place, measured=f"saw {tree.seen()}", remedy=tree.remedy())
     problems = list(tree.problems)
-    rows, table = _rows(root, tree, problems, labels, target, group)
+    rows, table = _rows(source, problems, labels, target, group)
     files = list(dict.fromkeys(row.file for row in rows))
-    inspections = inspect_all(
-        [tree.audio[file] for file in files], cache=cache or _cache_file(root), workers=workers, progress=progress
-    )
+    inspections = source.inspect(files, workers=workers, progress=progress)
     found = dict(zip(files, inspections, strict=True))
     trouble = {file: judge(file, inspection, repair) for file, inspection in found.items()}
     problems += [problem for several in trouble.values() for problem in several]
-    refusal = _refusal(root, problems, len(files) + len(tree.problems), strict)
+    refusal = _refusal(source.place, problems, len(files) + len(tree.problems), strict)
     parts = [
         _Part(row, found[row.file], trouble[row.file])
         for row in rows
@@ -115,9 +113,9 @@ def survey(
     problems += [problem for part in parts for problem in part.problems()]
     parts = [part for part in parts if part.frames > 0]
     if not parts:
-        refusal = refusal or BadInput("no usable sound", where=root, measured=_first(problems), remedy=_ALL)
+        refusal = refusal or BadInput("no usable sound", where=source.place, measured=_first(problems), remedy=_ALL)
     official = "group" if group else tables.official([part.row for part in parts], table) if table else ""
-    clips = _clips(parts, tree, official)
+    clips = _clips(parts, source, official)
     problems += _contradictions(clips)
     has_groups = any(part.row.group for part in parts)
     grouped_by = group or ("group" if has_groups else "recording")
@@ -126,8 +124,8 @@ def survey(
         leaks += find_takes(clips, official)
     ignored = dict(tree.ignored) | dict(sorted(tree.others.items()))
     sounds = Sounds(
-        name=root.resolve().name,
-        folder=root,
+        name=source.name,
+        folder=source.place,
         clips=clips,
         problems=tuple(problems),
         ignored=ignored,
@@ -140,27 +138,25 @@ def survey(
 
 
 def _rows(
-    root: Path,
-    tree: Tree,
+    source: Source,
     problems: list[Problem],
     labels: str | os.PathLike[str] | None,
     target: str,
     group: str | None,
 ) -> tuple[list[tables.Row], Path | None]:
     """Return a row for each clip that has, or needs, no label; what is left out goes to `problems`."""
-    table = Path(labels) if labels is not None else tables.find(root)
-    if table is None:
+    tree, cells = source.tree, source.table(labels)
+    if cells is None:
         wanted = "group" if group is not None else "target" if target != "label" else ""
         if wanted:
             remedy = "Put meta.csv beside the audio, or use --labels."
-            raise BadInput(f"a {wanted} column needs a labels file", where=root, remedy=remedy)
+            raise BadInput(f"a {wanted} column needs a labels file", where=source.place, remedy=remedy)
         return _by_folder(tree, problems), None
-    rows = tables.read(table, target=target, group=group)
-    if table.resolve().is_relative_to(root.resolve()):
+    table = cells.path
+    if cells.inside:
         tree.others[table.suffix.lower()] -= 1
         tree.others = +tree.others
-    unreadable = {problem.file for problem in problems}
-    rows = tables.without_repeats(tables.locate(rows, [*tree.audio, *unreadable], root, table), table)
+    rows = tables.without_repeats(located(source, cells, target, group), table)
     if not rows:
         raise BadInput("the labels file has no lines", where=table, remedy="Add one line for each file: file,label")
     rows = [row for row in rows if row.file in tree.audio]
@@ -178,6 +174,13 @@ def _rows(
     return [row for row in rows if row.label is not None], table
 
 
+def located(source: Source, cells: tables.Table, target: str, group: str | None) -> list[tables.Row]:
+    """Return the lines of a labels file that say anything, with the files by their names in the source."""
+    rows = tables.parse(cells, target=target, group=group)
+    unreadable = {problem.file for problem in source.tree.problems}
+    return tables.locate(rows, [*source.tree.audio, *unreadable], Path(source.place), cells.path)
+
+
 def _by_folder(tree: Tree, problems: list[Problem]) -> list[tables.Row]:
     """Label by the first level of folders; a folder without folders has no labels."""
     if not any("/" in file for file in tree.audio):
@@ -191,7 +194,7 @@ def _by_folder(tree: Tree, problems: list[Problem]) -> list[tables.Row]:
     return [tables.Row(file, file.split("/", 1)[0]) for file in tree.audio if "/" in file]
 
 
-def _refusal(root: Path, problems: Sequence[Problem], wanted: int, strict: bool) -> BadInput | None:
+def _refusal(place: str | os.PathLike[str], problems: Sequence[Problem], wanted: int, strict: bool) -> BadInput | None:
     """Refuse when more than half of the `wanted` files are bad, or, if `strict`, when any is set aside."""
     aside = {p.file: p for p in problems if p.action == "set aside"}
     bad = {file: p for file, p in aside.items() if p.kind != "unlabelled"}
@@ -200,7 +203,7 @@ def _refusal(root: Path, problems: Sequence[Problem], wanted: int, strict: bool)
     chosen = aside if strict else bad
     return BadInput(
         "files had to be set aside" if strict else "more than half of the files are bad",
-        where=root,
+        where=place,
         measured=f"{len(chosen)} of {wanted + len(aside) - len(bad)}: {_first(list(chosen.values()))}",
         remedy=_ALL,
     )
@@ -246,7 +249,7 @@ class _Part:
         return found
 
 
-def _clips(parts: Sequence[_Part], tree: Tree, official: str) -> tuple[Clip, ...]:
+def _clips(parts: Sequence[_Part], source: Source, official: str) -> tuple[Clip, ...]:
     groups = join(
         [part.row.file for part in parts],
         [part.found.content for part in parts],
@@ -255,11 +258,11 @@ def _clips(parts: Sequence[_Part], tree: Tree, official: str) -> tuple[Clip, ...
         as_given=official == "group",
     )
     return tuple(
-        _clip(part, group, Path(tree.audio[part.row.file]), official) for part, group in zip(parts, groups, strict=True)
+        _clip(part, group, source.path(part.row.file), official) for part, group in zip(parts, groups, strict=True)
     )
 
 
-def _clip(part: _Part, group: str, path: Path, official: str) -> Clip:
+def _clip(part: _Part, group: str, path: os.PathLike[str], official: str) -> Clip:
     row, found = part.row, part.found
     cut = row.start > 0 or part.end is not None
     return Clip(
@@ -302,10 +305,3 @@ def _contradictions(clips: Sequence[Clip]) -> list[Problem]:
                 detail = f"labelled {clip.label!r}, but the same sound as {first.file}, labelled {first.label!r}"
                 problems.append(Problem(clip.file, "contradiction", "flagged", detail, "Keep the right one."))
     return problems
-
-
-def _cache_file(root: Path) -> Path:
-    """Return where the inspections of a folder are kept: one file a folder, so that none grows without end."""
-    name = hashlib.blake2b(os.fsencode(os.path.realpath(root)), digest_size=12).hexdigest()
-    place = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(place) / "mynah" / "inspections" / f"{name}.json"

@@ -206,5 +206,5 @@ def _for_one_class(sounds: Sounds) -> str:
     folders = sorted({clip.file.split("/")[1] for clip in sounds if clip.file.count("/") >= 2})
     if len(folders) > 1:
         first, label = ", ".join(folders[:3]), sounds.classes[0]
-        return f"If its folders ({first} ...) are the classes, give {sounds.folder / label} instead."
+        return f"If its folders ({first} ...) are the classes, use the folder {sounds.name}/{label} instead."
     return "Add a folder of other sounds to tell it from (a folder of background will do)."

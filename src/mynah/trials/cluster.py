@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -60,7 +61,7 @@ def _ray(address: str | None, count: int) -> Iterator[None]:
         handler = signal.getsignal(signal.SIGTERM)
         where: dict[str, Any] = {"address": address} if address else {"num_cpus": count, "include_dashboard": False}
         try:
-            ray.init(log_to_driver=False, logging_level="ERROR", **where)
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **where)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise Stopped("no Ray cluster can be reached", where=address, measured=_first_line(error)) from error
         finally:

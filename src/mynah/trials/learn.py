@@ -52,7 +52,7 @@ def learn(
     """Train and compare every family on a folder of sounds, and write the page and the model.
 
     Args:
-        path: folder with one sub-folder a label, or with a labels file.
+        path: folder with one sub-folder a label, or with a labels file; or folder or URL of a packed corpus.
         out: folder of the run; finished trials found there are not repeated.
         progress: told how far the work is.
         command: the command line to repeat this, for the page.
@@ -411,7 +411,7 @@ class Learning:
                 "budget": str(self.plan.budget),
                 "executor": self.plan.executor,
                 "workers": self.workers,
-                "options": self.plan.decisive(self.sounds.folder),
+                "options": self.plan.decisive(Path(self.sounds.folder)),
                 "command": self.command,
                 "repeat": f"mynah learn {sounds} --repeat {run} --out {run}-again",
                 "seconds": time.monotonic() - self.began,
