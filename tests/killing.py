@@ -201,8 +201,8 @@ class Slaughter:
                     break
                 left -= 1
                 self.count.kills[kind] = self.count.kills.get(kind, 0) + 1
-                if kind.startswith("SIGTERM"):  # it was told, so it saved where it was
-                    self.count.lost += now != int(answer)
+                if kind.startswith("SIGTERM"):  # it was told, so it saved where it was, or after one step more
+                    self.count.lost += not int(answer) <= now <= int(answer) + 1
                 reached = now
 
     def _look(self, store: Store, reached: int) -> int:

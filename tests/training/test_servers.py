@@ -101,7 +101,9 @@ def place(request, environment):
 
 def test_stop_and_go_on_with_the_same_bits(place):
     stopped_at(FAMILY, 31, open_store(place))
-    assert goes_on(FAMILY, open_store(place)) == (31, straight(FAMILY))
+    began, digest = goes_on(FAMILY, open_store(place))
+    assert began in (31, 32)  # told between two steps, it may do one more
+    assert digest == straight(FAMILY)
 
 
 def test_only_the_newest_two_stay_and_all_can_go(place):

@@ -226,7 +226,8 @@ class Fit:
         with rows(part, len(batch.frames if batch.whole is None else batch.whole)):
             with torch.autocast("cpu", torch.bfloat16) if self.is_reduced else nullcontext():
                 loss = self.objective(batch)
-            self.optimizer.zero_grad(set_to_none=True)
+            for parameter in self._parameters:
+                parameter.grad = None  # as zero_grad does, without its 20 us of profiling hooks
             (loss * self.world.size).backward()  # gradients are averaged over the processes, and must be added
         value, self._stops, self._late = self.world.total(
             loss.item(), self.keeper.must_stop() is not None, self._is_late()
