@@ -159,8 +159,12 @@ def test_sigterm_exits_75_with_the_line_that_resumes(sounds, tmp_path):
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 75, said
-    assert "to go on: mynah learn" in said
+    assert f"to go on: mynah resume {tmp_path / 'run'}" in said
     assert Run.open(tmp_path / "run").results["status"] == "partial"
+
+
+def _is_complete(folder):
+    return (folder / "results.json").exists() and Run.open(folder).results["status"] == "complete"
 
 
 @pytest.mark.parametrize("executor", ["sequential", "processes"])
@@ -181,11 +185,10 @@ def test_a_stopped_run_goes_on_to_the_same_bits(sounds, tmp_path, executor, numb
             time.sleep(0.02)
         process.send_signal(number)
         _, said = process.communicate(timeout=120)
-        if process.returncode == 0:
-            break
+        if process.returncode == 0 or (process.returncode == -number and _is_complete(out)):
+            break  # in the second case the signal met a program that was done and about to leave
         assert process.returncode == {signal.SIGTERM: 75, signal.SIGINT: 130}[number], said
         assert "Traceback" not in said
-    assert process.returncode == 0
     assert turn > 0
     a, b = (Run.open(tmp_path / name) for name in ("straight", "run"))
     assert [row["predicted"] for row in a.board] == [row["predicted"] for row in b.board]
@@ -255,22 +258,15 @@ def test_a_refit_that_fails_keeps_results_and_a_model(sounds, tmp_path, monkeypa
     from mynah.model import NetModel
     from mynah.training import Diverged
 
-    def broken(self, steps):
-        raise Diverged("the loss is not a number")
-
-    monkeypatch.setattr(NetModel, "train_to_the_end", broken)
-    with pytest.raises(Diverged):  # nothing guards the call that is broken here: it stands for any fault of ours
-        learn(sounds, out=tmp_path / "run", **{**OPTIONS, "families": ["mlp"]})
-    assert Run.open(tmp_path / "run").results["status"] == "complete"
-
     def diverging(self, *_):
         raise Diverged("the loss is not a number")
         yield
 
-    monkeypatch.undo()
+    finished = learn(sounds, out=tmp_path / "run", **{**OPTIONS, "families": ["mlp"]})
     monkeypatch.setattr(NetModel, "_learn", diverging)
     run = learn(sounds, out=tmp_path / "run", **{**OPTIONS, "families": ["mlp"]})
     assert "Training it on all clips failed" in run.results["verdict"]
+    assert run.board[0]["score"] == finished.board[0]["score"]
     assert run.best.predict([_silence()]).shape == (1,)
 
 
