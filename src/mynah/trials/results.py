@@ -258,8 +258,12 @@ def top_three(answers: Answers) -> list[Any]:
 
 
 def ranked(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the families best first; those that did not finish every fold come after all that did."""
-    return sorted(rows, key=lambda row: (row["status"] == "ok", -1.0 if row["score"] is None else row["score"]))[::-1]
+    """Return the families best first, the smaller of equals; those that did not finish come after all that did."""
+
+    def rank(row: dict[str, Any]) -> tuple[bool, float, float]:
+        return row["status"] != "ok", 0.0 if row["score"] is None else -row["score"], row["megabytes"] or 0.0
+
+    return sorted(rows, key=rank)
 
 
 def write_skipped(path: Path, sounds: Sounds) -> None:
