@@ -144,7 +144,7 @@ def _sentence(
 
 def _listed(names: Sequence[str]) -> str:
     if len(names) > 3:
-        return f"{len(names)} others ({', '.join(names)})"
+        return f"{len(names)} others"
     return " and ".join([*([", ".join(names[:-1])] if len(names) > 1 else []), names[-1]])
 
 
