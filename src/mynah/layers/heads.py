@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from mynah.layers.dropout import Dropout
 from mynah.layers.masks import mean_and_max
+from mynah.layers.windows import in_windows
 
 
 class SequenceClassifier(nn.Module):
@@ -16,14 +17,17 @@ class SequenceClassifier(nn.Module):
         width: features of y.
         outputs: classes.
         dropout: share of pooled features dropped in training.
+        window: in training, frames that a gradient goes back at most (see `in_windows`); None is all.
     """
 
-    def __init__(self, body: nn.Module, width: int, outputs: int, dropout: float = 0.3) -> None:
+    def __init__(
+        self, body: nn.Module, width: int, outputs: int, dropout: float = 0.3, window: int | None = None
+    ) -> None:
         super().__init__()
-        self.body = body
+        self.body, self.window = body, window
         self.head = nn.Sequential(Dropout(dropout), nn.Linear(2 * width, outputs))
 
     def forward(self, frames: Tensor, lengths: Tensor | None) -> Tensor:
         """Return logits (batch, outputs) of frames (batch, time, feature)."""
-        y, _ = self.body(frames)
+        y = in_windows(self.body, frames, self.window if self.training else None)
         return self.head(mean_and_max(y, lengths))

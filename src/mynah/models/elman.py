@@ -56,6 +56,7 @@ class Elman(NetModel):
     Args:
         hidden: units a layer.
         layers: recurrent layers.
+        window: frames that a gradient goes back at most; None is the whole excerpt.
         training, representation, rate, random_state: see `NetModel`.
     """
 
@@ -63,6 +64,7 @@ class Elman(NetModel):
         self,
         hidden: int = 64,
         layers: int = 1,
+        window: int | None = None,
         training: Training | None = None,
         representation: Representation | None = None,
         rate: int | None = None,
@@ -71,6 +73,9 @@ class Elman(NetModel):
         super().__init__(training, representation, rate, random_state)
         self.hidden = hidden
         self.layers = layers
+        self.window = window
 
     def build(self, inputs: int, outputs: int) -> nn.Module:
-        return SequenceClassifier(ElmanNetwork(inputs, self.hidden, self.layers), self.hidden, outputs)
+        return SequenceClassifier(
+            ElmanNetwork(inputs, self.hidden, self.layers), self.hidden, outputs, window=self.window
+        )

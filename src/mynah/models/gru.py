@@ -54,6 +54,7 @@ class GRU(NetModel):
     Args:
         hidden: units a layer.
         layers: recurrent layers.
+        window: frames that a gradient goes back at most; None is the whole excerpt.
         training, representation, rate, random_state: see `NetModel`.
     """
 
@@ -61,6 +62,7 @@ class GRU(NetModel):
         self,
         hidden: int = 96,
         layers: int = 1,
+        window: int | None = None,
         training: Training | None = None,
         representation: Representation | None = None,
         rate: int | None = None,
@@ -69,6 +71,9 @@ class GRU(NetModel):
         super().__init__(training, representation, rate, random_state)
         self.hidden = hidden
         self.layers = layers
+        self.window = window
 
     def build(self, inputs: int, outputs: int) -> nn.Module:
-        return SequenceClassifier(GRUNetwork(inputs, self.hidden, self.layers), self.hidden, outputs)
+        return SequenceClassifier(
+            GRUNetwork(inputs, self.hidden, self.layers), self.hidden, outputs, window=self.window
+        )

@@ -65,6 +65,7 @@ class LSTM(NetModel):
     Args:
         hidden: units a layer.
         layers: recurrent layers.
+        window: frames that a gradient goes back at most; None is the whole excerpt.
         training, representation, rate, random_state: see `NetModel`.
     """
 
@@ -72,6 +73,7 @@ class LSTM(NetModel):
         self,
         hidden: int = 96,
         layers: int = 1,
+        window: int | None = None,
         training: Training | None = None,
         representation: Representation | None = None,
         rate: int | None = None,
@@ -80,6 +82,9 @@ class LSTM(NetModel):
         super().__init__(training, representation, rate, random_state)
         self.hidden = hidden
         self.layers = layers
+        self.window = window
 
     def build(self, inputs: int, outputs: int) -> nn.Module:
-        return SequenceClassifier(LSTMNetwork(inputs, self.hidden, self.layers), self.hidden, outputs)
+        return SequenceClassifier(
+            LSTMNetwork(inputs, self.hidden, self.layers), self.hidden, outputs, window=self.window
+        )

@@ -114,7 +114,7 @@ class Fit:
         self.world = world()
         self.objective: nn.Module = _Objective(net, loss)
         if self.world.size > 1:
-            self.objective = nn.parallel.DistributedDataParallel(self.objective, broadcast_buffers=False)
+            self.objective = nn.parallel.DistributedDataParallel(self.objective)
         self.average = {k: v.detach().clone() for k, v in net.state_dict().items()}
         self._pairs: tuple[list[Tensor], list[Tensor], list[tuple[Tensor, Tensor]]] | None = None
         self._parameters = list(net.parameters())

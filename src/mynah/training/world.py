@@ -55,13 +55,14 @@ def world() -> World:
 
 @contextlib.contextmanager
 def joined() -> Iterator[World]:
-    """Inside, the processes that torchrun started are one world: gloo on processors, nccl on graphics cards."""
+    """Inside, the processes that torchrun started are one world, on gloo: fits run on processors."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or distributed.is_initialized():
         yield world()
         return
-    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    distributed.init_process_group("gloo")
     try:
         yield world()
+        distributed.barrier()  # who leaves first would cut the others off
     finally:
         distributed.destroy_process_group()
 

@@ -1,0 +1,40 @@
+"""Truncated backpropagation through time: a sequence in windows, each going on from the state of the one before.
+
+Gradients end at the edges of the windows, values do not (Williams & Peng 1990, "An efficient gradient-based algorithm
+for on-line training of recurrent network trajectories", Neural Computation 2).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def in_windows(net: nn.Module, x: Tensor, window: int | None) -> Tensor:
+    """Return what a sequence network makes of x (batch, time, feature), in windows of so many frames.
+
+    Args:
+        net: ``y, state = net(x, state)``.
+        window: frames that a gradient may go back at most; None is the whole sequence.
+    """
+    if window is None:
+        return net(x)[0]
+    if window < 1:
+        raise ValueError(f"a window needs at least one frame, not {window}")
+    state, outputs = None, []
+    for piece in x.split(window, dim=1):
+        y, state = net(piece, state)
+        state = detached(state)
+        outputs.append(y)
+    return torch.cat(outputs, dim=1)
+
+
+def detached(state: Any) -> Any:
+    """Return a state, a tensor or tuples and lists of them, that no gradient goes through."""
+    if isinstance(state, Tensor):
+        return state.detach()
+    if isinstance(state, tuple | list):
+        return type(state)(detached(part) for part in state)
+    return state
