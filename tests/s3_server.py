@@ -23,7 +23,7 @@ def s3(monkeypatch, folder, kind="moto"):
     Args:
         folder: new, for what the server keeps.
     """
-    pytest.importorskip("obstore", reason="needs obstore: pip install 'mynah[cloud]'")
+    pytest.importorskip("obstore", reason="needs obstore: pip install '.[cloud]'")
     for name in [name for name in os.environ if name.upper().endswith("_PROXY") or name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     with _moto() if kind == "moto" else _rclone(folder) as endpoint:

@@ -264,7 +264,7 @@ def _connect(url: str) -> Any:
     try:
         from obstore.store import from_url
     except ModuleNotFoundError as error:
-        raise MissingExtra("needs obstore", where=url, remedy="pip install 'mynah[cloud]'") from error
+        raise MissingExtra("needs obstore", where=url, remedy="pip install '.[cloud]' in Mynah's folder") from error
     from datetime import timedelta
 
     options: dict[str, Any] = {}

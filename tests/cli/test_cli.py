@@ -80,7 +80,7 @@ def test_doctor_names_the_line_that_installs(capsys):
     assert found["base"]["torch"]
     run(["doctor"])
     missing = [name for name, modules in found["extras"].items() if not all(modules.values())]
-    assert all(f"pip install 'mynah[{name}]'" in capsys.readouterr().out for name in missing[:1])
+    assert all(f"pip install '.[{name}]'" in capsys.readouterr().out for name in missing[:1])
 
 
 def test_python_dash_m(tmp_path):

@@ -154,7 +154,7 @@ def test_the_longest_unused_copies_make_room(folder, tmp_path, monkeypatch):
 
 
 def test_in_memory_a_bucket_is_the_folder_too(odd, small_shards):
-    pytest.importorskip("obstore", reason="needs obstore: pip install 'mynah[cloud]'")
+    pytest.importorskip("obstore", reason="needs obstore: pip install '.[cloud]'")
     packing.pack(odd, "memory:///packed", workers=1)
     ours, theirs = same(odd, "memory:///packed")
     assert np.array_equal(ours[3].read(), theirs[3].read())
@@ -189,7 +189,7 @@ def test_from_a_bucket_only_what_is_read_is_downloaded(odd, tmp_path, small_shar
 
 
 def test_stores_tell_sizes(tmp_path):
-    pytest.importorskip("obstore", reason="needs obstore: pip install 'mynah[cloud]'")
+    pytest.importorskip("obstore", reason="needs obstore: pip install '.[cloud]'")
     for store in (FolderStore(tmp_path / "s"), packed.open_store("memory:///")):
         for name in ("b/two", "a"):
             store.put(name, name.encode())

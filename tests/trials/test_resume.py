@@ -132,7 +132,7 @@ def test_cluster_engines(sounds, straight, tmp_path, executor, module):
     try:
         __import__(module)
     except ModuleNotFoundError:
-        with pytest.raises(MissingExtra, match=f"pip install 'mynah\\[{executor}\\]'"):
+        with pytest.raises(MissingExtra, match=f"pip install '.\\[{executor}\\]'"):
             learn(sounds, out=tmp_path / "run", **options)
         return
     assert_same(learn(sounds, out=tmp_path / "run", **options), straight)

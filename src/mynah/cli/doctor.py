@@ -95,8 +95,9 @@ def _text(found: dict) -> str:
     lines += [f"  {name:14} {version or 'MISSING: pip install ' + name}" for name, version in found["base"].items()]
     lines.append(f"devices: {'; '.join(found['devices'])}")
     lines.append(f"reads:   {' '.join(found['audio'])}")
+    lines.append("extras (from the folder that Mynah was installed from):")
     for extra, modules in found["extras"].items():
         missing = [module for module, there in modules.items() if not there]
-        state = f"not installed: pip install 'mynah[{extra}]'" if missing else "installed"
+        state = f"not installed: pip install '.[{extra}]'" if missing else "installed"
         lines.append(f"  {extra:14} {state}")
     return "\n".join(lines)

@@ -81,7 +81,7 @@ def _data(results: dict[str, Any], folder: Path) -> str:
     text = (
         f"{data['name']}: {results['clips']} clips, {len(results['classes'])} classes, "
         f"{data['duration']['min']:.1f}-{data['duration']['max']:.1f} s; {results['split']['description']}; "
-        f"chance {100 * results['chance']:.0f} %"
+        f"score: {results['metric_title']}, chance {100 * results['chance']:.0f} %"
     )
     if results["skipped"]:
         text += f"\n  {results['skipped']} files set aside, see {folder / 'skipped.csv'}"

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 import signal
 import threading
 from collections.abc import Iterator
 from typing import Any
 
-from mynah.errors import MissingExtra, Stopped
+from mynah.errors import MissingExtra, Stopped, UsageError
 
 #: Names of `--executor`, and joblib's name for each.
 EXECUTORS = {"sequential": "sequential", "processes": "loky", "ray": "ray", "dask": "dask"}
+#: Modules that some of them need.
+_NEEDS = {"ray": "ray", "dask": "distributed"}
 #: How the engines call it when a worker is gone.
 _LOSSES = frozenset({"TerminatedWorkerError", "BrokenProcessPool", "RayActorError", "ActorDiedError", "KilledWorker"})
+
+
+def check_executor(name: str) -> None:
+    """Raise `UsageError` where there is no such executor, `MissingExtra` where what it needs is not installed."""
+    if name not in EXECUTORS:
+        raise UsageError("no such executor", where=name, remedy=f"Use one of {', '.join(EXECUTORS)}.")
+    module = _NEEDS.get(name)
+    if module is not None and importlib.util.find_spec(module) is None:
+        remedy = f"pip install '.[{name}]' in Mynah's folder"
+        raise MissingExtra(f"needs {module}", where=f"--executor {name}", remedy=remedy)
 
 
 @contextlib.contextmanager
@@ -27,7 +40,6 @@ def cluster(executor: str, count: int, address: str | None) -> Iterator[dict[str
         address: of a cluster that is there, for ray and dask; None starts one on this machine.
 
     Raises:
-        MissingExtra: ray or dask is not installed.
         Stopped: no cluster at this address.
     """
     options: dict[str, Any] = {"backend": EXECUTORS[executor], "n_jobs": count}
@@ -50,11 +62,9 @@ def is_loss(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def _ray(address: str | None, count: int) -> Iterator[None]:
-    try:
-        import ray
-        from ray.util.joblib import register_ray
-    except ModuleNotFoundError as error:
-        raise MissingExtra("needs ray", where="--executor ray", remedy="pip install 'mynah[ray]'") from error
+    import ray
+    from ray.util.joblib import register_ray
+
     register_ray()
     ours = not ray.is_initialized()
     if ours:
@@ -76,10 +86,8 @@ def _ray(address: str | None, count: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _dask(address: str | None, count: int) -> Iterator[None]:
-    try:
-        from distributed import Client
-    except ModuleNotFoundError as error:
-        raise MissingExtra("needs distributed", where="--executor dask", remedy="pip install 'mynah[dask]'") from error
+    from distributed import Client
+
     local: dict[str, Any] = {"n_workers": count, "threads_per_worker": 1, "dashboard_address": None}
     try:
         client = Client(address, timeout=20) if address else Client(**local)

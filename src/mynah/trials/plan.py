@@ -12,7 +12,7 @@ from mynah.errors import UsageError
 from mynah.layers.activation import activation
 from mynah.tasks import classify
 from mynah.training import Budget, check_optimizer
-from mynah.trials.cluster import EXECUTORS
+from mynah.trials.cluster import check_executor
 
 #: Options that decide which clips are learned and how they are split: a repetition takes them over.
 OF_THE_DATA = ("labels", "target", "group", "folds", "repair")
@@ -67,8 +67,7 @@ class Plan:
     plans: dict[str, list[dict[str, Any] | None]] | None = None
 
     def __post_init__(self) -> None:
-        if self.executor not in EXECUTORS:
-            raise UsageError("no such executor", where=self.executor, remedy=f"Use one of {', '.join(EXECUTORS)}.")
+        check_executor(self.executor)
         Budget.parse(self.budget)
         names = self.names
         if self.optimizer is not None:

@@ -39,7 +39,7 @@ def summary_writer(folder: Path) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ModuleNotFoundError as error:
-        raise MissingExtra("needs tensorboard", remedy="pip install 'mynah[tensorboard]'") from error
+        raise MissingExtra("needs tensorboard", remedy="pip install '.[tensorboard]' in Mynah's folder") from error
     return SummaryWriter(str(folder))
 
 
