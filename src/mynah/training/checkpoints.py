@@ -46,6 +46,15 @@ class Checkpoints:
         Raises:
             Stopped: it cannot be written, or what is read back is not what was written.
         """
+        try:
+            return self._save(state)
+        except Missing as error:
+            ahead = [name for name in self._manifests() if _step(name) > state["step"]]
+            if ahead:  # another machine is further on with this fit, and has tidied up: its checkpoint serves
+                return ahead[0]
+            raise Stopped("what was written is not there any more", where=error.where) from error
+
+    def _save(self, state: dict[str, Any]) -> str:
         plain, tensors = split(state)
         there = set(self.store.names(PARTS))
         parts = {}
