@@ -65,6 +65,18 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class Wave:
+    """A clip already in memory: float32 (channel, time) at `rate` Hz."""
+
+    wave: np.ndarray
+    rate: int
+
+    def read(self, rate: int) -> np.ndarray:
+        """Return the wave; it is read at its own rate only."""
+        return self.wave
+
+
+@dataclass(frozen=True)
 class Problem:
     """A file that is not as it should be.
 

@@ -14,6 +14,7 @@ import numpy as np
 from mynah import audio
 from mynah.errors import BadInput, MynahError, Stopped, UsageError
 from mynah.progress import Progress, silent
+from mynah.sounds.clip import Wave
 from mynah.sounds.inspection import inspect
 from mynah.sounds.judgement import judge
 from mynah.tasks.answers import NONE_OF_THESE, Answer, Segment
@@ -136,15 +137,6 @@ def _judged(found: Found) -> tuple[float, tuple[Problem, ...]]:
     return inspection.frames / inspection.rate, tuple(problems)
 
 
-@dataclass(frozen=True)
-class _Wave:
-    wave: np.ndarray
-    rate: int
-
-    def read(self, rate: int) -> np.ndarray:
-        return self.wave
-
-
 class _Listener:
     """A model with all that does not change from file to file."""
 
@@ -185,7 +177,7 @@ class _Listener:
         bad = int(wave.size - np.isfinite(wave).sum())
         if bad:
             raise BadInput(f"{bad} samples are NaN or infinite", remedy="Export it again.")
-        row = self.model.predict_proba([_Wave(wave, self.rate)])[0]
+        row = self.model.predict_proba([Wave(wave, self.rate)])[0]
         if not np.isfinite(row).all():
             peak = f"peak {np.abs(wave).max():.3g} of full scale"
             raise BadInput("the model has no answer to it", measured=peak, remedy="Export it again, less loud.")

@@ -220,10 +220,11 @@ class Fit:
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate()
         batch = self.batches[self.step]
-        part = self.world.part(len(batch.frames))
+        count = len(batch.frames)
+        part = self.world.part(count)
         if self.world.size > 1:
             batch = batch.part(part)
-        with rows(part, len(batch.frames if batch.whole is None else batch.whole)):
+        with rows(part, count):
             with torch.autocast("cpu", torch.bfloat16) if self.is_reduced else nullcontext():
                 loss = self.objective(batch)
             for parameter in self._parameters:

@@ -17,6 +17,7 @@ from mynah.allocator import tune_allocator
 from mynah.errors import MynahError, Stopped
 from mynah.model import Model, NetModel, with_budget
 from mynah.representations import Frames
+from mynah.sounds.clip import Wave
 from mynah.training import Checkpoints, Saver, Training, noticed, one_thread, world
 from mynah.trials.draining import listen_only_in_fits
 from mynah.trials.trial import Trial, TrialStore
@@ -169,7 +170,7 @@ def _milliseconds(model: Model, clips: Sequence[Any]) -> list[float]:
     rate = model.rate_
     if not clips or rate is None:
         return []
-    held = [_Held(clip.read(rate), rate) for clip in clips]
+    held = [Wave(clip.read(rate), rate) for clip in clips]
     times = []
     with one_thread():
         model.predict_proba(held[:1])
@@ -178,17 +179,6 @@ def _milliseconds(model: Model, clips: Sequence[Any]) -> list[float]:
             model.predict_proba([clip])
             times.append(1000 * (time.thread_time() - began))
     return times
-
-
-@dataclass(frozen=True)
-class _Held:
-    """A clip already in memory."""
-
-    wave: np.ndarray
-    rate: int
-
-    def read(self, rate: int) -> np.ndarray:
-        return self.wave
 
 
 def _megabytes(model: Model, folder: Path, *, keep: bool) -> float:

@@ -255,11 +255,16 @@ class Learning:
             task=classify.TASK,
             fingerprint=self.sounds.fingerprint,
             fold=part.name,
-            split=f"{key(part.train.tolist(), part.test.tolist()):016x}",
+            split=self._digests[fold],
             seed=self.plan.seed,
             budget=self._terms(family, fold),
             version=mynah.__version__,
         )
+
+    @cached_property
+    def _digests(self) -> list[str]:
+        """Name the clips on both sides of each fold; once, since there may be many and trials are asked for often."""
+        return [f"{key(fold.train.tolist(), fold.test.tolist()):016x}" for fold in self.splits.folds]
 
     def _settings(self, family: str) -> str:
         return settings_of(family, optimizer=self.plan.optimizer, activation=self.plan.activation)

@@ -114,9 +114,9 @@ def run_all(
                 log.write("lost worker", why=str(error))
                 if losses >= MOST_LOSSES:
                     raise
-                finished = [name for name, job in waiting.items() if _is_done(store.load(job.trial))]
-                done += len(finished)
-                waiting = {name: job for name, job in waiting.items() if name not in finished}
+                before = len(waiting)
+                waiting = {name: job for name, job in waiting.items() if not _is_done(store.load(job.trial))}
+                done += before - len(waiting)
 
 
 def _waiting(jobs: Sequence[Job], store: TrialStore, *, together: bool) -> dict[str, Job]:
