@@ -14,13 +14,17 @@ MAY = {
     "stores": set(),
     "sounds": {"audio", "stores"},
     "catalog": set(),
-    "reading": {"catalog"},
+    "claims": {"catalog"},
+    "reading": {"catalog", "claims"},
+    "problems": {"layers", "training"},
+    "verification": {"catalog", "claims", "problems"},
     "training": {"stores"},
     "representations": set(),
     "layers": {"training"},
     "model": {"audio", "layers", "representations", "training"},
     "modelfile": {"catalog", "model", "representations", "training"},
-    "models": {"layers", "representations", "training", "model"},
+    "sequence": {"layers", "model", "representations", "training"},
+    "models": {"layers", "representations", "training", "model", "sequence", "problems"},
     "datasets": {"audio", "training"},
     "tasks": {"sounds", "audio", "model"},
     "trials": {
@@ -37,7 +41,7 @@ MAY = {
         "report",
     },
     "report": set(),
-    "testing": {"model", "modelfile", "representations", "training"},
+    "testing": {"layers", "model", "modelfile", "representations", "sequence", "training"},
 }
 SHARED = {"allocator", "errors", "progress", "__init__"}
 

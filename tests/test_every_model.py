@@ -3,11 +3,13 @@
 import dataclasses
 
 import pytest
+import torch
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mynah import catalog
 from mynah.model import NetModel
-from mynah.testing import check_causal, check_model, check_streams
+from mynah.sequence import SequenceModel
+from mynah.testing import check_model, check_network, check_streams
 from mynah.training import Training
 
 NAMES = [card.name for card in catalog.cards()]
@@ -47,26 +49,44 @@ def test_card_is_true(name):
     assert str(card.year) in (__import__(kind.__module__, fromlist=["_"]).__doc__ or "") or name == "chance"
 
 
+#: Settings of each sequence network that the laws are tested with, beside 5 units in one layer.
+VARIANTS = {
+    "elman": [{}, {"layers": 2}],
+    "lstm": [{}, {"layers": 2}],
+    "gru": [{}, {"layers": 2}],
+}
+
+
 def networks():
-    from mynah.models.elman import ElmanNetwork
-    from mynah.models.gru import GRUNetwork
-    from mynah.models.lstm import LSTMNetwork
-
-    return [kind(3, 5, layers).eval() for kind in (ElmanNetwork, GRUNetwork, LSTMNetwork) for layers in (1, 2)]
+    """Return (family, settings) of every family that is made of a sequence network."""
+    names = [name for name in NAMES if issubclass(catalog.model_class(name), SequenceModel)]
+    return [(name, settings) for name in names for settings in VARIANTS.get(name, [{}])]
 
 
-@pytest.mark.parametrize("net", networks(), ids=lambda net: type(net).__name__)
-def test_streaming_law(net):
-    from hypothesis import given, settings
+def small_network(name, settings):
+    torch.manual_seed(0)
+    return catalog.model_class(name)(**{"hidden": 5, **settings}).network(3)
+
+
+@pytest.mark.parametrize(("name", "settings"), networks(), ids=str)
+def test_laws_of_sequence_networks(name, settings):
+    check_network(lambda: small_network(name, settings), 3)
+
+
+@pytest.mark.parametrize(("name", "settings"), networks(), ids=str)
+def test_streaming_law(name, settings):
+    from hypothesis import given
+    from hypothesis import settings as hypothesis_settings
     from hypothesis import strategies as st
 
-    @settings(max_examples=25, deadline=None)
+    net = small_network(name, settings).eval()
+
+    @hypothesis_settings(max_examples=25, deadline=None)
     @given(st.lists(st.integers(1, 7), min_size=1, max_size=6))
     def law(chunks):
         check_streams(net, 3, chunks)
 
     law()
-    check_causal(net, 3)
 
 
 def test_batteries_can_fail():

@@ -27,12 +27,12 @@ class Card:
         title, year, authors, reference: of the paper.
         tasks: what it serves.
         reading: ids in reading.toml.
-        claim: measure, value, tolerance and source that `reproduce` earns, or None.
-        minutes: that `reproduce` takes on two cores.
+        claims: what `reproduce` earns, see `mynah.claims`.
         superseded_by: names of families, or words.
         aliases: other names it answers to.
         estimator: its class.
         cost: "cheap", or "gradient" for one that uses a budget.
+        asked: whether `learn` trains it only where it is named, or with ``--families all``.
     """
 
     name: str
@@ -44,10 +44,10 @@ class Card:
     reading: tuple[str, ...]
     estimator: str
     cost: str
-    claim: dict[str, Any] | None = None
-    minutes: float = 0
+    claims: tuple[dict[str, Any], ...] = ()
     superseded_by: tuple[str, ...] = ()
     aliases: tuple[str, ...] = field(default=())
+    asked: bool = False
 
 
 @cache

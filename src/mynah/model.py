@@ -1,8 +1,7 @@
 """The contracts of every model: what it accepts, what it learns, what it answers.
 
-A `Model` is a scikit-learn estimator over sounds. Depth of inheritance is two: a family derives from
-`VectorModel` (one vector a clip) or from `NetModel` (a torch network over frames). `SequenceNetwork` is the
-contract of networks that can stream.
+A `Model` is a scikit-learn estimator over sounds. A family derives from `VectorModel` (one vector a clip), from
+`NetModel` (a torch network over frames) or from `mynah.sequence.SequenceModel` (one that can stream).
 
 What `X` may be, in every method:
 
@@ -47,28 +46,6 @@ from mynah.training import (
     one_thread,
 )
 from mynah.training.loop import PROBE_STEPS
-
-
-class SequenceNetwork(nn.Module):
-    """A network over sequences that can be run in pieces.
-
-    ``y, state = net(x, state)`` with x (batch, time, feature_in), y (batch, time, feature_out); state None starts
-    a sequence. The streaming law: running a sequence in chunks while carrying `state` equals running it whole.
-    A network that needs later input to answer sets `looks_ahead`; such a one refuses a carried state.
-    """
-
-    looks_ahead: bool = False
-
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """Return (batch, time, feature_out) and the state after the last frame."""
-        raise NotImplementedError(f"{type(self).__name__} must define forward")  # an abstract method
-
-    def refuse_state(self, state: Any) -> None:
-        """Raise `ValueError` when a network that looks ahead is asked to go on from a state."""
-        if self.looks_ahead and state is not None:
-            raise ValueError(
-                f"{type(self).__name__} looks ahead (bidirectional), so it cannot stream: run the whole sequence"
-            )
 
 
 class Model(ClassifierMixin, BaseEstimator):

@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mynah.catalog import Card, cards, plain
+from mynah.catalog import Card, card, cards, plain
+from mynah.claims import Row, rows_of, state_of
 from mynah.errors import UsageError
 
 
@@ -28,8 +29,10 @@ class Entry:
         """Built (by which families, verified or not), or not built."""
         if not self.families:
             return "not built"
-        claims = [card.claim for card in cards() if card.name in self.families]
-        word = "verified" if any(claims) else "built, not verified"
+        states = {state_of(family) for family in cards() if family.name in self.families}
+        if states == {"verified"}:
+            return f"verified: {', '.join(self.families)}"
+        word = "built, a gate missed" if "gate missed" in states else "built, not verified"
         return f"{word}: {', '.join(self.families)}"
 
 
@@ -38,9 +41,9 @@ def entries() -> tuple[Entry, ...]:
     """Return the whole list in its order."""
     text = (Path(__file__).parent / "reading.toml").read_text(encoding="utf-8")
     serving: dict[str, list[str]] = {}
-    for card in cards():
-        for name in card.reading:
-            serving.setdefault(name, []).append(card.name)
+    for family in cards():
+        for name in family.reading:
+            serving.setdefault(name, []).append(family.name)
     found = tomllib.loads(text)["entry"]
     return tuple(Entry(**facts, families=tuple(serving.get(facts["id"], ()))) for facts in found)
 
@@ -71,11 +74,25 @@ def describe(found: Entry | Card) -> str:
         f"  {found.authors}: {found.reference}",
         f"  code      mynah.models.{found.name}, class {found.estimator}",
         f"  serves    {', '.join(found.tasks)}",
-        f"  verified  {found.claim['measure'] if found.claim else 'not yet'}",
+        f"  state     {state_of(found)}",
+        *(f"    {_evidence(row)}" for row in rows_of(found)),
     ]
     if found.superseded_by:
         lines.append(f"  superseded by {', '.join(found.superseded_by)}")
+        for name in found.superseded_by:
+            lines += [f"    {name}: {_evidence(row)}" for row in rows_of(card(name))]
     return "\n".join([*lines, f"  use       mynah learn FOLDER --families {found.name}"])
+
+
+def _evidence(row: Row) -> str:
+    """Return a recorded row as one line."""
+    seeds = ", ".join(f"{seed:.4g}" for seed in row.seeds)
+    return (
+        f"{row.title}: {row.measured:.4g} ({row.relation} {row.threshold:.4g} asked; paper: {row.paper}; "
+        f"seeds {seeds}; {row.date}) {row.verdict}"
+        if row.measured is not None and row.threshold is not None
+        else f"{row.title}: {row.verdict}: {row.why}"
+    )
 
 
 def as_text() -> str:

@@ -16,8 +16,10 @@ import numpy as np
 import torch
 
 from mynah import modelfile
-from mynah.model import Model, NetModel, SequenceNetwork
+from mynah.layers.windows import detached
+from mynah.model import Model, NetModel
 from mynah.representations import Representation
+from mynah.sequence import SequenceNetwork
 from mynah.training import Fit
 
 RATE = 8000
@@ -151,6 +153,24 @@ class _interrupted_fits:
         Fit.__iter__ = self.plain  # type: ignore[method-assign]
 
 
+def check_network(make: Callable[[], SequenceNetwork], inputs: int, *, tolerance: float = 1e-6) -> None:
+    """Run the battery of sequence networks on a small one; raises `AssertionError` at the first fault.
+
+    Args:
+        make: returns a new network of a handful of units, the same at each call.
+        inputs: features of a frame.
+        tolerance: see `check_streams`.
+    """
+    net = make().eval()
+    for chunks in ([3, 1, 4], [1] * 6):
+        check_streams(net, inputs, chunks, tolerance=tolerance)
+    check_causal(net, inputs)
+    check_rows(net, inputs, tolerance=tolerance)
+    check_detaches(net, inputs)
+    check_shapes(net, inputs)
+    check_gradients(make(), inputs)
+
+
 def check_streams(net: SequenceNetwork, inputs: int, chunks: Sequence[int], *, tolerance: float = 1e-6) -> None:
     """The streaming law: a sequence in chunks, carrying the state, equals the sequence whole.
 
@@ -160,8 +180,7 @@ def check_streams(net: SequenceNetwork, inputs: int, chunks: Sequence[int], *, t
         chunks: lengths of the chunks, each at least 1.
         tolerance: largest difference, relative to 1.
     """
-    generator = torch.Generator().manual_seed(sum(chunks))
-    x = torch.randn(2, sum(chunks), inputs, generator=generator)
+    x = _noise(2, sum(chunks), inputs, seed=sum(chunks))
     with torch.no_grad():
         whole, last = net(x)
         state, parts = None, []
@@ -174,15 +193,72 @@ def check_streams(net: SequenceNetwork, inputs: int, chunks: Sequence[int], *, t
 
 
 def check_causal(net: SequenceNetwork, inputs: int, length: int = 20) -> None:
-    """No output depends on later input."""
-    x = torch.randn(1, length, inputs, generator=torch.Generator().manual_seed(0))
+    """No output depends on later input, and some depends on earlier."""
+    x = _noise(1, length, inputs)
+    changed = x.clone()
+    changed[:, length // 2 :] += 1.0
     with torch.no_grad():
-        before = net(x)[0]
+        before, after = net(x)[0], net(changed)[0]
+        assert torch.equal(before[:, : length // 2], after[:, : length // 2]), "an output saw the future"
+        assert not torch.equal(before, after)
         changed = x.clone()
-        changed[:, length // 2 :] += 1.0
-        after = net(changed)[0]
-    assert torch.equal(before[:, : length // 2], after[:, : length // 2]), "an output saw the future"
-    assert not torch.equal(before, after)
+        changed[:, 0] += 1.0
+        assert not torch.equal(net(changed)[0][:, 1:], before[:, 1:]), "nothing is remembered"
+
+
+def check_rows(net: SequenceNetwork, inputs: int, *, tolerance: float = 1e-6) -> None:
+    """A row does not depend on the other rows, nor on frames after its end."""
+    x = _noise(4, 9, inputs)
+    with torch.no_grad():
+        together = net(x)[0]
+        for row, y in zip(x, together, strict=True):
+            assert torch.allclose(net(row[None])[0][0], y, atol=tolerance), "a row depends on its batch"
+            assert torch.allclose(net(row[None, :5])[0][0], y[:5], atol=tolerance), "padding is seen"
+
+
+def check_detaches(net: SequenceNetwork, inputs: int) -> None:
+    """A detached state keeps its values and lets no gradient through; an attached one does."""
+    x = _noise(2, 6, inputs)
+    first, second = x[:, :3].clone().requires_grad_(), x[:, 3:]
+    _, state = net(first)
+    for one, other in zip(_flat(state), _flat(detached(state)), strict=True):
+        assert torch.equal(one, other)
+        assert not other.requires_grad
+    y, _ = net(second, detached(state))
+    assert not y.requires_grad or torch.autograd.grad(y.sum(), first, allow_unused=True)[0] is None
+    y, _ = net(second, net(first)[1])
+    gradient = torch.autograd.grad(y.square().sum(), first)[0]
+    assert torch.isfinite(gradient).all()
+    assert gradient.abs().sum() > 0, "no gradient through the state"
+
+
+def check_shapes(net: SequenceNetwork, inputs: int) -> None:
+    """The width is as promised, and a sequence without frames or without batch is refused."""
+    assert net(_noise(2, 3, inputs))[0].shape == (2, 3, net.width)
+    for wrong in (torch.zeros(2, 0, inputs), torch.zeros(3, inputs)):
+        try:
+            net(wrong)
+        except ValueError:
+            continue
+        raise AssertionError(f"a sequence of shape {tuple(wrong.shape)} was accepted")
+
+
+def check_gradients(net: SequenceNetwork, inputs: int) -> None:
+    """Gradients by input and weights, through a carried state, are those of finite differences, in float64."""
+    net = net.double().eval()
+    x = _noise(2, 4, inputs).double().requires_grad_()
+    weights = {name: value for name, value in net.named_parameters() if value.requires_grad}
+
+    def run(x: torch.Tensor, *values: torch.Tensor) -> torch.Tensor:
+        given = dict(zip(weights, values, strict=True))
+        y, state = torch.func.functional_call(net, given, (x[:, :2],))
+        return torch.cat([y, torch.func.functional_call(net, given, (x[:, 2:], state))[0]], dim=1)
+
+    assert torch.autograd.gradcheck(run, (x, *weights.values()), fast_mode=True)
+
+
+def _noise(batch: int, time: int, inputs: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(batch, time, inputs, generator=torch.Generator().manual_seed(seed))
 
 
 def _flat(state: object) -> list[torch.Tensor]:

@@ -20,6 +20,7 @@ STAGES = {
     "previews": "making previews",
     "apply": "listening",
     "render": "making sounds",
+    "verify": "running experiments",
 }
 PLAIN_SECONDS = 10.0
 #: Nothing is drawn for what takes less.

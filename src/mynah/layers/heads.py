@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from mynah.layers.dropout import Dropout
-from mynah.layers.masks import mean_and_max
+from mynah.layers.masks import averaged, mean_and_max
 from mynah.layers.windows import in_windows
 
 
@@ -18,16 +18,24 @@ class SequenceClassifier(nn.Module):
         outputs: classes.
         dropout: share of pooled features dropped in training.
         window: in training, frames that a gradient goes back at most (see `in_windows`); None is all.
+        stride: frames that are averaged into one before `body`.
     """
 
     def __init__(
-        self, body: nn.Module, width: int, outputs: int, dropout: float = 0.3, window: int | None = None
+        self,
+        body: nn.Module,
+        width: int,
+        outputs: int,
+        dropout: float = 0.3,
+        window: int | None = None,
+        stride: int = 1,
     ) -> None:
         super().__init__()
-        self.body, self.window = body, window
+        self.body, self.window, self.stride = body, window, stride
         self.head = nn.Sequential(Dropout(dropout), nn.Linear(2 * width, outputs))
 
     def forward(self, frames: Tensor, lengths: Tensor | None) -> Tensor:
         """Return logits (batch, outputs) of frames (batch, time, feature)."""
+        frames, lengths = averaged(frames, lengths, self.stride)
         y = in_windows(self.body, frames, self.window if self.training else None)
         return self.head(mean_and_max(y, lengths))

@@ -30,3 +30,16 @@ def pad_time(frames: Tensor, lengths: Tensor | None, multiple: int) -> tuple[Ten
         lengths = torch.full((len(frames),), frames.shape[1], dtype=torch.int64, device=frames.device)
     spare = -frames.shape[1] % multiple
     return torch.nn.functional.pad(frames, (0, 0, 0, spare)), lengths
+
+
+def averaged(frames: Tensor, lengths: Tensor | None, stride: int) -> tuple[Tensor, Tensor | None]:
+    """Return (batch, ceil(time / stride), feature), each the mean of up to `stride` real frames, and its lengths.
+
+    Frames after a clip's end must be zero, as `Standardise` leaves them.
+    """
+    if stride == 1:
+        return frames, lengths
+    padded, real = pad_time(frames, lengths, stride)
+    count = time_mask(real, padded.shape[1]).unflatten(1, (-1, stride)).sum(dim=2)
+    mean = padded.unflatten(1, (-1, stride)).sum(dim=2) / count.clamp(min=1)[:, :, None]
+    return mean, None if lengths is None else -(-real // stride)

@@ -16,10 +16,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mynah.layers.heads import SequenceClassifier
-from mynah.model import NetModel, SequenceNetwork
-from mynah.representations import Representation
-from mynah.training import Training
+from mynah.sequence import SequenceModel, SequenceNetwork
 
 CARD = {
     "name": "elman",
@@ -40,7 +37,7 @@ class ElmanNetwork(SequenceNetwork):
     """Layers of h_t = tanh(W x_t + U h_{t-1} + b); x (batch, time, inputs), y (batch, time, hidden)."""
 
     def __init__(self, inputs: int, hidden: int, layers: int) -> None:
-        super().__init__()
+        super().__init__(width=hidden)
         self.rnn = nn.RNN(inputs, hidden, layers, nonlinearity="tanh", batch_first=True)
         for name, value in self.rnn.named_parameters():
             if name.startswith("weight_hh"):
@@ -50,32 +47,8 @@ class ElmanNetwork(SequenceNetwork):
         return self.rnn(x, state)
 
 
-class Elman(NetModel):
-    """Clips classified by an Elman network over log-mel frames.
+class Elman(SequenceModel):
+    """Clips classified by an Elman network over log-mel frames; settings: see `SequenceModel`."""
 
-    Args:
-        hidden: units a layer.
-        layers: recurrent layers.
-        window: frames that a gradient goes back at most; None is the whole excerpt.
-        training, representation, rate, random_state: see `NetModel`.
-    """
-
-    def __init__(
-        self,
-        hidden: int = 64,
-        layers: int = 1,
-        window: int | None = None,
-        training: Training | None = None,
-        representation: Representation | None = None,
-        rate: int | None = None,
-        random_state: int = 0,
-    ) -> None:
-        super().__init__(training, representation, rate, random_state)
-        self.hidden = hidden
-        self.layers = layers
-        self.window = window
-
-    def build(self, inputs: int, outputs: int) -> nn.Module:
-        return SequenceClassifier(
-            ElmanNetwork(inputs, self.hidden, self.layers), self.hidden, outputs, window=self.window
-        )
+    def network(self, inputs: int) -> SequenceNetwork:
+        return ElmanNetwork(inputs, self.hidden, self.layers)

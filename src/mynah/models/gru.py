@@ -17,10 +17,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mynah.layers.heads import SequenceClassifier
-from mynah.model import NetModel, SequenceNetwork
-from mynah.representations import Representation
-from mynah.training import Training
+from mynah.sequence import SequenceModel, SequenceNetwork
 
 CARD = {
     "name": "gru",
@@ -41,39 +38,15 @@ class GRUNetwork(SequenceNetwork):
     """Layers of GRU; x (batch, time, inputs), y (batch, time, hidden)."""
 
     def __init__(self, inputs: int, hidden: int, layers: int) -> None:
-        super().__init__()
+        super().__init__(width=hidden)
         self.rnn = nn.GRU(inputs, hidden, layers, batch_first=True)
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         return self.rnn(x, state)
 
 
-class GRU(NetModel):
-    """Clips classified by a GRU over log-mel frames.
+class GRU(SequenceModel):
+    """Clips classified by a GRU over log-mel frames; settings: see `SequenceModel`."""
 
-    Args:
-        hidden: units a layer.
-        layers: recurrent layers.
-        window: frames that a gradient goes back at most; None is the whole excerpt.
-        training, representation, rate, random_state: see `NetModel`.
-    """
-
-    def __init__(
-        self,
-        hidden: int = 96,
-        layers: int = 1,
-        window: int | None = None,
-        training: Training | None = None,
-        representation: Representation | None = None,
-        rate: int | None = None,
-        random_state: int = 0,
-    ) -> None:
-        super().__init__(training, representation, rate, random_state)
-        self.hidden = hidden
-        self.layers = layers
-        self.window = window
-
-    def build(self, inputs: int, outputs: int) -> nn.Module:
-        return SequenceClassifier(
-            GRUNetwork(inputs, self.hidden, self.layers), self.hidden, outputs, window=self.window
-        )
+    def network(self, inputs: int) -> SequenceNetwork:
+        return GRUNetwork(inputs, self.hidden, self.layers)

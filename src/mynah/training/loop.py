@@ -108,6 +108,8 @@ class Fit:
     ) -> None:
         self.net, self.loss, self.batches, self.settings = net, loss, batches, settings
         self.seed, self.validate, self.keeper = seed, validate, keeper or Keeper()
+        if settings.schedule not in ("cosine", "constant"):
+            raise UsageError("no such schedule", where=repr(settings.schedule), remedy="Use cosine or constant.")
         self.budget = Budget.parse(settings.budget)
         self.is_reduced = _is_reduced(settings.precision)
         self.optimizer = _optimizer(net, settings)
@@ -205,10 +207,10 @@ class Fit:
         return max(PROBE_STEPS + 1, min(most, PROBE_STEPS + int(left / step_seconds)))
 
     def _rate(self) -> float:
-        """Learning rate of this step: linear warm-up, then half a cosine to zero (Loshchilov & Hutter 2017)."""
+        """Learning rate of this step: warm-up, then as it is or half a cosine to zero (Loshchilov & Hutter 2017)."""
         warm = self.settings.warmup_steps
         flat = max(warm, PROBE_STEPS)  # up to here the rate must not depend on a plan that a probe has yet to make
-        if self.steps is None or self.step < flat:
+        if self.steps is None or self.step < flat or self.settings.schedule == "constant":
             return self.settings.learning_rate * min(1.0, (self.step + 1) / max(1, warm))
         done = (self.step - flat) / max(1, self.steps - flat)
         return self.settings.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))

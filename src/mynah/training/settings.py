@@ -16,7 +16,8 @@ class Training:
         most_epochs: a budget in seconds never turns into more epochs than this; the rest is given back.
         batch: examples a step.
         optimizer: name of a class in ``torch.optim``.
-        learning_rate: peak of the schedule: linear warm-up, then half a cosine down to zero.
+        learning_rate: peak of the schedule.
+        schedule: after a linear warm-up, "cosine" goes down to zero by half a cosine and "constant" stays.
         warmup_steps: length of the warm-up, in steps.
         weight_decay: decoupled weight decay, where the optimizer has it.
         clip_norm: largest norm of the gradient, clipped after backward and before the step.
@@ -35,6 +36,7 @@ class Training:
     batch: int = 32
     optimizer: str = "AdamW"
     learning_rate: float = 3e-3
+    schedule: str = "cosine"
     warmup_steps: int = 20
     weight_decay: float = 1e-2
     clip_norm: float = 5.0

@@ -19,13 +19,16 @@ OF_THE_DATA = ("labels", "target", "group", "folds", "repair")
 #: Options that decide what is trained.
 OF_THE_FITS = ("optimizer", "activation")
 
+#: In place of family names: every one that serves the task.
+ALL = "all"
+
 
 @dataclass(frozen=True)
 class Plan:
     """How a folder is learned; every field is an option of `mynah learn`.
 
     Attributes:
-        families: names in a list or with commas, or None for all that serve the task.
+        families: names in a list or with commas, "all", or None for those that need not be asked for.
         labels: labels file; None looks for the usual names beside the audio.
         target: its column that holds the label.
         group: its column that must not be cut by the split.
@@ -86,6 +89,8 @@ class Plan:
         """The families, by their names in the catalog."""
         serving = [card.name for card in catalog.cards() if classify.TASK in card.tasks]
         if self.families is None:
+            return [name for name in serving if not catalog.card(name).asked]
+        if self.families == ALL:
             return serving
         named = self.families.split(",") if isinstance(self.families, str) else self.families
         chosen = list(dict.fromkeys(catalog.card(name).name for name in named))

@@ -1,0 +1,67 @@
+"""The adding problem: two marked numbers of a long sequence, to be added at its end.
+
+Hochreiter & Schmidhuber 1997, experiment 4, in the form of Le et al. 2015 (arXiv:1504.00941): the numbers lie in
+[0, 1), one is marked in each half, and the constant answer 1 has a mean squared error of 1/6.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mynah.problems.descent import generator
+from mynah.training import Batch
+
+INPUTS = 2
+#: Error of the constant answer 1.
+BASELINE = 1 / 6
+#: An answer is wrong beyond this (Hochreiter & Schmidhuber 1997).
+TOLERANCE = 0.04
+#: Sequences of a test, as in the 1997 paper.
+TESTED = 2560
+
+
+def draw(rng: np.random.Generator, size: int, *, length: int = 100) -> Batch:
+    """Return frames (size, length, 2): value and mark; target (size, 1): the sum of the two marked values."""
+    values = rng.random((size, length), dtype=np.float32)
+    marks = np.zeros((size, length), dtype=np.float32)
+    rows = np.arange(size)
+    first, second = rng.integers(0, length // 2, size), rng.integers(length // 2, length, size)
+    marks[rows, first] = marks[rows, second] = 1
+    total = values[rows, first] + values[rows, second]
+    return Batch(
+        torch.from_numpy(np.stack([values, marks], axis=2)),
+        torch.full((size,), length),
+        torch.from_numpy(total)[:, None],
+    )
+
+
+class LastFrame(nn.Module):
+    """One affine answer from the last output of a sequence network."""
+
+    def __init__(self, body: nn.Module, width: int, outputs: int) -> None:
+        super().__init__()
+        self.body, self.head = body, nn.Linear(width, outputs)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Return (batch, outputs) of frames (batch, time, feature)."""
+        return self.head(self.body(frames)[0][:, -1])
+
+
+def loss(net: LastFrame, batch: Batch) -> Tensor:
+    """Mean squared error."""
+    return torch.nn.functional.mse_loss(net(batch.frames), batch.target)
+
+
+@torch.no_grad()
+def score(net: LastFrame, seed: int, *, length: int = 100) -> dict[str, float]:
+    """Return the mean squared error and the share of wrong answers on 2560 new sequences."""
+    net.eval()
+    test = draw(generator(seed, "adding", "test"), TESTED, length=length)
+    error = torch.cat([net(part) - sums for part, sums in zip(*map(_parts, (test.frames, test.target)), strict=True)])
+    return {"mse": float(error.square().mean()), "wrong": float((error.abs() > TOLERANCE).float().mean())}
+
+
+def _parts(x: Tensor) -> tuple[Tensor, ...]:
+    return x.split(256)

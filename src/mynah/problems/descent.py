@@ -1,0 +1,87 @@
+"""How `reproduce` trains: the loop of every fit, over examples that are drawn anew at each step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mynah.training import Batch, Budget, Fit, Training, key
+
+Net = TypeVar("Net", bound=nn.Module)
+
+#: Training of the experiments, unless a paper says otherwise: nothing but the optimizer.
+PLAIN = Training(
+    batch=50,
+    optimizer="Adam",
+    learning_rate=1e-3,
+    schedule="constant",
+    warmup_steps=0,
+    weight_decay=0.0,
+    clip_norm=1.0,
+    average=0.0,
+    valid=0.0,
+    augment=False,
+)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Batch n, drawn by a generator that is named by the seed and n; an epoch is one step.
+
+    Args:
+        draw: ``draw(rng, size)`` returns a `Batch`; its frames may be any tensor with the batch first.
+        size: examples a batch.
+        seed: key of all draws.
+    """
+
+    draw: Callable[[np.random.Generator, int], Batch]
+    size: int
+    seed: int
+    steps_per_epoch: int = 1
+
+    def __getitem__(self, step: int) -> Batch:
+        return self.draw(generator(self.seed, "step", step), self.size)
+
+
+def generator(*parts: object) -> np.random.Generator:
+    """Return numpy's counter-based generator named by `parts`."""
+    return np.random.Generator(np.random.Philox(key(*parts)))
+
+
+def seeded(seed: int, build: Callable[[], Net]) -> Net:
+    """Return what `build` makes when torch's generator starts from `seed`, and leave that as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(key(seed, "weights"))
+        return build()
+
+
+def descend(
+    net: nn.Module,
+    loss: Callable[[Any, Batch], Tensor],
+    draw: Callable[[np.random.Generator, int], Batch],
+    *,
+    steps: int,
+    seed: int,
+    training: Training = PLAIN,
+) -> Iterator[int]:
+    """Train `net` in place, yielding the steps done after each twentieth of `steps`; leave it to end early.
+
+    Between the yields the net is in training mode; a caller that evaluates it need not put it back.
+
+    Raises:
+        Diverged: the loss is not a number.
+    """
+    settings = replace(training, budget=Budget(steps=steps))
+    batches: Any = Drawn(draw, settings.batch, key(seed, "examples"))
+    for event in Fit(net, loss, batches, settings, seed=key(seed, "steps")):
+        yield event.step
+
+
+def steps_until(descent: Iterator[int], reached: Callable[[], bool]) -> int | None:
+    """Train until `reached` says so at a yield of `descent`; return the steps that took, None if it never did."""
+    return next((step for step in descent if reached()), None)

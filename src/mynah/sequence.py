@@ -1,0 +1,93 @@
+"""The contract of networks that can run over a sequence in pieces, and of the families made of one."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from mynah.layers.heads import SequenceClassifier
+from mynah.model import NetModel
+from mynah.representations import Representation
+from mynah.training import Training
+
+
+class SequenceNetwork(nn.Module):
+    """A network over sequences that can be run in pieces.
+
+    ``y, state = net(x, state)`` with x (batch, time, feature_in), y (batch, time, width); state None starts a
+    sequence. The streaming law: running a sequence in chunks while carrying `state` equals running it whole.
+    A state is a tensor, or tuples and lists of them, batch first or second; None inside means "not begun".
+
+    Attributes:
+        width: features of y.
+        looks_ahead: whether an output needs later input; such a network refuses a carried state.
+    """
+
+    looks_ahead: bool = False
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    def __call__(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Check what is given, then run `forward`.
+
+        Raises:
+            ValueError: x is not (batch, time, feature) of at least one frame, or a state is carried into a network
+                that looks ahead.
+        """
+        if x.dim() != 3 or x.shape[1] == 0:
+            raise ValueError(
+                f"a sequence is (batch, time, feature) with at least one frame, not of shape {tuple(x.shape)}"
+            )
+        if self.looks_ahead and state is not None:
+            raise ValueError(
+                f"{type(self).__name__} looks ahead (bidirectional), so it cannot stream: run the whole sequence"
+            )
+        return super().__call__(x, state)
+
+    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Return (batch, time, width) and the state after the last frame."""
+        raise NotImplementedError(f"{type(self).__name__} must define forward")  # an abstract method
+
+
+class SequenceModel(NetModel):
+    """Clips classified by a sequence network whose outputs are pooled over time (mean and maximum).
+
+    A family writes `network`.
+
+    Args:
+        hidden: units a layer.
+        layers: layers on each other.
+        window: frames that a gradient goes back at most; None is the whole excerpt.
+        training, representation, rate, random_state: see `NetModel`.
+
+    Attributes:
+        stride: frames that are averaged into one before the network: for one that takes long a step.
+    """
+
+    stride: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        hidden: int = 96,
+        layers: int = 1,
+        window: int | None = None,
+        training: Training | None = None,
+        representation: Representation | None = None,
+        rate: int | None = None,
+        random_state: int = 0,
+    ) -> None:
+        super().__init__(training, representation, rate, random_state)
+        self.hidden = hidden
+        self.layers = layers
+        self.window = window
+
+    def network(self, inputs: int) -> SequenceNetwork:
+        """Return the network over frames of `inputs` features."""
+        raise NotImplementedError(f"{type(self).__name__} must define network")  # an abstract method
+
+    def build(self, inputs: int, outputs: int) -> nn.Module:
+        body = self.network(inputs)
+        return SequenceClassifier(body, body.width, outputs, window=self.window, stride=self.stride)
