@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,9 +24,6 @@ from mynah.claims import Claim, Row, claims_of
 from mynah.errors import MynahError
 from mynah.problems import recordings
 from mynah.progress import Progress, silent
-
-#: What decides an experiment's result beside the family's own file.
-_SHARED = ("problems", "layers", "training", "representations", "model.py", "sequence.py")
 
 
 @dataclass(frozen=True)
@@ -137,16 +136,27 @@ def _kept(experiments: list[Experiment], kept: Path | None) -> dict[Experiment, 
     return {e: found[e.key, _code(e.name)] for e in experiments if (e.key, _code(e.name)) in found}
 
 
+@cache
 def _code(name: str) -> str:
-    """Return a digest of the sources that an experiment of a family runs."""
-    home = Path(__file__).parent
-    files = [home / "models" / f"{name}.py"]
-    for shared in _SHARED:
-        files += sorted((home / shared).rglob("*.py")) if (home / shared).is_dir() else [home / shared]
+    """Return a digest of the sources that an experiment of a family runs: its file, and what that imports of Mynah."""
+    found: dict[str, bytes] = {}
+    _gather(f"mynah.models.{name}", found)
     digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.read_bytes())
+    for module in sorted(found):
+        digest.update(found[module])
     return digest.hexdigest()[:16]
+
+
+def _gather(module: str, found: dict[str, bytes]) -> None:
+    place = Path(__file__).parents[1].joinpath(*module.split("."))
+    file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    if module in found or not file.exists():  # a name in a module, not a module
+        return
+    found[module] = file.read_bytes()
+    for node in ast.walk(ast.parse(found[module])):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("mynah"):
+            for imported in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
+                _gather(imported, found)
 
 
 def judge(claim: Claim, outcomes: dict[Experiment, Outcome], quick: bool, missing: str = "") -> Row:

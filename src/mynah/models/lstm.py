@@ -85,15 +85,15 @@ class LSTM(SequenceModel):
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
     """Run one of the paper's experiments.
 
-    adding: Adam, 2e-3, batches of 50, a clipped gradient; ended as soon as 2560 test sequences pass, at 250,000
-    sequences at the latest. `quick` is the same.
+    adding: Adam, 2e-3, batches of 50, a clipped gradient; ended when 2560 validation sequences pass with room to
+    spare, at 250,000 sequences at the latest. `quick` is the same.
     """
     if experiment != "adding":
         raise ValueError(f"no experiment {experiment!r}")
     net = seeded(seed, lambda: adding.LastFrame(LSTMNetwork(adding.INPUTS, 100, 1), 100, 1))
     training = replace(PLAIN, learning_rate=2e-3)
     for steps in descend(net, adding.loss, adding.draw, steps=5000, seed=seed, training=training):  # noqa: B007
-        measured = adding.score(net, seed)
-        if measured["mse"] <= 0.002 and measured["wrong"] <= 0.01:
+        reached = adding.score(net, seed, "valid")
+        if reached["mse"] <= 0.0015 and reached["wrong"] <= 0.007:
             break
-    return {**measured, "sequences": steps * training.batch}
+    return {**adding.score(net, seed), "sequences": steps * training.batch}

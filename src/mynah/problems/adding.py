@@ -55,10 +55,10 @@ def loss(net: LastFrame, batch: Batch) -> Tensor:
 
 
 @torch.no_grad()
-def score(net: LastFrame, seed: int, *, length: int = 100) -> dict[str, float]:
-    """Return the mean squared error and the share of wrong answers on 2560 new sequences."""
+def score(net: LastFrame, seed: int, part: str = "test", *, length: int = 100) -> dict[str, float]:
+    """Return the mean squared error and the share of wrong answers on the 2560 sequences of "valid" or "test"."""
     net.eval()
-    test = draw(generator(seed, "adding", "test"), TESTED, length=length)
+    test = draw(generator(seed, "adding", part), TESTED, length=length)
     error = torch.cat([net(part) - sums for part, sums in zip(*map(_parts, (test.frames, test.target)), strict=True)])
     return {"mse": float(error.square().mean()), "wrong": float((error.abs() > TOLERANCE).float().mean())}
 
