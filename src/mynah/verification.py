@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import math
 import os
 import statistics
 import time
@@ -65,7 +66,11 @@ def run(experiment: Experiment, data: str | None = None) -> Outcome:
     except Exception as error:
         text = str(error) if isinstance(error, MynahError) else f"{type(error).__name__}: {error}"
         return Outcome(seconds=time.process_time() - began, failure=text)
-    return Outcome({name: float(value) for name, value in measures.items()}, time.process_time() - began)
+    seconds = time.process_time() - began
+    wrong = [f"{name} is {value}" for name, value in measures.items() if not math.isfinite(value)]
+    if wrong:
+        return Outcome(seconds=seconds, failure=f"not a number: {', '.join(wrong)}")
+    return Outcome({name: float(value) for name, value in measures.items()}, seconds)
 
 
 def verify(
@@ -160,18 +165,21 @@ def _gather(module: str, found: dict[str, bytes]) -> None:
 
 
 def judge(claim: Claim, outcomes: dict[Experiment, Outcome], quick: bool, missing: str = "") -> Row:
-    """Hold a claim against what was measured; a seed that failed or gave no number misses it."""
+    """Hold a claim against what was measured; a seed that failed or did not measure it misses it.
+
+    Args:
+        outcomes: of the experiments that the claim needs; not looked at where something is missing.
+        missing: why nothing was run, or empty.
+    """
     needs = list(_needs(claim, quick))
     found = [] if missing else [outcomes[n] for n in needs if (n.name, n.experiment) == (claim.name, claim.experiment)]
-    why = missing or "; ".join(dict.fromkeys(outcome.failure for outcome in found if outcome.failure))
-    seeds = [outcome.measures.get(claim.measure, float("nan")) for outcome in found if not outcome.failure]
-    whole = bool(seeds) and len(seeds) == len(found)
-    measured = _over_seeds(claim, found, seeds) if whole else None
+    seeds = [outcome.measures[claim.measure] for outcome in found if claim.measure in outcome.measures]
+    measured = _over_seeds(claim, found) if seeds and len(seeds) == len(found) else None
     threshold = None if missing else _threshold(claim, outcomes, needs)
-    passed: bool | None = None
-    if not missing:
-        passed = measured is not None and threshold is not None and _holds(measured, claim.relation, threshold)
-        why = why or ("" if measured is not None and threshold is not None else "not measured")
+    failures = [outcome.failure or f"gives no {claim.measure}" for outcome in found]
+    why = missing or "; ".join(dict.fromkeys(failures)) * (measured is None)
+    if not why and threshold is None:
+        why = f"{claim.bound[0]} gives no threshold"
     return Row(
         name=claim.name,
         experiment=claim.experiment,
@@ -181,17 +189,16 @@ def judge(claim: Claim, outcomes: dict[Experiment, Outcome], quick: bool, missin
         relation=claim.relation,
         threshold=threshold,
         paper=claim.paper,
-        passed=passed,
+        passed=None if missing else not why and _holds(measured, claim.relation, threshold),
         seconds=round(sum(outcome.seconds for outcome in found), 1),
         seeds=seeds,
         why=why,
     )
 
 
-def _over_seeds(claim: Claim, found: list[Outcome], seeds: list[float]) -> float:
+def _over_seeds(claim: Claim, found: list[Outcome]) -> float:
     """Return the figure that is held against the threshold: the median, the worst, or that of the best seed."""
-    if any(seed != seed for seed in seeds):
-        return float("nan")
+    seeds = [outcome.measures[claim.measure] for outcome in found]
     if claim.seeds == "median":
         return statistics.median(seeds)
     if claim.seeds == "all":
@@ -210,5 +217,7 @@ def _threshold(claim: Claim, outcomes: dict[Experiment, Outcome], needs: list[Ex
     return factor * statistics.median(measures[measure] for measures in theirs)
 
 
-def _holds(measured: float, relation: str, threshold: float) -> bool:
-    return measured <= threshold if relation == "<=" else measured >= threshold  # false for what is not a number
+def _holds(measured: float | None, relation: str, threshold: float | None) -> bool:
+    assert measured is not None
+    assert threshold is not None
+    return measured <= threshold if relation == "<=" else measured >= threshold

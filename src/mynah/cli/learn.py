@@ -21,7 +21,7 @@ def command(
         str,
         typer.Argument(help="A folder with one sub-folder a label or a labels file; or folder or URL of a packed one."),
     ],
-    families: Annotated[str, typer.Option(help="Families to compare, with commas; see `mynah list`.")] = "all",
+    families: Annotated[str, typer.Option(help="usual, all, or names with commas from `mynah list`.")] = "usual",
     budget: Annotated[str, typer.Option(help="10m in all, or 500steps or 20epochs for each fit.")] = "10m",
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("mynah-run"),
     labels: Annotated[Path | None, typer.Option(help="Labels file (CSV).", rich_help_panel=MUCH)] = None,
@@ -65,7 +65,7 @@ def command(
     from mynah.trials.run import Run
 
     options: dict[str, Any] = {
-        "families": None if families in ("all", "auto") else [name.strip() for name in families.split(",")],
+        "families": None if families == "usual" else families,
         "budget": budget,
         "labels": None if labels is None else str(labels),
         "target": target,

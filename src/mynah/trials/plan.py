@@ -93,7 +93,7 @@ class Plan:
         if self.families == ALL:
             return serving
         named = self.families.split(",") if isinstance(self.families, str) else self.families
-        chosen = list(dict.fromkeys(catalog.card(name).name for name in named))
+        chosen = list(dict.fromkeys(catalog.card(name.strip()).name for name in named))
         wrong = [name for name in chosen if name not in serving]
         if wrong:
             raise UsageError("does not classify", where=", ".join(wrong), remedy=f"Use {', '.join(serving)}.")
