@@ -1,4 +1,4 @@
-"""The reading list, joined with what is built: what `mynah list` prints and READING.md holds."""
+"""The reading list, joined with what is built: what `mynah list` prints and docs/reading-list.md holds."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import difflib
 import tomllib
 from dataclasses import asdict, dataclass
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from mynah.catalog import Card, card, cards, plain
-from mynah.claims import Row, rows_of, state_of
+from mynah.claims import Row, evidence, machine, rows_of, state_of
 from mynah.errors import UsageError
 
 
@@ -98,7 +99,7 @@ def _evidence(row: Row) -> str:
 def as_text() -> str:
     """Return the list for a terminal: families first, then every entry with its state."""
     lines = ["Families"]
-    lines += [f"  {c.name:10} {c.year}  {c.title} - {', '.join(c.tasks)}" for c in cards()]
+    lines += [f"  {c.name:16} {c.year}  {c.title} - {', '.join(c.tasks)}; {state_of(c)}" for c in cards()]
     heading = ""
     for entry in entries():
         if entry.heading != heading:
@@ -110,23 +111,41 @@ def as_text() -> str:
 
 
 def as_markdown() -> str:
-    """Return READING.md."""
+    """Return docs/reading-list.md: every entry with its state, and under each heading what was measured."""
     lines = ["# The reading list", "", "Made by `mynah list --markdown`; do not edit.", ""]
-    heading = ""
-    for entry in entries():
-        if entry.heading != heading:
-            heading = entry.heading
-            lines += [f"## {heading}", "", "| entry | reference | state |", "|---|---|---|"]
-        lines.append(f"| {entry.title} | {entry.reference} | {entry.state} |")
-        after = entries().index(entry) + 1
-        if after == len(entries()) or entries()[after].heading != heading:
-            lines.append("")
+    lines += (
+        [f"Measured on {machine()}, one thread an experiment, by `mynah verify --record`.", ""] if evidence() else []
+    )
+    for heading, section in groupby(entries(), key=lambda entry: entry.heading):
+        listed = list(section)
+        lines += [f"## {heading}", "", "| entry | reference | state |", "|---|---|---|"]
+        lines += [f"| {entry.title} | {entry.reference} | {entry.state} |" for entry in listed]
+        lines.append("")
+        families = dict.fromkeys(name for entry in listed for name in entry.families)
+        rows = [row for name in families for row in rows_of(card(name))]
+        if rows:
+            lines += [
+                "| family | experiment | measured | asked | paper | verdict | seeds | CPU s | date |",
+                "|---" * 9 + "|",
+            ]
+            lines += [_as_cells(row) for row in rows] + [""]
     return "\n".join(lines).rstrip("\n")
+
+
+def _as_cells(row: Row) -> str:
+    measured = "" if row.measured is None else f"{row.measured:.4g}"
+    asked = "" if row.threshold is None else f"{row.relation} {row.threshold:.4g}"
+    seeds = " ".join(f"{seed:.4g}" for seed in row.seeds)
+    cells = (row.name, row.title, measured, asked, row.paper, row.verdict, seeds, f"{row.seconds:.0f}", row.date)
+    return f"| {' | '.join(cells)} |"
 
 
 def as_json() -> dict[str, Any]:
     """Return families and entries as plain values."""
     return {
-        "families": [asdict(card) for card in cards()],
+        "families": [
+            asdict(family) | {"state": state_of(family), "measured": [asdict(row) for row in rows_of(family)]}
+            for family in cards()
+        ],
         "entries": [asdict(entry) | {"state": entry.state} for entry in entries()],
     }

@@ -13,7 +13,7 @@ NAME = "list"
 
 def command(
     name: Annotated[str | None, typer.Argument(help="An entry or a family, for all that is known of it.")] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print READING.md.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/reading-list.md.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Print the reading list: entry, what serves it, whether it is built."""
