@@ -53,7 +53,8 @@ def command(
             place = None if data is None else str(data.absolute())
             rows = verify(cards, quick=quick, data=place, workers=workers, kept=file, progress=progress)
     except (KeyboardInterrupt, Stopped):
-        print(f"finished experiments are kept in {file}; type the same command again to go on", file=sys.stderr)
+        if file.exists():
+            print(f"finished experiments are kept in {file}; type the same command again to go on", file=sys.stderr)
         raise
     if record:
         from mynah import claims
