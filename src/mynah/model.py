@@ -268,8 +268,17 @@ class VectorModel(Model):
         """Return (clip, class) log-probabilities up to a constant a row, for (clip, feature) float64 vectors."""
         raise NotImplementedError(f"{type(self).__name__} must define log_scores")  # an abstract method
 
+    def learn_vectors(self, frames: Frames) -> np.ndarray:
+        """Return the (clip, feature) float64 vectors of training clips, after learning what makes them, if anything."""
+        return _vectors(frames, pooled=bool(frames.lengths.max() > 1))
+
+    def vectors(self, frames: Frames) -> np.ndarray:
+        """Return the vectors of other clips."""
+        pooled = len(self.mean_) > self.n_features_in_  # as in training, whatever the length of these clips
+        return _vectors(frames, pooled=pooled)
+
     def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray, keeper: Keeper | None) -> Iterator[Event]:
-        X = _vectors(frames, pooled=bool(frames.lengths.max() > 1))
+        X = self.learn_vectors(frames)
         self.mean_ = X.mean(axis=0)
         scale = X.std(axis=0)
         self.scale_ = np.where(scale > 1e-9, scale, 1.0)
@@ -283,8 +292,7 @@ class VectorModel(Model):
     def _log_scores(self, frames: Frames) -> np.ndarray:
         if not self.arrays_:
             return np.zeros((len(frames), len(self.classes_)))
-        pooled = len(self.mean_) > self.n_features_in_  # as in training, whatever the length of these clips
-        return self.log_scores(self.arrays_, (_vectors(frames, pooled=pooled) - self.mean_) / self.scale_)
+        return self.log_scores(self.arrays_, (self.vectors(frames) - self.mean_) / self.scale_)
 
     def tensors(self) -> dict[str, np.ndarray]:
         return {"mean": self.mean_, "scale": self.scale_, **{f"arrays.{k}": v for k, v in self.arrays_.items()}}

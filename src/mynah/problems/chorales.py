@@ -6,13 +6,15 @@ The figure is the negative log-likelihood of a frame: the sum over 88 notes, the
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mynah.layers.masks import time_mask
+from mynah.problems.descent import PLAIN, descend
 from mynah.problems.recordings import folder
 from mynah.training import Batch, pad
 
@@ -55,3 +57,56 @@ def nll(logits: Tensor, batch: Batch) -> Tensor:
     each = torch.nn.functional.binary_cross_entropy_with_logits(logits, batch.target, reduction="none").sum(dim=2)
     mask = time_mask(batch.lengths, logits.shape[1])
     return (each * mask).sum() / mask.sum()
+
+
+class NextNotes(nn.Module):
+    """The logits of the 88 notes of the next frame, from the outputs of a sequence network."""
+
+    def __init__(self, body: nn.Module, width: int) -> None:
+        super().__init__()
+        self.body, self.head = body, nn.Linear(width, NOTES)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Return (batch, time, 88) of frames (batch, time, 88)."""
+        return self.head(self.body(frames)[0])
+
+
+#: Chung et al. 2014, section 4: RMSprop, gradients clipped to norm 1; the noise on the weights has this deviation.
+TRAINING = replace(PLAIN, batch=8, optimizer="RMSprop", learning_rate=1e-3)
+WEIGHT_NOISE = 0.075
+
+
+def noisy_loss(net: NextNotes, batch: Batch) -> Tensor:
+    """Return the loss with normal noise on every weight (Graves 2011), drawn anew at each call."""
+    noisy = {name: value + WEIGHT_NOISE * torch.randn_like(value) for name, value in net.named_parameters()}
+    return nll(torch.func.functional_call(net, noisy, (batch.frames,)), batch)
+
+
+def plain_loss(net: NextNotes, batch: Batch) -> Tensor:
+    """Return the loss without noise."""
+    return nll(net(batch.frames), batch)
+
+
+@torch.no_grad()
+def evaluate(net: NextNotes, part: str) -> float:
+    """Return nats a frame over "train", "valid" or "test"."""
+    net.eval()
+    batch = batch_of(list(rolls(part)))
+    return float(nll(net(batch.frames), batch))
+
+
+def learn(net: NextNotes, seed: int, epochs: int) -> dict[str, float]:
+    """Train with noise for so many epochs, keep the weights that are best on the validation part, and test those.
+
+    Returns:
+        "nll" and "valid" of the kept weights, the "epoch" they are of, and the number of "parameters".
+    """
+    steps_per_epoch = len(rolls("train")) / TRAINING.batch
+    best, kept = {"valid": float("inf"), "epoch": 0.0}, net.state_dict()
+    for step in descend(net, noisy_loss, draw, steps=round(epochs * steps_per_epoch), seed=seed, training=TRAINING):
+        valid = evaluate(net, "valid")
+        if valid < best["valid"]:
+            best = {"valid": valid, "epoch": step / steps_per_epoch}
+            kept = {name: value.clone() for name, value in net.state_dict().items()}
+    net.load_state_dict(kept)
+    return {**best, "nll": evaluate(net, "test"), "parameters": float(sum(p.numel() for p in net.parameters()))}
