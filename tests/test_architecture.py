@@ -16,7 +16,7 @@ MAY = {
     "catalog": set(),
     "claims": {"catalog"},
     "reading": {"catalog", "claims"},
-    "problems": {"layers", "training"},
+    "problems": {"layers", "sequence", "training"},
     "verification": {"catalog", "claims", "problems"},
     "training": {"stores"},
     "representations": set(),

@@ -63,6 +63,7 @@ def test_settings_that_cannot_be_meant(settings):
 
 def test_the_experiment_needs_its_feedback(monkeypatch):
     """A reservoir that does not hear what it said cannot continue the series."""
-    good = echo_state.reproduce("mackey-glass-300", 100)["nrmse84"]
-    monkeypatch.setattr(echo_state, "FEEDBACK", 1e-3)
-    assert good < 0.5 < echo_state.reproduce("mackey-glass-300", 100)["nrmse84"]
+    monkeypatch.setitem(echo_state.PAPERS, 200, dict(echo_state.PAPERS[400]))
+    good = echo_state.reproduce("mackey-glass-200", 100)["nrmse84"]
+    echo_state.PAPERS[200]["feedback"] = 1e-3
+    assert good < 0.1 < echo_state.reproduce("mackey-glass-200", 100)["nrmse84"]

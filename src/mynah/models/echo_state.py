@@ -211,10 +211,13 @@ class EchoState(VectorModel):
         self.input_ = {name[len("input.") :]: v for name, v in tensors.items() if name.startswith("input.")}
 
 
-#: Settings of Jaeger & Haas 2004: no leak, one weight of a hundred, radius 0.8, feedback within +-1; and a bias.
-#: Those of GMD 148 (C = 0.44, a = 0.9, feedback within +-0.56) are better at 400 units, and worse at 1000.
-PAPER = {"radius": 0.8, "density": 0.01}
-FEEDBACK, BIAS = 1.0, 0.2
+#: Settings of each paper, by its units (as recalled): GMD 148 has leaky units, Jaeger & Haas 2004 none.
+PAPERS: dict[int, dict[str, float]] = {
+    400: {"radius": 0.79, "density": 0.0125, "rate": 0.44, "leak": 0.9, "feedback": 0.56},
+    1000: {"radius": 0.8, "density": 0.01, "rate": 1.0, "leak": 1.0, "feedback": 1.0},
+}
+#: Largest weight of a constant input, which breaks the symmetry of tanh.
+BIAS = 0.2
 #: Samples of training, those of them that only warm up, trials, samples before each and steps it runs freely.
 TRAINED, WARM, TRIALS, BEFORE, AHEAD = 3000, 1000, 50, 1000, 84
 
@@ -226,11 +229,12 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
         "nrmse84" over 50 new solutions, and "largest", the largest readout weight.
     """
     units = int(experiment.removeprefix("mackey-glass-"))
+    settings = dict(PAPERS[units])
+    feedback = settings.pop("feedback")
     rng = generator(seed, "mackey-glass")
-    into = np.concatenate(
-        [rng.uniform(-FEEDBACK, FEEDBACK, (1, units)), BIAS * rng.uniform(-1, 1, (1, units))]
-    )  # what was said last, and a constant
-    net = reservoir(rng, units, into, **PAPER)
+    said_back, constant = feedback * rng.uniform(-1, 1, (1, units)), BIAS * rng.uniform(-1, 1, (1, units))
+    into = np.concatenate([said_back, constant])
+    net = reservoir(rng, units, into, **settings)
     taught = mackey_glass.squash(mackey_glass.series(rng, 1, TRAINED + 1))
     states, _ = net.run(np.concatenate([taught[:-1], np.ones_like(taught[:-1])], axis=1))
     readout = ridge(states[WARM:], taught[1 + WARM :])

@@ -14,8 +14,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from mynah.problems import adding, chorales
+from mynah.problems.descent import generator, seeded
 from mynah.sequence import SequenceModel, SequenceNetwork
 
 CARD = {
@@ -30,6 +33,23 @@ CARD = {
     "aliases": ("rnn", "srn"),
     "estimator": "Elman",
     "cost": "gradient",
+    "claims": (
+        {
+            "experiment": "adding",
+            "title": "adding problem, T = 100: error after the 250,000 sequences that an LSTM may have",
+            "measure": "mse",
+            "at_least": 0.10,
+            "paper": "fails (Hochreiter & Schmidhuber 1997); a constant answer has 0.167",
+        },
+        {
+            "experiment": "chorales",
+            "title": "JSB chorales, 100 units: nats a frame",
+            "measure": "nll",
+            "at_most": 9.25,
+            "paper": "9.10 (Chung et al. 2014, as recalled)",
+            "data": "jsb_chorales",
+        },
+    ),
 }
 
 
@@ -52,3 +72,55 @@ class Elman(SequenceModel):
 
     def network(self, inputs: int) -> SequenceNetwork:
         return ElmanNetwork(inputs, self.hidden, self.layers)
+
+
+def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
+    """Train 100 units on the adding problem (Adam, 1e-3) or on chorales; `quick` is the same."""
+    if experiment == "adding":
+        return adding.learn(lambda: ElmanNetwork(adding.INPUTS, 100, 1), 100, seed, learning_rate=1e-3)
+    if experiment == "chorales":
+        net = seeded(seed, lambda: chorales.NextNotes(ElmanNetwork(chorales.NOTES, 100, 1), 100))
+        return chorales.learn(net, seed)
+    raise ValueError(f"no experiment {experiment!r}")
+
+
+#: Units, sequences and steps of the curves.
+UNITS, DRAWN, STEPS = 100, 16, 100
+
+
+def curves(seed: int = 0) -> dict[str, Any]:
+    """Return how the gradient of the last output by the input so many steps before shrinks, in new networks.
+
+    Returns:
+        Arguments of `mynah.report.curves.lines`: the mean norm against the lag, relative to that of the last input.
+    """
+    kinds = {
+        "tanh": lambda: nn.RNN(adding.INPUTS, UNITS, batch_first=True),
+        "LSTM": lambda: nn.LSTM(adding.INPUTS, UNITS, batch_first=True),
+        "LSTM, forget bias 1": _remembering,
+        "GRU": lambda: nn.GRU(adding.INPUTS, UNITS, batch_first=True),
+    }
+    x = adding.draw(generator(seed, "curves"), DRAWN, length=STEPS).frames
+    series = {}
+    for name, kind in kinds.items():
+        given = x.clone().requires_grad_()
+        y, _ = seeded(seed, kind)(given)
+        (gradient,) = torch.autograd.grad(y[:, -1].sum(), given)
+        norms = gradient.norm(dim=2).mean(dim=0).flip(0)
+        series[name] = [(lag, float(norm / norms[0])) for lag, norm in enumerate(norms.tolist())]
+    return {
+        "title": "What is left of the gradient after so many steps, in untrained networks",
+        "x": "steps back",
+        "y": "norm, relative",
+        "series": series,
+        "log": True,
+    }
+
+
+def _remembering() -> nn.LSTM:
+    net = nn.LSTM(adding.INPUTS, UNITS, batch_first=True)
+    with torch.no_grad():
+        for name, value in net.named_parameters():
+            if name.startswith("bias"):
+                value[UNITS : 2 * UNITS] = 1.0 if name == "bias_ih_l0" else 0.0
+    return net

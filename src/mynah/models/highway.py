@@ -159,7 +159,5 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
 
 
 def _deep(kind: str) -> nn.Sequential:
-    layers: list[nn.Module] = [
-        HighwayLayer(WIDTH, -2.0) if kind == "highway" else PlainLayer(WIDTH) for _ in range(DEPTH)
-    ]
-    return stack(digits.PIXELS, WIDTH, digits.CLASSES, layers)
+    layers = (HighwayLayer(WIDTH, -2.0) if kind == "highway" else PlainLayer(WIDTH) for _ in range(DEPTH))
+    return stack(digits.PIXELS, WIDTH, digits.CLASSES, list(layers))

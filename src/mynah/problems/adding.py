@@ -6,11 +6,14 @@ Hochreiter & Schmidhuber 1997, experiment 4, in the form of Le et al. 2015 (arXi
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mynah.problems.descent import generator
+from mynah.problems.descent import PLAIN, descend, generator, seeded
 from mynah.training import Batch
 
 INPUTS = 2
@@ -65,3 +68,25 @@ def score(net: LastFrame, seed: int, part: str = "test", *, length: int = 100) -
 
 def _parts(x: Tensor) -> tuple[Tensor, ...]:
     return x.split(256)
+
+
+def learn(
+    body: Callable[[], nn.Module], width: int, seed: int, *, learning_rate: float, steps: int = 5000
+) -> dict[str, float]:
+    """Train a sequence network until it passes on validation sequences, for 250,000 sequences at most.
+
+    Args:
+        body: makes the network.
+        width: of its outputs.
+        steps: of 50 sequences, at most.
+
+    Returns:
+        "mse" and "wrong" on test sequences, and the "sequences" that were seen.
+    """
+    net = seeded(seed, lambda: LastFrame(body(), width, 1))
+    training = replace(PLAIN, learning_rate=learning_rate)
+    for step in descend(net, loss, draw, steps=steps, seed=seed, training=training):  # noqa: B007
+        reached = score(net, seed, "valid")
+        if reached["mse"] <= 0.0015 and reached["wrong"] <= 0.007:
+            break
+    return {**score(net, seed), "sequences": step * training.batch}

@@ -95,8 +95,12 @@ def evaluate(net: NextNotes, part: str) -> float:
     return float(nll(net(batch.frames), batch))
 
 
-def learn(net: NextNotes, seed: int, epochs: int) -> dict[str, float]:
-    """Train with noise for so many epochs, keep the weights that are best on the validation part, and test those.
+#: Most epochs, and those without a better validation part that end the training.
+EPOCHS, PATIENCE = 400, 80
+
+
+def learn(net: NextNotes, seed: int, epochs: int = EPOCHS) -> dict[str, float]:
+    """Train with noise, keep the weights that are best on the validation part, and test those.
 
     Returns:
         "nll" and "valid" of the kept weights, the "epoch" they are of, and the number of "parameters".
@@ -108,5 +112,7 @@ def learn(net: NextNotes, seed: int, epochs: int) -> dict[str, float]:
         if valid < best["valid"]:
             best = {"valid": valid, "epoch": step / steps_per_epoch}
             kept = {name: value.clone() for name, value in net.state_dict().items()}
+        elif step / steps_per_epoch - best["epoch"] >= PATIENCE:
+            break
     net.load_state_dict(kept)
     return {**best, "nll": evaluate(net, "test"), "parameters": float(sum(p.numel() for p in net.parameters()))}

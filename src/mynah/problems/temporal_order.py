@@ -33,7 +33,9 @@ def draw(rng: np.random.Generator, size: int) -> Batch:
         code = 2 * code + which
     frames = np.eye(SYMBOLS, dtype=np.float32)[symbols]
     frames[np.arange(110)[None] < start[:, None]] = 0  # before the beginning
-    return Batch(torch.from_numpy(frames), torch.full((size,), 110), torch.from_numpy(np.eye(8, dtype=np.float32)[code]))
+    return Batch(
+        torch.from_numpy(frames), torch.full((size,), 110), torch.from_numpy(np.eye(8, dtype=np.float32)[code])
+    )
 
 
 def loss(net: LastFrame, batch: Batch) -> Tensor:
