@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from mynah.training import Batch, Budget, Fit, Training, key
 
+#: ``draw(rng, size)`` returns a `Batch`; its frames may be any tensor with the batch first.
+Draw = Callable[[np.random.Generator, int], Batch]
 Net = TypeVar("Net", bound=nn.Module)
 
 #: Training of the experiments, unless a paper says otherwise: nothing but the optimizer.
@@ -34,18 +36,18 @@ class Drawn:
     """Batch n, drawn by a generator that is named by the seed and n; an epoch is one step.
 
     Args:
-        draw: ``draw(rng, size)`` returns a `Batch`; its frames may be any tensor with the batch first.
+        draw_at: returns the `Draw` of a step.
         size: examples a batch.
         seed: key of all draws.
     """
 
-    draw: Callable[[np.random.Generator, int], Batch]
+    draw_at: Callable[[int], Draw]
     size: int
     seed: int
     steps_per_epoch: int = 1
 
     def __getitem__(self, step: int) -> Batch:
-        return self.draw(generator(self.seed, "step", step), self.size)
+        return self.draw_at(step)(generator(self.seed, "step", step), self.size)
 
 
 def generator(*parts: object) -> np.random.Generator:
@@ -63,13 +65,17 @@ def seeded(seed: int, build: Callable[[], Net]) -> Net:
 def descend(
     net: nn.Module,
     loss: Callable[[Any, Batch], Tensor],
-    draw: Callable[[np.random.Generator, int], Batch],
+    draw: Draw,
     *,
     steps: int,
     seed: int,
     training: Training = PLAIN,
+    curriculum: Callable[[int], Draw] | None = None,
 ) -> Iterator[int]:
     """Train `net` in place, yielding the steps done after each twentieth of `steps`; leave it to end early.
+
+    Args:
+        draw: of every step; or `curriculum`, where examples change on the way, returns that of a step.
 
     Between the yields the net is in training mode; a caller that evaluates it need not put it back.
 
@@ -77,7 +83,7 @@ def descend(
         Diverged: the loss is not a number.
     """
     settings = replace(training, budget=Budget(steps=steps))
-    batches: Any = Drawn(draw, settings.batch, key(seed, "examples"))
+    batches: Any = Drawn(curriculum or (lambda step: draw), settings.batch, key(seed, "examples"))
     for event in Fit(net, loss, batches, settings, seed=key(seed, "steps")):
         yield event.step
 
