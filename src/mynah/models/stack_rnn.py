@@ -9,8 +9,9 @@ s^k is the k topmost of each stack. The list variant has a head in the middle of
 may insert (section 3.3).
 
 Departures from the paper:
-- Adam on streams of 80 symbols from an empty stack, in batches; the paper takes stochastic gradient descent on one
+- Adam on streams of 40 symbols from an empty stack, in batches; the paper takes stochastic gradient descent on one
   stream that never ends, with backpropagation through 50 symbols.
+- Random restarts, as in the paper: at most eight, until one is right on every validation word of trained lengths.
 - Stacks have a fixed depth; what is pushed beyond it is lost.
 - Actions are rounded when the counting experiment is tested, as in the paper, and never in a classifier of clips, which
   reads means of two frames.
@@ -29,7 +30,7 @@ from mynah.problems import counting
 from mynah.problems.descent import PLAIN, descend, seeded
 from mynah.representations import Representation
 from mynah.sequence import SequenceModel, SequenceNetwork
-from mynah.training import Training
+from mynah.training import Training, key
 
 CARD = {
     "name": "stack_rnn",
@@ -182,15 +183,15 @@ class _Plain(SequenceNetwork):
         return self.rnn(x, state)
 
 
-#: Updates of the experiments, and the depth of stacks in them.
-STEPS, DEPTH = 1500, 100
+#: Updates of a start, most starts, and the depth of stacks in the experiments.
+STEPS, STARTS, DEPTH = 1200, 8, 100
 
 
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
     """Train 40 units with ten stacks, or five lists, or 50 plain units, on a^n b^n; `quick` is the same.
 
     Returns:
-        "right": the share of n = 2 to 60 whose word is right.
+        "right": the share of n = 2 to 60 whose word is right; and the number of "starts".
     """
     bodies = {
         "counting": lambda: StackNetwork(counting.SYMBOLS, 40, 10, DEPTH, rounds=True),
@@ -199,9 +200,17 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     }
     if experiment not in bodies:
         raise ValueError(f"no experiment {experiment!r}")
-    net = seeded(seed, lambda: counting.NextSymbol(bodies[experiment]()))
     training = replace(PLAIN, learning_rate=5e-3, batch=16, clip_norm=5.0)
     growing = partial(counting.curriculum, steps=STEPS)
-    for _ in descend(net, counting.loss, growing(0), steps=STEPS, seed=seed, training=training, curriculum=growing):
-        pass
-    return {"right": counting.share_right(net, seed)}
+    best, measured = -1.0, {}
+    for start in range(1 if experiment == "counting-plain" else STARTS):
+        own = key(seed, start)
+        net = seeded(own, lambda: counting.NextSymbol(bodies[experiment]()))
+        for _ in descend(net, counting.loss, growing(0), steps=STEPS, seed=own, training=training, curriculum=growing):
+            pass
+        valid = counting.share_right(net, seed, range(2, counting.TRAINED), "valid")
+        if valid > best:
+            best, measured = valid, {"right": counting.share_right(net, seed)}
+        if valid == 1.0:
+            break
+    return {**measured, "starts": start + 1.0}

@@ -19,7 +19,7 @@ from mynah.training import Batch
 SYMBOLS = 2
 #: Words of training have n below this, words of the test n from 2 to that.
 TRAINED, TESTED = 20, 60
-LENGTH = 80
+LENGTH = 40
 
 
 def stream(rng: np.random.Generator, length: int, longest: int) -> np.ndarray:
@@ -34,7 +34,7 @@ def _word(n: int) -> np.ndarray:
 
 
 def drawn_up_to(longest: int) -> Draw:
-    """Return a draw of streams: frames (size, 80, 2) one-hot, target (size, 80) the next symbols."""
+    """Return a draw of streams: frames (size, 40, 2) one-hot, target (size, 40) the next symbols."""
 
     def draw(rng: np.random.Generator, size: int) -> Batch:
         symbols = np.stack([stream(rng, LENGTH + 1, longest) for _ in range(size)])
@@ -44,8 +44,8 @@ def drawn_up_to(longest: int) -> Draw:
 
 
 def curriculum(step: int, steps: int) -> Draw:
-    """Return streams whose longest word grows from n = 2 to 19 over the first half of `steps`."""
-    return drawn_up_to(min(TRAINED - 1, 2 + round(2 * (TRAINED - 3) * step / steps)))
+    """Return streams whose longest word grows from n = 3 to 19 over nine tenths of `steps`."""
+    return drawn_up_to(min(TRAINED - 1, 3 + round((TRAINED - 4) * step / (0.9 * steps))))
 
 
 class NextSymbol(nn.Module):
