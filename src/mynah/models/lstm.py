@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from mynah.layers.cells import PeepholeLSTM, Stacked
 from mynah.layers.windows import in_windows
@@ -107,7 +108,7 @@ class LSTMNetwork(SequenceNetwork):
         inputs, hidden, layers: features in, units a layer, layers.
         peepholes: whether the gates see the cell.
         forget_bias: of the forget gates at the start; the larger, the longer a new network remembers.
-        bidirectional: a second network reads from the end, so y needs later input; width is twice `hidden`.
+        bidirectional: a second network reads from each row's end, so y needs later input; width is twice `hidden`.
 
     Raises:
         ValueError: peepholes both ways, which there is no cell for.
@@ -125,7 +126,7 @@ class LSTMNetwork(SequenceNetwork):
         super().__init__(width=hidden * (2 if bidirectional else 1))
         if peepholes and bidirectional:
             raise ValueError("an LSTM has peepholes or reads both ways, not both")
-        self.looks_ahead = bidirectional
+        self.looks_ahead = self.takes_lengths = bidirectional
         self.rnn: nn.Module
         if peepholes:
             self.rnn = Stacked([PeepholeLSTM(hidden if n else inputs, hidden) for n in range(layers)])
@@ -139,8 +140,12 @@ class LSTMNetwork(SequenceNetwork):
                 if last.startswith("bias_ih"):
                     value[hidden : 2 * hidden] = forget_bias
 
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        return self.rnn(x, state)
+    def forward(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+        if lengths is None:
+            return self.rnn(x, state)
+        real = pack_padded_sequence(x, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
+        y, state = self.rnn(real, state)
+        return pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])[0], state
 
 
 class LSTM(SequenceModel):
@@ -169,6 +174,8 @@ class LSTM(SequenceModel):
         self.bidirectional = bidirectional
 
     def network(self, inputs: int) -> SequenceNetwork:
+        if self.bidirectional and self.window is not None:
+            raise ValueError("an LSTM that reads both ways cannot be trained in windows: set window to None")
         return LSTMNetwork(inputs, self.hidden, self.layers, self.peepholes, self.bidirectional)
 
 
