@@ -27,7 +27,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from mynah.layers.cells import PeepholeLSTM, Stacked
 from mynah.layers.windows import in_windows
-from mynah.problems import adding, chorales, temporal_order
+from mynah.problems import adding, chorales, half_sine, temporal_order
 from mynah.problems.descent import PLAIN, descend, generator, seeded
 from mynah.representations import Representation
 from mynah.sequence import SequenceModel, SequenceNetwork
@@ -96,6 +96,13 @@ CARD = {
             "measure": "reset",
             "at_least": 0.01,
             "paper": "another function (Keras forum item)",
+        },
+        {
+            "experiment": "half-sine",
+            "title": "control: from sin t to sin t/2 with a state reset at every window, which cannot be done: error",
+            "measure": "mse",
+            "at_least": 0.45,
+            "paper": "0.5, the zero function (Keras forum item)",
         },
     ),
 }
@@ -184,7 +191,7 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
 
     adding: 100 units, Adam, 2e-3, ended when validation sequences pass with room to spare. temporal-order: 64 units,
     3e-3, 100,000 sequences, and forget gates that start nearly open, as the 1997 paper has none. chorales: see
-    `mynah.problems.chorales`. stateful: a new network over noise, in windows of 16.
+    `mynah.problems.chorales`. stateful: a new network over noise, in windows of 16. half-sine: 32 units, 5e-3.
     """
     if experiment == "adding":
         return adding.learn(lambda: LSTMNetwork(adding.INPUTS, 100, 1), 100, seed, learning_rate=2e-3)
@@ -195,6 +202,8 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
         return chorales.learn(net, seed)
     if experiment == "stateful":
         return _stateful(seed)
+    if experiment == "half-sine":
+        return _half_sine(seed)
     raise ValueError(f"no experiment {experiment!r}")
 
 
@@ -219,3 +228,11 @@ def _stateful(seed: int) -> dict[str, float]:
     reset = torch.cat([net(window)[0] for window in x.split(16, dim=1)], dim=1)
     carried = in_windows(net, x, 16)
     return {"carried": float((carried - whole).abs().max()), "reset": float((reset - whole).abs().max())}
+
+
+def _half_sine(seed: int) -> dict[str, float]:
+    net = seeded(seed, lambda: half_sine.EachFrame(LSTMNetwork(1, 32, 1), 32))
+    training = replace(PLAIN, learning_rate=5e-3)
+    for _ in descend(net, half_sine.loss, half_sine.draw, steps=600, seed=seed, training=training):
+        pass
+    return {"mse": half_sine.error(net, seed)}
