@@ -130,6 +130,19 @@ def test_running_statistics_move_once_a_sequence(where):
     assert torch.equal(layer.running_var, last)
 
 
+@pytest.mark.parametrize("where", ["none", "input", "both"])
+def test_reduced_precision_keeps_statistics_in_full(where):
+    full = seeded(0, lambda: BatchNormNetwork(3, 4, 2, where))
+    reduced, x = copy.deepcopy(full), noise(8, 5, 3).float()
+    with torch.autocast("cpu", torch.bfloat16):
+        y, _ = reduced(x)
+    torch.testing.assert_close(y.float(), full(x)[0], rtol=0.1, atol=0.1)
+    y.float().square().sum().backward()
+    for name, value in reduced.named_buffers():
+        assert value.dtype == torch.float32
+        torch.testing.assert_close(value, full.get_buffer(name), rtol=0.02, atol=0.02)
+
+
 def test_only_norms_that_there_are():
     clips, labels = toy(1)
     with pytest.raises(ValueError, match="norm is one of none, input, both, not 'layer'"):

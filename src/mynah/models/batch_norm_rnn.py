@@ -108,6 +108,7 @@ class StepBatchNorm(nn.Module):
         Args:
             mask: (batch, time, 1), one where a frame is real; None is everywhere.
         """
+        x = x.to(self.running_mean.dtype)  # statistics are taken in full precision
         if not self.training:
             return self._scaled(x - self.running_mean, self.running_var), None
         mask = x.new_ones(*x.shape[:2], 1) if mask is None else mask
