@@ -45,7 +45,7 @@ CARD = {
     "reference": "Batch normalized recurrent neural networks, arXiv:1510.01378",
     "tasks": ("classify",),
     "reading": ("batch-normalised-rnn",),
-    "superseded_by": ("gru",),
+    "superseded_by": (),
     "aliases": ("bn-rnn", "batch-normalised-rnn", "batch-normalized-rnn"),
     "estimator": "BatchNormRNN",
     "cost": "gradient",
@@ -102,31 +102,32 @@ class StepBatchNorm(nn.Module):
         self.register_buffer("running_mean", torch.zeros(features))
         self.register_buffer("running_var", torch.ones(features))
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Moments | None]:
-        """Return x (batch, time, feature) normalised, and in training the moments of its steps for `remember`.
+    def forward(self, x: Tensor, mask: Tensor | None, seen: list[Moments]) -> Tensor:
+        """Return x (batch, time, feature) normalised.
 
         Args:
             mask: (batch, time, 1), one where a frame is real; None is everywhere.
+            seen: in training, the moments of these steps are added, for `remember`.
         """
         x = x.to(self.running_mean.dtype)  # statistics are taken in full precision
         if not self.training:
-            return self._scaled(x - self.running_mean, self.running_var), None
+            return self._scaled(x - self.running_mean, self.running_var)
         mask = x.new_ones(*x.shape[:2], 1) if mask is None else mask
         count = _over_rows(mask)
         mean = _over_rows(x * mask) / count.clamp(min=1)
         variance = _over_rows((x - mean).square() * mask) / count.clamp(min=1)
+        seen.append((mean.detach(), variance.detach(), count))
         many = count > 1
         centre = torch.where(many, mean, self.running_mean)
-        y = self._scaled(x - centre, torch.where(many, variance, self.running_var))
-        return y, (mean.detach(), variance.detach(), count)
+        return self._scaled(x - centre, torch.where(many, variance, self.running_var))
 
     def _scaled(self, centred: Tensor, variance: Tensor) -> Tensor:
         return centred * (torch.rsqrt(variance + self.eps) * self.gain)
 
     @torch.no_grad()
-    def remember(self, moments: list[Moments]) -> None:
+    def remember(self, seen: list[Moments]) -> None:
         """Move the running statistics towards the mean over the steps that have more than one real row."""
-        mean, variance, count = (torch.cat(parts) for parts in zip(*moments, strict=True))
+        mean, variance, count = (torch.cat(parts) for parts in zip(*seen, strict=True))
         many = count[:, 0] > 1
         if many.any():
             unbiased = variance[many] * count[many] / (count[many] - 1)
@@ -158,8 +159,8 @@ class NormalisedLSTM(nn.Module):
         self.bias = nn.Parameter(torch.zeros(4 * hidden))
         with torch.no_grad():
             self.bias[hidden : 2 * hidden] = 1.0  # forget gates
-        self.input_norm = StepBatchNorm(4 * hidden) if norm == "input" else None
-        self.sum_norm = StepBatchNorm(4 * hidden) if norm == "both" else None
+        self.norm = None if norm == "none" else StepBatchNorm(4 * hidden)
+        self.of_sum = norm == "both"
 
     def forward(
         self, x: Tensor, state: tuple[Tensor, Tensor] | None, mask: Tensor | None
@@ -168,26 +169,20 @@ class NormalisedLSTM(nn.Module):
         zeros = x.new_zeros(len(x), self.hidden)
         h, c = (zeros, zeros) if state is None else state
         driven = x @ self.weight_ih.T
-        moments: list[Moments | None] = []
-        if self.input_norm is not None:
-            driven, moment = self.input_norm(driven, mask)
-            moments.append(moment)
-        if self.sum_norm is None:
-            driven = driven + self.bias
+        seen: list[Moments] = []
+        if self.norm is not None and not self.of_sum:
+            driven = self.norm(driven, mask, seen)
         outputs = []
         for step, drive in enumerate(driven.unbind(dim=1)):
             a = torch.addmm(drive, h, self.weight_hh.T)
-            if self.sum_norm is not None:
-                normal, moment = self.sum_norm(a[:, None], None if mask is None else mask[:, step, None])
-                a = normal[:, 0] + self.bias
-                moments.append(moment)
-            i, f, g, o = a.chunk(4, dim=1)
+            if self.norm is not None and self.of_sum:
+                a = self.norm(a[:, None], None if mask is None else mask[:, step, None], seen)[:, 0]
+            i, f, g, o = (a + self.bias).chunk(4, dim=1)
             c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
             h = torch.sigmoid(o) * torch.tanh(c)
             outputs.append(h)
-        norm, seen = self.input_norm or self.sum_norm, [moment for moment in moments if moment is not None]
-        if norm is not None and seen:
-            norm.remember(seen)
+        if self.norm is not None and seen:
+            self.norm.remember(seen)
         return torch.stack(outputs, dim=1), (h, c)
 
 
