@@ -17,7 +17,7 @@ import torch
 
 from mynah import modelfile
 from mynah.layers.windows import detached
-from mynah.model import Model, NetModel
+from mynah.model import ClassifierModel, NetModel
 from mynah.representations import Representation
 from mynah.sequence import SequenceNetwork
 from mynah.training import Fit
@@ -54,7 +54,7 @@ def toy(clips_per_class: int = 12, seed: int = 0) -> tuple[list[ToyClip], np.nda
     return [clips[i] for i in order], np.array(labels)[order]
 
 
-def check_model(make: Callable[[], Model], *, learns: float = 0.6) -> None:
+def check_model(make: Callable[[], ClassifierModel], *, learns: float = 0.6) -> None:
     """Run the battery on what `make` returns; raises `AssertionError` at the first fault.
 
     Args:
@@ -72,21 +72,23 @@ def check_model(make: Callable[[], Model], *, learns: float = 0.6) -> None:
         check_resumes(make, clips, labels)
 
 
-def check_learns(fitted: Model, least: float) -> None:
+def check_learns(fitted: ClassifierModel, least: float) -> None:
     """New clips of the toy are named better than `least`."""
     clips, labels = toy(seed=1)
     accuracy = float((fitted.predict(clips) == labels).mean())
     assert accuracy >= least, f"{type(fitted).__name__} names {accuracy:.2f} of new toy clips, below {least}"
 
 
-def check_repeats(make: Callable[[], Model], fitted: Model, clips: Sequence[ToyClip], labels: np.ndarray) -> None:
+def check_repeats(
+    make: Callable[[], ClassifierModel], fitted: ClassifierModel, clips: Sequence[ToyClip], labels: np.ndarray
+) -> None:
     """The same seed gives the same bits."""
     again = make().fit(clips, labels).tensors()
     for name, value in fitted.tensors().items():
         assert np.array_equal(value, again[name]), f"{name} differs between two fits with one seed"
 
 
-def check_answers_alone(fitted: Model, clips: Sequence[ToyClip]) -> None:
+def check_answers_alone(fitted: ClassifierModel, clips: Sequence[ToyClip]) -> None:
     """A clip's probabilities are a distribution, and do not depend on the clips around it."""
     together = fitted.predict_proba(clips)
     assert together.shape == (len(clips), len(fitted.classes_))
@@ -95,7 +97,7 @@ def check_answers_alone(fitted: Model, clips: Sequence[ToyClip]) -> None:
     assert np.array_equal(together, alone), "an answer depends on its neighbours"
 
 
-def check_file(fitted: Model, clips: Sequence[ToyClip]) -> None:
+def check_file(fitted: ClassifierModel, clips: Sequence[ToyClip]) -> None:
     """A saved and loaded model answers with the same bits, and is saved again as the same file."""
     with tempfile.TemporaryDirectory() as folder:
         path = modelfile.save(fitted, Path(folder) / "a.mynah")
@@ -104,7 +106,7 @@ def check_file(fitted: Model, clips: Sequence[ToyClip]) -> None:
         assert modelfile.save(loaded, Path(folder) / "b.mynah").read_bytes() == path.read_bytes()
 
 
-def check_oddities(make: Callable[[], Model], fitted: Model) -> None:
+def check_oddities(make: Callable[[], ClassifierModel], fitted: ClassifierModel) -> None:
     """Silence, one sample, one clip and one class are survived."""
     for wave in (np.zeros((1, 800)), np.zeros((1, 1)), np.ones((1, 1))):
         answer = fitted.predict_proba([ToyClip(wave.astype(np.float32))])
@@ -114,7 +116,7 @@ def check_oddities(make: Callable[[], Model], fitted: Model) -> None:
     assert list(alone.predict(clips)) == ["only"] * len(clips)
 
 
-def check_resumes(make: Callable[[], Model], clips: Sequence[ToyClip], labels: np.ndarray) -> None:
+def check_resumes(make: Callable[[], ClassifierModel], clips: Sequence[ToyClip], labels: np.ndarray) -> None:
     """A fit that is stopped in the middle and restored in a new one ends with the same bits."""
     whole = make().fit(clips, labels).tensors()
     halves = make()
