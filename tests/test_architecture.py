@@ -44,7 +44,7 @@ MAY = {
         "report",
     },
     "report": {"texts"},
-    "testing": {"layers", "model", "modelfile", "representations", "sequence", "training", "transcriber"},
+    "testing": {"layers", "model", "modelfile", "representations", "sequence", "texts", "training", "transcriber"},
 }
 SHARED = {"allocator", "errors", "progress", "__init__"}
 
