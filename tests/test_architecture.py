@@ -26,7 +26,7 @@ MAY = {
     "modelfile": {"catalog", "model", "representations", "training"},
     "transcriber": {"layers", "model", "representations", "texts", "training"},
     "sequence": {"layers", "model", "representations", "training"},
-    "models": {"layers", "representations", "training", "model", "sequence", "transcriber", "problems"},
+    "models": {"layers", "representations", "texts", "training", "model", "sequence", "transcriber", "problems"},
     "datasets": {"audio", "training"},
     "tasks": {"sounds", "audio", "model", "representations", "texts", "transcriber"},
     "trials": {
