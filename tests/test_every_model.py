@@ -54,6 +54,8 @@ VARIANTS = {
     "elman": [{}, {"layers": 2}],
     "lstm": [{}, {"layers": 2}],
     "gru": [{}, {"layers": 2}],
+    "stack_rnn": [{}, {"memory": "list", "idle": True}, {"recurrent": True, "depth": 3, "capacity": 4}],
+    "neural_stack": [{"cell": 4}, {"memory": "queue", "cell": 3}, {"memory": "deque", "cell": 3}],
 }
 
 
