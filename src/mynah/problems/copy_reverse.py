@@ -83,8 +83,7 @@ def learn(
     *,
     backwards: bool,
     steps: int,
-    learning_rate: float,
-    size: int = 20,
+    size: int,
 ) -> dict[str, float]:
     """Train a sequence network to copy or to reverse.
 
@@ -98,7 +97,7 @@ def learn(
         and fine on the longer. "train_perplexity": on sequences as they were trained on.
     """
     net = seeded(seed, lambda: EveryFrame(body(), OUTPUTS))
-    training = replace(PLAIN, learning_rate=learning_rate, batch=size, schedule="cosine")
+    training = replace(PLAIN, learning_rate=1e-2, batch=size, schedule="cosine")
     for _ in descend(net, loss, partial(draw, backwards=backwards), steps=steps, seed=seed, training=training):
         pass
     train = score(net, generator(seed, "copy", "train"), TRAINED, backwards=backwards)
