@@ -58,3 +58,22 @@ def test_always_the_same_symbol_is_right_nowhere():
             return torch.tensor([0.0, 1.0]).expand(*frames.shape)
 
     assert counting.right(Always(), 0) == 0.0
+
+
+def test_the_second_b_is_judged_and_the_first_is_not():
+    class Hasty(Counter):
+        """Takes the first b for the last, or tells it too early."""
+
+        def __init__(self, after):
+            super().__init__()
+            self.after = after
+
+        def forward(self, frames):
+            said, symbols = super().forward(frames), frames.argmax(dim=2)
+            first = torch.zeros_like(symbols, dtype=torch.bool)
+            first[:, 1:] = (symbols[:, 1:] == 1) & (symbols[:, :-1] == 0)
+            where = first if self.after else first.roll(-1, dims=1)
+            return torch.where(where[:, :, None], said.flip(2), said)
+
+    assert counting.right(Hasty(after=True), 0) == 0.0
+    assert counting.right(Hasty(after=False), 0) == 1.0
