@@ -49,7 +49,7 @@ def test_whole_signals_are_a_stack_and_a_queue(kind, seed):
 
 
 def by_equations(steps, kind):
-    """Equations 1 to 3 and 4 to 6 of the paper, with loops; rows in the order of their pushes."""
+    """The paper's equations of the stack and the queue, with loops; rows in the order of their pushes."""
     s, rows, seen = [], [], []
     for u, d, v in steps:
         ahead = (lambda i, s: sum(s[i + 1 :])) if kind == "stack" else (lambda i, s: sum(s[:i]))

@@ -3,7 +3,7 @@
 A row of strength s_i covers an interval as long as s_i, one behind the other from the front; `edges` are their ends,
 (batch, rows), so that s_i = edges_i - edges_{i-1}. To take u from the front is to cut off what lies before u:
 max(0, edges - u), which leaves max(0, s_i - max(0, u - (strengths before i))) of each row, the recurrence of
-Grefenstette et al. 2015 (arXiv:1506.02516), eq. 2 and 5, without a loop. What is read is the tape from 0 to 1.
+Grefenstette et al. 2015 (arXiv:1506.02516), without a loop. What is read is the tape from 0 to 1.
 """
 
 from __future__ import annotations

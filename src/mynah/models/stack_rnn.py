@@ -19,7 +19,7 @@ Departures from the paper:
 - Adam and whole streams of 80 symbols instead of gradient descent with 50 steps back; the gradient's norm is clipped,
   not each of its entries.
 - Memory has a fixed number of places; what is pushed beyond falls out at the bottom.
-- The paper does not say which places of a list are read: here the head and its left neighbours.
+- The list is as recalled, and which places of it are read is our choice: the head and its left neighbours.
 - For clips, the units' outputs are pooled over time (mean and maximum), four frames are averaged into one, and actions
   are rounded only if asked for.
 """
@@ -157,7 +157,7 @@ class StackRNNNetwork(SequenceNetwork):
         edge = places.new_full((*places.shape[:2], 1), EMPTY)
         if self.memory == "stack":
             around = torch.cat([value, places, edge], dim=2)
-            moved = torch.addcmul(share[0] * around[:, :, :-2], share[1], around[:, :, 2:])  # eq. 3, 4
+            moved = torch.addcmul(share[0] * around[:, :, :-2], share[1], around[:, :, 2:])
         else:
             head = self.capacity
             inserted = torch.cat([places[:, :, 1 : head + 1], value, places[:, :, head + 1 :]], dim=2)
