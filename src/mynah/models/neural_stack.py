@@ -14,8 +14,8 @@ ones; its strengths are kept as intervals of a tape, see `mynah.layers.tape`.
 Departures from the paper:
 - Adam instead of RMSProp; smaller sizes, see `mynah.problems.copy_reverse`. Symbols enter by their one-hot code.
 - The bias of the forget gates starts at 1, in the reversal at -1: an LSTM that remembers there by itself soon knows
-  half of the answer and leaves the stack unused. This is not taken from the paper. That of u starts at -1, as in the paper (as
-  recalled), and the weights of d and u near 0.
+  half of the answer and leaves the stack unused. This is not taken from the paper.
+- The bias of u starts at -1, as in the paper (as recalled), and the weights of d and u near 0.
 - For clips, outputs o_t are pooled over time (mean and maximum), and four frames are averaged into one.
 """
 
