@@ -71,9 +71,10 @@ def test_card_is_true(name):
 #: Settings of each sequence network that the laws are tested with, beside 5 units in one layer.
 VARIANTS = {
     "elman": [{}, {"layers": 2}],
-    "lstm": [{}, {"layers": 2}, {"peepholes": True, "layers": 2}],
-    "gru": [{}, {"layers": 2}, {"form": "cho", "layers": 2}],
-    "batch_norm_rnn": [{"norm": "none"}, {"layers": 2}, {"norm": "both", "layers": 2}],
+    "lstm": [{}, {"layers": 2}],
+    "gru": [{}, {"layers": 2}],
+    "stack_rnn": [{}, {"memory": "list", "idle": True}, {"recurrent": True, "depth": 3, "capacity": 4}],
+    "neural_stack": [{"cell": 4}, {"memory": "queue", "cell": 3}, {"memory": "deque", "cell": 3}],
 }
 
 
