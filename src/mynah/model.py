@@ -45,6 +45,7 @@ from mynah.training import (
     inner_split,
     key,
     one_thread,
+    seeded,
 )
 from mynah.training.loop import PROBE_STEPS
 
@@ -445,11 +446,8 @@ class NetModel(ByGradient, ClassifierModel):
         yield from self._descend(fit, len(held))
 
     def _new_net(self, seed: int) -> Classifier:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(key(seed, "weights"))
-            return Classifier(
-                self.build(self.n_features_in_, len(self.classes_)), self.n_features_in_, len(self.classes_)
-            )
+        inputs, outputs = self.n_features_in_, len(self.classes_)
+        return seeded(seed, lambda: Classifier(self.build(inputs, outputs), inputs, outputs))
 
     def _crop_frames(self, settings: Training) -> int | None:
         hop = getattr(self.representation_, "hop_seconds", None)

@@ -20,7 +20,7 @@ from mynah.layers.standardise import Standardise
 from mynah.model import ByGradient, Model
 from mynah.representations import Frames, LogMel, augment_log_mel
 from mynah.texts import errors, joint, symbols, vocabulary
-from mynah.training import Batch, Batches, Event, Fit, Keeper, inner_split, key, one_thread
+from mynah.training import Batch, Batches, Event, Fit, Keeper, Validation, inner_split, key, one_thread, seeded
 from mynah.training.batches import pad
 
 #: An answer is at most this many times as long as the longest text of training.
@@ -124,9 +124,8 @@ class NetTranscriber(ByGradient, TranscriberModel):
         yield from self._descend(fit, len(held))
 
     def _new_net(self, seed: int) -> Transcriber:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(key(seed, "weights"))
-            return Transcriber(self.build(self.n_features_in_, len(self.symbols_) + 1), self.n_features_in_)
+        inputs, outputs = self.n_features_in_, len(self.symbols_) + 1
+        return seeded(seed, lambda: Transcriber(self.build(inputs, outputs), inputs))
 
     @torch.no_grad()
     def _transcripts(self, frames: Frames) -> list[Transcript]:
@@ -181,13 +180,8 @@ def losses(net: Any, batch: Batch) -> Tensor:
     return nn.functional.cross_entropy(logits.transpose(1, 2), batch.target, ignore_index=-1, reduction="none")
 
 
-class TextValidation:
+class TextValidation(Validation):
     """Loss a symbol, its standard error, and one minus the error rate of greedy answers, on held-out examples."""
-
-    def __init__(self, examples: Sequence[np.ndarray], codes: np.ndarray, size: int) -> None:
-        order = np.argsort([len(example) for example in examples], kind="stable")
-        self.parts = [order[i : i + size] for i in range(0, len(order), max(1, size))]
-        self.examples, self.codes = examples, codes
 
     def __call__(self, net: Any, poll: Callable[[], None]) -> tuple[float, float, float]:
         """Score `net`; `poll` is called between batches, and may raise to end it."""

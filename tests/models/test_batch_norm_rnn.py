@@ -10,8 +10,8 @@ from torch import nn
 from mynah.models import batch_norm_rnn
 from mynah.models.batch_norm_rnn import BatchNormNetwork, BatchNormRNN, NormalisedLSTM, StepBatchNorm
 from mynah.problems import chorales
-from mynah.problems.descent import seeded
 from mynah.testing import toy
+from mynah.training import seeded
 
 F64 = torch.float64
 

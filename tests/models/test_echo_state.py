@@ -5,7 +5,7 @@ import pytest
 
 from mynah.models import echo_state
 from mynah.models.echo_state import EchoState, reservoir, ridge
-from mynah.problems.descent import generator
+from mynah.training import generator
 
 
 def drawn(units=50, radius=0.9, seed=0, **settings):

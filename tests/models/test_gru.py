@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from mynah.models.gru import GRU, GRUNetwork, reproduce
-from mynah.problems.descent import seeded
 from mynah.testing import toy
+from mynah.training import seeded
 
 
 def test_the_forms_are_two_functions_of_the_same_weights():

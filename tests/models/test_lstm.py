@@ -5,9 +5,8 @@ import torch
 
 from mynah.layers.windows import in_windows
 from mynah.models.lstm import LSTM, LSTMNetwork, reproduce
-from mynah.problems.descent import seeded
 from mynah.testing import toy
-from mynah.training import Training
+from mynah.training import Training, seeded
 
 
 @pytest.mark.parametrize("settings", [{}, {"layers": 2}, {"peepholes": True}, {"bidirectional": True, "layers": 2}])

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from mynah.models.seq2seq import Seq2SeqNetwork, reversed_rows
-from mynah.problems.descent import seeded
-from mynah.training import Batch
+from mynah.training import Batch, seeded
 from mynah.transcriber import cross_entropy
 
 KINDS = [

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from mynah.problems import adding
-from mynah.problems.descent import generator
+from mynah.training import generator
 
 
 def test_two_marks_one_in_each_half_and_their_sum():

@@ -11,7 +11,7 @@ from torch import nn
 from mynah.errors import BadInput
 from mynah.models.gru import GRUNetwork
 from mynah.problems import chorales
-from mynah.problems.descent import generator, seeded
+from mynah.training import generator, seeded
 
 
 def test_notes_are_where_the_piano_has_them(tiny_chorales):

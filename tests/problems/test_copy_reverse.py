@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mynah.problems import copy_reverse
-from mynah.problems.descent import generator
+from mynah.training import generator
 
 
 class Oracle(torch.nn.Module):

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from mynah.problems import counting
-from mynah.problems.descent import generator
+from mynah.training import generator
 
 
 class Counter(torch.nn.Module):

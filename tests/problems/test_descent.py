@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from mynah.problems.descent import PLAIN, Drawn, descend, generator, seeded, steps_until
-from mynah.training import Batch
+from mynah.problems.descent import PLAIN, Drawn, descend, steps_until
+from mynah.training import Batch, generator, seeded
 
 
 def draw(rng, size):

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from mynah.problems import half_sine
-from mynah.problems.descent import generator
+from mynah.training import generator
 
 
 def test_windows_are_as_defined():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mynah.problems import mackey_glass
-from mynah.problems.descent import generator
+from mynah.training import generator
 
 
 def test_the_series_obeys_the_equation(monkeypatch):

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from mynah.problems import temporal_order
-from mynah.problems.descent import generator
+from mynah.training import generator
 
 
 def symbols_of(batch):

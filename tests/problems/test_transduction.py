@@ -3,7 +3,7 @@
 import numpy as np
 
 from mynah.problems import transduction as t
-from mynah.problems.descent import generator
+from mynah.training import generator
 
 
 def test_a_translation_by_hand():

@@ -41,11 +41,9 @@ def builtin(
         UsageError: the folder holds something else, or no clips are asked for.
         Stopped: the disk is full or cannot be written.
     """
-    import numpy as np
-
     from mynah import audio
     from mynah.datasets.synth import KINDS, render
-    from mynah.training.keyed import key
+    from mynah.training.keyed import generator
 
     if clips_per_class < 1:
         raise UsageError("at least one clip a class is needed", measured=clips_per_class)
@@ -56,7 +54,7 @@ def builtin(
         for number in range(clips_per_class):
             path = root / kind / f"{number:03d}.wav"
             if not path.exists():
-                rng = np.random.Generator(np.random.Philox(key(seed, kind, number, rate)))
+                rng = generator(seed, kind, number, rate)
                 audio.write(path, render(kind, rate=rate, rng=rng), rate)
             done += 1
             progress("render", done, total, kind)

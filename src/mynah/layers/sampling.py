@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from mynah.training.keyed import key
+from mynah.training.keyed import generator
 
 
 def stratified_sample(codes: np.ndarray, most: int, seed: int) -> np.ndarray:
     """Return at most about `most` clip numbers, sorted, with the same share of each class; all if they are few."""
     if len(codes) <= most:
         return np.arange(len(codes))
-    rng = np.random.Generator(np.random.Philox(key(int(seed or 0), "sample")))
+    rng = generator(int(seed or 0), "sample")
     chosen = []
     for code in np.unique(codes):
         members = np.flatnonzero(codes == code)

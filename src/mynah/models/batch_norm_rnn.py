@@ -31,10 +31,10 @@ from torch.distributed.nn.functional import all_reduce
 
 from mynah.layers.masks import time_mask
 from mynah.problems import chorales
-from mynah.problems.descent import PLAIN, descend, seeded
+from mynah.problems.descent import PLAIN, descend
 from mynah.representations import Representation
 from mynah.sequence import SequenceModel, SequenceNetwork
-from mynah.training import Training
+from mynah.training import Training, seeded
 from mynah.training.world import world
 
 CARD = {

@@ -23,10 +23,9 @@ import torch
 from torch import Tensor, nn
 
 from mynah.problems import forecasting, tones
-from mynah.problems.descent import seeded
 from mynah.representations import Representation
 from mynah.sequence import SequenceModel, SequenceNetwork
-from mynah.training import Training
+from mynah.training import Training, seeded
 
 CARD = {
     "name": "clockwork",

@@ -23,8 +23,8 @@ import numpy as np
 from mynah.layers.standardise import Standardise
 from mynah.model import VectorModel
 from mynah.problems import mackey_glass
-from mynah.problems.descent import generator
 from mynah.representations import Frames, LogMel, Representation
+from mynah.training import generator
 
 CARD = {
     "name": "echo_state",

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from mynah.problems import adding, chorales
-from mynah.problems.descent import generator, seeded
 from mynah.sequence import SequenceModel, SequenceNetwork
+from mynah.training import generator, seeded
 
 CARD = {
     "name": "elman",

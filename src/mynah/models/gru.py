@@ -20,10 +20,9 @@ from torch import Tensor, nn
 
 from mynah.layers.cells import ChoGRU, Stacked
 from mynah.problems import chorales
-from mynah.problems.descent import seeded
 from mynah.representations import Representation
 from mynah.sequence import SequenceModel, SequenceNetwork
-from mynah.training import Training
+from mynah.training import Training, seeded
 
 CARD = {
     "name": "gru",

@@ -26,9 +26,9 @@ from mynah.layers.dropout import Dropout
 from mynah.layers.masks import mean_and_max
 from mynah.model import NetModel
 from mynah.problems import digits
-from mynah.problems.descent import PLAIN, descend, seeded
+from mynah.problems.descent import PLAIN, descend
 from mynah.representations import ClipStatistics, Representation
-from mynah.training import Training
+from mynah.training import Training, seeded
 
 CARD = {
     "name": "highway",

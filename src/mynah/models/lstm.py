@@ -28,10 +28,10 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from mynah.layers.cells import PeepholeLSTM, Stacked
 from mynah.layers.windows import in_windows
 from mynah.problems import adding, chorales, half_sine, temporal_order
-from mynah.problems.descent import PLAIN, descend, generator, seeded
+from mynah.problems.descent import PLAIN, descend
 from mynah.representations import Representation
 from mynah.sequence import SequenceModel, SequenceNetwork
-from mynah.training import Training
+from mynah.training import Training, generator, seeded
 
 CARD = {
     "name": "lstm",

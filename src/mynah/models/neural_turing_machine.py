@@ -29,10 +29,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mynah.problems import copying
-from mynah.problems.descent import PLAIN, descend, seeded
+from mynah.problems.descent import PLAIN, descend
 from mynah.representations import Representation
 from mynah.sequence import SequenceModel, SequenceNetwork
-from mynah.training import Training
+from mynah.training import Training, seeded
 
 CARD = {
     "name": "neural_turing_machine",

@@ -30,9 +30,9 @@ from torch import Tensor, nn
 from mynah.layers.dropout import Dropout
 from mynah.layers.masks import averaged, time_mask
 from mynah.problems import transduction
-from mynah.problems.descent import PLAIN, descend, seeded
+from mynah.problems.descent import PLAIN, descend
 from mynah.representations import Representation
-from mynah.training import Training
+from mynah.training import Training, seeded
 from mynah.transcriber import NetTranscriber, Transcript, cross_entropy
 
 CARD = {

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mynah.problems.descent import PLAIN, descend, generator, seeded
-from mynah.training import Batch
+from mynah.problems.descent import PLAIN, descend
+from mynah.training import Batch, generator, seeded
 
 INPUTS = 2
 #: Error of the constant answer 1.

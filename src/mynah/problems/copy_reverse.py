@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from mynah.problems.counting import EveryFrame
-from mynah.problems.descent import PLAIN, descend, generator, seeded
+from mynah.problems.descent import PLAIN, descend
 from mynah.sequence import SequenceNetwork
-from mynah.training import Batch
+from mynah.training import Batch, generator, seeded
 
 #: Symbols that are written; the last one says that nothing follows. Inputs have a separator in its place.
 OUTPUTS = 17

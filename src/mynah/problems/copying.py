@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mynah.problems.descent import generator
 from mynah.sequence import SequenceNetwork
-from mynah.training import Batch
+from mynah.training import Batch, generator
 
 BITS = 8
 #: Bits, and one line each for the sign that begins and the sign that asks.

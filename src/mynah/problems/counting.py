@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mynah.problems.descent import PLAIN, descend, generator, seeded
+from mynah.problems.descent import PLAIN, descend
 from mynah.sequence import SequenceNetwork
-from mynah.training import Batch, Training, key
+from mynah.training import Batch, Training, generator, key, seeded
 
 #: a and b as one-hot inputs.
 SYMBOLS = 2

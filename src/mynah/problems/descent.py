@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
-from mynah.training import Batch, Budget, Fit, Training, key
+from mynah.training import Batch, Budget, Fit, Training, generator, key
 
 #: ``draw(rng, size)`` returns a `Batch`; its frames may be any tensor with the batch first.
 Draw = Callable[[np.random.Generator, int], Batch]
-Net = TypeVar("Net", bound=nn.Module)
 
 #: Training of the experiments, unless a paper says otherwise: nothing but the optimizer.
 PLAIN = Training(
@@ -48,18 +46,6 @@ class Drawn:
 
     def __getitem__(self, step: int) -> Batch:
         return self.draw_at(step)(generator(self.seed, "step", step), self.size)
-
-
-def generator(*parts: object) -> np.random.Generator:
-    """Return numpy's counter-based generator named by `parts`."""
-    return np.random.Generator(np.random.Philox(key(*parts)))
-
-
-def seeded(seed: int, build: Callable[[], Net]) -> Net:
-    """Return what `build` makes when torch's generator starts from `seed`, and leave that as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(key(seed, "weights"))
-        return build()
 
 
 def descend(

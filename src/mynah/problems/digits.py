@@ -10,8 +10,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from mynah.problems.descent import generator
-from mynah.training import Batch
+from mynah.training import Batch, generator
 
 PIXELS, CLASSES = 64, 10
 #: Pictures that judge, of 1797.

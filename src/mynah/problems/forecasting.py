@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mynah.problems.descent import PLAIN, descend, generator
+from mynah.problems.descent import PLAIN, descend
 from mynah.problems.tones import Voice
 from mynah.sequence import SequenceNetwork
-from mynah.training import Batch
+from mynah.training import Batch, generator
 
 LENGTH, TESTED, STEPS = 100, 512, 600
 #: Frames at the start that are not judged: the pitch must be heard first.

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mynah.problems.descent import generator
-from mynah.training import Batch
+from mynah.training import Batch, generator
 
 #: Frames of a window, and the time between two.
 FRAMES, STEP = 16, 0.2

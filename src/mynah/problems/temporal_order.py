@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from mynah.problems.adding import LastFrame
-from mynah.problems.descent import generator
-from mynah.training import Batch
+from mynah.training import Batch, generator
 
 #: Symbols a, b, c, d, X, Y, E, B as one-hot inputs, and classes: three symbols of two.
 SYMBOLS, CLASSES = 8, 8

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mynah.problems.descent import PLAIN, descend, generator
+from mynah.problems.descent import PLAIN, descend
 from mynah.sequence import SequenceNetwork
-from mynah.training import Batch
+from mynah.training import Batch, generator
 
 SAMPLES, RATE, PARTIALS = 320, 44_100, 7
 STEPS = 1500

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mynah.problems.descent import Draw, generator
-from mynah.training import Batch
+from mynah.problems.descent import Draw
+from mynah.training import Batch, generator
 
 WORDS = 12
 SHORTEST, LONGEST = 8, 20

@@ -3,7 +3,7 @@
 from mynah.training.batches import Augment, Batch, Batches, pad
 from mynah.training.budget import Budget
 from mynah.training.checkpoints import Checkpoints
-from mynah.training.keyed import key, permute
+from mynah.training.keyed import generator, key, permute, seeded
 from mynah.training.loop import Diverged, Event, Fit, Keeper, check_optimizer, one_thread
 from mynah.training.preemption import Notice, noticed, spot_watched
 from mynah.training.saving import Saver
@@ -27,6 +27,7 @@ __all__ = [
     "Validation",
     "World",
     "check_optimizer",
+    "generator",
     "inner_split",
     "joined",
     "key",
@@ -34,6 +35,7 @@ __all__ = [
     "one_thread",
     "pad",
     "permute",
+    "seeded",
     "spot_watched",
     "world",
 ]

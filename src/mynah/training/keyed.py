@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 import torch
+from torch import nn
+
+Net = TypeVar("Net", bound=nn.Module)
 
 _ROUNDS = 6
 _MASK = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -16,6 +21,18 @@ _JSON = json.JSONEncoder(separators=(",", ":"), sort_keys=True)
 def key(*parts: object) -> int:
     """Return the 63-bit integer named by `parts` (JSON-able values), the same on every machine."""
     return int.from_bytes(hashlib.blake2b(_JSON.encode(parts).encode(), digest_size=8).digest(), "big") >> 1
+
+
+def generator(*parts: object) -> np.random.Generator:
+    """Return numpy's counter-based generator named by `parts`."""
+    return np.random.Generator(np.random.Philox(key(*parts)))
+
+
+def seeded(seed: int, build: Callable[[], Net]) -> Net:
+    """Return what `build` makes with the first weights of a seed, and leave torch's generator as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(key(seed, "weights"))
+        return build()
 
 
 def seed_torch(seed: int) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from mynah.training.batches import pad
-from mynah.training.keyed import key
+from mynah.training.keyed import generator
 
 #: One held-out group may be this many times the share that was asked for.
 LARGEST_EXCESS = 1.5
@@ -31,7 +31,7 @@ def inner_split(codes: np.ndarray, groups: np.ndarray, share: float, seed: int) 
     held = np.zeros(len(codes), dtype=bool)
     most = MOST_HELD / max(1, len(codes))
     if share > 0:
-        rng = np.random.Generator(np.random.Philox(key(seed, "inner split")))
+        rng = generator(seed, "inner split")
         for code in np.unique(codes):
             of_class = np.unique(groups[codes == code])
             already = np.unique(groups[held & (codes == code)])
@@ -50,7 +50,7 @@ class Validation:
 
     Args:
         examples: sequence of (time, feature) float32 arrays.
-        codes: (examples,) class numbers.
+        codes: (examples,) class numbers, or, of texts, (examples, longest) symbol numbers.
         size: examples a batch.
     """
 
