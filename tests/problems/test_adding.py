@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from mynah.models.elman import ElmanNetwork
 from mynah.problems import adding
+from mynah.sequence import SequenceNetwork
 from mynah.training import generator
 
 
@@ -46,11 +48,11 @@ def test_the_score_is_of_fixed_sequences_of_its_part():
 
 
 def test_the_answer_is_of_the_last_frame():
-    class Body(nn.Module):
-        def forward(self, x):
+    class Body(SequenceNetwork):
+        def forward(self, x, state=None):
             return x.cumsum(dim=1), None
 
-    net = adding.LastFrame(Body(), 2, 1)
+    net = adding.LastFrame(Body(width=2), 1)
     x = torch.rand(3, 5, 2)
     torch.testing.assert_close(net(x), net.head(x.sum(dim=1)))
 
@@ -63,6 +65,6 @@ def test_training_ends_when_validation_passes(monkeypatch):
         return {"mse": 0.5 / len(asked) ** 4, "wrong": 0.0}
 
     monkeypatch.setattr(adding, "score", score)
-    measured = adding.learn(lambda: nn.RNN(2, 3, batch_first=True), 3, 0, learning_rate=1e-3, steps=400)
+    measured = adding.learn(lambda: ElmanNetwork(2, 3, 1), 0, learning_rate=1e-3, steps=400)
     assert asked == ["valid"] * 5 + ["test"]  # .5 / 5 ** 4 is the first below .0015
     assert measured["sequences"] == 5 * 20 * 50

@@ -54,7 +54,7 @@ def test_batches_are_different_pieces_of_the_training_part(tiny_chorales):
 
 
 def test_noise_is_on_every_weight_and_leaves_them_as_they_were(tiny_chorales):
-    net = seeded(0, lambda: chorales.NextNotes(GRUNetwork(88, 6, 1), 6))
+    net = seeded(0, lambda: chorales.EveryFrame(GRUNetwork(88, 6, 1), 88))
     before = {name: value.clone() for name, value in net.state_dict().items()}
     batch = chorales.batch_of(list(chorales.rolls("valid")))
     losses = {chorales.noisy_loss(net, batch).item() for _ in range(3)}
@@ -66,7 +66,7 @@ def test_noise_is_on_every_weight_and_leaves_them_as_they_were(tiny_chorales):
 
 def test_what_is_tested_is_what_was_best_on_the_validation_part(tiny_chorales, monkeypatch):
     monkeypatch.setattr(chorales, "TRAINING", replace(chorales.TRAINING, batch=4, learning_rate=3e-2))
-    net = seeded(0, lambda: chorales.NextNotes(GRUNetwork(88, 6, 1), 6))
+    net = seeded(0, lambda: chorales.EveryFrame(GRUNetwork(88, 6, 1), 88))
     seen = []
     plain = chorales.evaluate
     monkeypatch.setattr(chorales, "evaluate", lambda net, part: seen.append((part, plain(net, part))) or seen[-1][1])

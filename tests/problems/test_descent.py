@@ -1,4 +1,4 @@
-"""The loop of the experiments: draws and weights named by a seed, a curriculum, and an early end."""
+"""The loop of the experiments: draws and weights named by a seed, and an early end."""
 
 import torch
 from torch import nn
@@ -42,24 +42,11 @@ def test_a_seed_names_weights_and_leaves_torchs_generator_alone():
 
 
 def test_batches_are_functions_of_seed_and_step():
-    drawn = Drawn(lambda step: draw, 3, 7)
+    drawn = Drawn(draw, 3, 7)
     assert torch.equal(drawn[4].frames, drawn[4].frames)
     assert not torch.equal(drawn[4].frames, drawn[5].frames)
-    assert not torch.equal(drawn[4].frames, Drawn(lambda step: draw, 3, 8)[4].frames)
+    assert not torch.equal(drawn[4].frames, Drawn(draw, 3, 8)[4].frames)
     assert generator(1, "a").random() != generator(1, "b").random()
-
-
-def test_the_curriculum_knows_the_step():
-    seen = []
-
-    def curriculum(step):
-        seen.append(step)
-        return draw
-
-    net = nn.Linear(2, 1)
-    for _ in descend(net, loss, draw, steps=20, seed=0, curriculum=curriculum):
-        pass
-    assert seen == list(range(20))
 
 
 def test_it_can_be_left_early_and_evaluated_on_the_way():

@@ -31,6 +31,7 @@ from torch.distributed.nn.functional import all_reduce
 
 from mynah.layers.masks import time_mask
 from mynah.problems import chorales
+from mynah.problems.answers import EveryFrame
 from mynah.problems.descent import PLAIN, descend
 from mynah.representations import Representation
 from mynah.sequence import SequenceModel, SequenceNetwork
@@ -267,7 +268,7 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
 
 def _descent(norm: str, seed: int) -> dict[str, list[float]]:
     """Train one form, and return the epochs done and the losses on the whole parts then, in evaluation mode."""
-    net = seeded(seed, lambda: chorales.NextNotes(BatchNormNetwork(chorales.NOTES, UNITS, 1, norm), UNITS))
+    net = seeded(seed, lambda: EveryFrame(BatchNormNetwork(chorales.NOTES, UNITS, 1, norm), chorales.NOTES))
     steps_per_epoch = len(chorales.rolls("train")) / TRAINING.batch
     steps = round(EPOCHS * steps_per_epoch)
     arm: dict[str, list[float]] = {"epoch": [], "train": [], "valid": []}

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from mynah.problems import adding, chorales
+from mynah.problems.answers import EveryFrame
 from mynah.sequence import SequenceModel, SequenceNetwork
 from mynah.training import generator, seeded
 
@@ -77,9 +78,9 @@ class Elman(SequenceModel):
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
     """Train 100 units on the adding problem (Adam, 1e-3) or on chorales; `quick` is the same."""
     if experiment == "adding":
-        return adding.learn(lambda: ElmanNetwork(adding.INPUTS, 100, 1), 100, seed, learning_rate=1e-3)
+        return adding.learn(lambda: ElmanNetwork(adding.INPUTS, 100, 1), seed, learning_rate=1e-3)
     if experiment == "chorales":
-        net = seeded(seed, lambda: chorales.NextNotes(ElmanNetwork(chorales.NOTES, 100, 1), 100))
+        net = seeded(seed, lambda: EveryFrame(ElmanNetwork(chorales.NOTES, 100, 1), chorales.NOTES))
         return chorales.learn(net, seed)
     raise ValueError(f"no experiment {experiment!r}")
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from mynah.layers.cells import ChoGRU, Stacked
 from mynah.problems import chorales
+from mynah.problems.answers import EveryFrame
 from mynah.representations import Representation
 from mynah.sequence import SequenceModel, SequenceNetwork
 from mynah.training import Training, seeded
@@ -121,5 +122,5 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     forms = {"chorales": "cudnn", "chorales-cho": "cho"}
     if experiment not in forms:
         raise ValueError(f"no experiment {experiment!r}")
-    net = seeded(seed, lambda: chorales.NextNotes(GRUNetwork(chorales.NOTES, 46, 1, forms[experiment]), 46))
+    net = seeded(seed, lambda: EveryFrame(GRUNetwork(chorales.NOTES, 46, 1, forms[experiment]), chorales.NOTES))
     return chorales.learn(net, seed)

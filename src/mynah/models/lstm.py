@@ -28,6 +28,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from mynah.layers.cells import PeepholeLSTM, Stacked
 from mynah.layers.windows import in_windows
 from mynah.problems import adding, chorales, half_sine, temporal_order
+from mynah.problems.answers import EveryFrame, LastFrame
 from mynah.problems.descent import PLAIN, descend
 from mynah.representations import Representation
 from mynah.sequence import SequenceModel, SequenceNetwork
@@ -194,11 +195,11 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     `mynah.problems.chorales`. stateful: a new network over noise, in windows of 16. half-sine: 32 units, 5e-3.
     """
     if experiment == "adding":
-        return adding.learn(lambda: LSTMNetwork(adding.INPUTS, 100, 1), 100, seed, learning_rate=2e-3)
+        return adding.learn(lambda: LSTMNetwork(adding.INPUTS, 100, 1), seed, learning_rate=2e-3)
     if experiment == "temporal-order":
         return _temporal_order(seed)
     if experiment == "chorales":
-        net = seeded(seed, lambda: chorales.NextNotes(LSTMNetwork(chorales.NOTES, 36, 1), 36))
+        net = seeded(seed, lambda: EveryFrame(LSTMNetwork(chorales.NOTES, 36, 1), chorales.NOTES))
         return chorales.learn(net, seed)
     if experiment == "stateful":
         return _stateful(seed)
@@ -208,9 +209,9 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
 
 
 def _temporal_order(seed: int) -> dict[str, float]:
-    def build() -> adding.LastFrame:
+    def build() -> LastFrame:
         body = LSTMNetwork(temporal_order.SYMBOLS, 64, 1, forget_bias=4.0)
-        return adding.LastFrame(body, 64, temporal_order.CLASSES)
+        return LastFrame(body, temporal_order.CLASSES)
 
     net = seeded(seed, build)
     training = replace(PLAIN, learning_rate=3e-3, batch=20, schedule="cosine")
@@ -231,7 +232,7 @@ def _stateful(seed: int) -> dict[str, float]:
 
 
 def _half_sine(seed: int) -> dict[str, float]:
-    net = seeded(seed, lambda: half_sine.EachFrame(LSTMNetwork(1, 32, 1), 32))
+    net = seeded(seed, lambda: EveryFrame(LSTMNetwork(1, 32, 1), 1))
     training = replace(PLAIN, learning_rate=5e-3)
     for _ in descend(net, half_sine.loss, half_sine.draw, steps=600, seed=seed, training=training):
         pass

@@ -11,9 +11,11 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from mynah.problems.descent import PLAIN, descend
+from mynah.problems.answers import LastFrame
+from mynah.problems.descent import PLAIN, descend, steps_until
+from mynah.sequence import SequenceNetwork
 from mynah.training import Batch, generator, seeded
 
 INPUTS = 2
@@ -40,18 +42,6 @@ def draw(rng: np.random.Generator, size: int, *, length: int = 100) -> Batch:
     )
 
 
-class LastFrame(nn.Module):
-    """One affine answer from the last output of a sequence network."""
-
-    def __init__(self, body: nn.Module, width: int, outputs: int) -> None:
-        super().__init__()
-        self.body, self.head = body, nn.Linear(width, outputs)
-
-    def forward(self, frames: Tensor) -> Tensor:
-        """Return (batch, outputs) of frames (batch, time, feature)."""
-        return self.head(self.body(frames)[0][:, -1])
-
-
 def loss(net: LastFrame, batch: Batch) -> Tensor:
     """Mean squared error."""
     return torch.nn.functional.mse_loss(net(batch.frames), batch.target)
@@ -71,22 +61,23 @@ def _parts(x: Tensor) -> tuple[Tensor, ...]:
 
 
 def learn(
-    body: Callable[[], nn.Module], width: int, seed: int, *, learning_rate: float, steps: int = 5000
+    body: Callable[[], SequenceNetwork], seed: int, *, learning_rate: float, steps: int = 5000
 ) -> dict[str, float]:
     """Train a sequence network until it passes on validation sequences, for 250,000 sequences at most.
 
     Args:
         body: makes the network.
-        width: of its outputs.
         steps: of 50 sequences, at most.
 
     Returns:
         "mse" and "wrong" on test sequences, and the "sequences" that were seen.
     """
-    net = seeded(seed, lambda: LastFrame(body(), width, 1))
+    net = seeded(seed, lambda: LastFrame(body(), 1))
     training = replace(PLAIN, learning_rate=learning_rate)
-    for step in descend(net, loss, draw, steps=steps, seed=seed, training=training):  # noqa: B007
+
+    def passes() -> bool:
         reached = score(net, seed, "valid")
-        if reached["mse"] <= 0.0015 and reached["wrong"] <= 0.007:
-            break
-    return {**score(net, seed), "sequences": step * training.batch}
+        return reached["mse"] <= 0.0015 and reached["wrong"] <= 0.007
+
+    taken = steps_until(descend(net, loss, draw, steps=steps, seed=seed, training=training), passes) or steps
+    return {**score(net, seed), "sequences": taken * training.batch}

@@ -11,9 +11,10 @@ from functools import cache
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mynah.layers.masks import time_mask
+from mynah.problems.answers import EveryFrame
 from mynah.problems.descent import PLAIN, descend
 from mynah.problems.recordings import folder
 from mynah.training import Batch, pad
@@ -59,36 +60,24 @@ def nll(logits: Tensor, batch: Batch) -> Tensor:
     return (each * mask).sum() / mask.sum()
 
 
-class NextNotes(nn.Module):
-    """The logits of the 88 notes of the next frame, from the outputs of a sequence network."""
-
-    def __init__(self, body: nn.Module, width: int) -> None:
-        super().__init__()
-        self.body, self.head = body, nn.Linear(width, NOTES)
-
-    def forward(self, frames: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Return (batch, time, 88) of frames (batch, time, 88), of which so many are real in each row."""
-        return self.head(self.body(frames, None, lengths)[0])
-
-
 #: Chung et al. 2014, section 4: RMSprop, gradients clipped to norm 1; the noise on the weights has this deviation.
 TRAINING = replace(PLAIN, batch=8, optimizer="RMSprop", learning_rate=1e-3)
 WEIGHT_NOISE = 0.075
 
 
-def noisy_loss(net: NextNotes, batch: Batch) -> Tensor:
+def noisy_loss(net: EveryFrame, batch: Batch) -> Tensor:
     """Return the loss with normal noise on every weight (Graves 2011), drawn anew at each call."""
     noisy = {name: value + WEIGHT_NOISE * torch.randn_like(value) for name, value in net.named_parameters()}
     return nll(torch.func.functional_call(net, noisy, (batch.frames, batch.lengths)), batch)
 
 
-def plain_loss(net: NextNotes, batch: Batch) -> Tensor:
+def plain_loss(net: EveryFrame, batch: Batch) -> Tensor:
     """Return the loss without noise."""
     return nll(net(batch.frames, batch.lengths), batch)
 
 
 @torch.no_grad()
-def evaluate(net: NextNotes, part: str) -> float:
+def evaluate(net: EveryFrame, part: str) -> float:
     """Return nats a frame over "train", "valid" or "test"."""
     net.eval()
     batch = batch_of(list(rolls(part)))
@@ -99,7 +88,7 @@ def evaluate(net: NextNotes, part: str) -> float:
 EPOCHS, PATIENCE = 400, 80
 
 
-def learn(net: NextNotes, seed: int, epochs: int = EPOCHS) -> dict[str, float]:
+def learn(net: EveryFrame, seed: int, epochs: int = EPOCHS) -> dict[str, float]:
     """Train with noise, keep the weights that are best on the validation part, and test those.
 
     Returns:

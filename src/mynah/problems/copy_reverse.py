@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mynah.problems.counting import EveryFrame
+from mynah.problems.answers import EveryFrame
 from mynah.problems.descent import PLAIN, descend
 from mynah.sequence import SequenceNetwork
 from mynah.training import Batch, generator, seeded

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mynah.problems.answers import EveryFrame
 from mynah.problems.descent import PLAIN, descend
 from mynah.sequence import SequenceNetwork
 from mynah.training import Batch, Training, generator, key, seeded
@@ -41,18 +42,6 @@ def draw(rng: np.random.Generator, size: int, *, largest: int, length: int = 80)
     symbols = np.stack([stream(row)[: length + 1] for row in counts])
     codes = torch.from_numpy(np.eye(SYMBOLS, dtype=np.float32)[symbols])
     return Batch(codes[:, :-1], torch.full((size,), length), codes[:, 1:])
-
-
-class EveryFrame(nn.Module):
-    """One affine answer from every output of a sequence network."""
-
-    def __init__(self, body: SequenceNetwork, outputs: int) -> None:
-        super().__init__()
-        self.body, self.head = body, nn.Linear(body.width, outputs)
-
-    def forward(self, frames: Tensor) -> Tensor:
-        """Return (batch, time, outputs) of frames (batch, time, feature)."""
-        return self.head(self.body(frames)[0])
 
 
 def loss(net: EveryFrame, batch: Batch) -> Tensor:

@@ -34,18 +34,18 @@ class Drawn:
     """Batch n, drawn by a generator that is named by the seed and n; an epoch is one step.
 
     Args:
-        draw_at: returns the `Draw` of a step.
+        draw: see `Draw`.
         size: examples a batch.
         seed: key of all draws.
     """
 
-    draw_at: Callable[[int], Draw]
+    draw: Draw
     size: int
     seed: int
     steps_per_epoch: int = 1
 
     def __getitem__(self, step: int) -> Batch:
-        return self.draw_at(step)(generator(self.seed, "step", step), self.size)
+        return self.draw(generator(self.seed, "step", step), self.size)
 
 
 def descend(
@@ -56,12 +56,8 @@ def descend(
     steps: int,
     seed: int,
     training: Training = PLAIN,
-    curriculum: Callable[[int], Draw] | None = None,
 ) -> Iterator[int]:
     """Train `net` in place, yielding the steps done after each twentieth of `steps`; leave it to end early.
-
-    Args:
-        draw: of every step; or `curriculum`, where examples change on the way, returns that of a step.
 
     Between the yields the net is in training mode; a caller that evaluates it need not put it back.
 
@@ -69,7 +65,7 @@ def descend(
         Diverged: the loss is not a number.
     """
     settings = replace(training, budget=Budget(steps=steps))
-    batches: Any = Drawn(curriculum or (lambda step: draw), settings.batch, key(seed, "examples"))
+    batches: Any = Drawn(draw, settings.batch, key(seed, "examples"))
     for event in Fit(net, loss, batches, settings, seed=key(seed, "steps")):
         yield event.step
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from mynah.problems.answers import EveryFrame
 from mynah.training import Batch, generator
 
 #: Frames of a window, and the time between two.
@@ -25,25 +26,13 @@ def draw(rng: np.random.Generator, size: int) -> Batch:
     return Batch(torch.sin(time).float(), torch.full((size,), FRAMES), torch.sin(time / 2).float())
 
 
-class EachFrame(nn.Module):
-    """One affine answer a frame from the outputs of a sequence network."""
-
-    def __init__(self, body: nn.Module, width: int) -> None:
-        super().__init__()
-        self.body, self.head = body, nn.Linear(width, 1)
-
-    def forward(self, frames: Tensor) -> Tensor:
-        """Return (batch, time, 1) of frames (batch, time, feature)."""
-        return self.head(self.body(frames)[0])
-
-
-def loss(net: EachFrame, batch: Batch) -> Tensor:
+def loss(net: EveryFrame, batch: Batch) -> Tensor:
     """Mean squared error."""
     return torch.nn.functional.mse_loss(net(batch.frames), batch.target)
 
 
 @torch.no_grad()
-def error(net: EachFrame, seed: int) -> float:
+def error(net: EveryFrame, seed: int) -> float:
     """Return the mean squared error over 2560 windows."""
     net.eval()
     return float(loss(net, draw(generator(seed, "half sine", "test"), TESTED)))

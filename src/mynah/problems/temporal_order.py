@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mynah.problems.adding import LastFrame
+from mynah.problems.answers import LastFrame
 from mynah.training import Batch, generator
 
 #: Symbols a, b, c, d, X, Y, E, B as one-hot inputs, and classes: three symbols of two.

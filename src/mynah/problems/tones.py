@@ -10,8 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from mynah.problems.answers import EveryFrame
 from mynah.problems.descent import PLAIN, descend
 from mynah.sequence import SequenceNetwork
 from mynah.training import Batch, generator
@@ -31,24 +32,12 @@ def tone(seed: int) -> np.ndarray:
     return ((wave - wave.mean()) / wave.std()).astype(np.float32)
 
 
-class Voice(nn.Module):
-    """One sample a step, from the outputs of a network that hears silence."""
-
-    def __init__(self, body: SequenceNetwork) -> None:
-        super().__init__()
-        self.body, self.head = body, nn.Linear(body.width, 1)
-
-    def forward(self, silence: Tensor) -> Tensor:
-        """Return (batch, time, 1) of (batch, time, 1) zeros."""
-        return self.head(self.body(silence)[0])
-
-
 def learn(body: SequenceNetwork, seed: int, *, learning_rate: float) -> dict[str, float]:
     """Train for 1500 steps, and return "nmse" of the lowest error on the way, and the number of "parameters".
 
     There is one waveform and nothing to generalise to, so the lowest error is not chosen on other data.
     """
-    net = Voice(body)
+    net = EveryFrame(body, 1)
     target = torch.from_numpy(tone(seed))[None, :, None]
     batch = Batch(torch.zeros_like(target), torch.tensor([SAMPLES]), target)
     training = replace(PLAIN, learning_rate=learning_rate, schedule="cosine", warmup_steps=20)
@@ -59,5 +48,5 @@ def learn(body: SequenceNetwork, seed: int, *, learning_rate: float) -> dict[str
     return {"nmse": lowest, "parameters": float(sum(p.numel() for p in net.parameters()))}
 
 
-def _loss(net: Voice, batch: Batch) -> Tensor:
+def _loss(net: EveryFrame, batch: Batch) -> Tensor:
     return torch.nn.functional.mse_loss(net(batch.frames), batch.target)  # the waveform has unit variance
