@@ -60,6 +60,17 @@ class SequenceNetwork(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} must define forward")  # an abstract method
 
 
+class TorchNetwork(SequenceNetwork):
+    """One layer or more of torch's own, ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU`` with the batch first."""
+
+    def __init__(self, rnn: nn.RNNBase) -> None:
+        super().__init__(width=rnn.hidden_size)
+        self.rnn = rnn
+
+    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        return self.rnn(x, state)
+
+
 class SequenceModel(NetModel):
     """Clips classified by a sequence network whose outputs are pooled over time (mean and maximum).
 

@@ -10,7 +10,7 @@ from mynah.training import seeded
 
 def test_the_forms_are_two_functions_of_the_same_weights():
     torchs, published = (seeded(0, lambda form=form: GRUNetwork(3, 4, 1, form)) for form in ("cudnn", "cho"))
-    weights = {f"rnn.layers.0.{name.removeprefix('rnn.')}": value for name, value in torchs.state_dict().items()}
+    weights = {f"rnn.0.{name.removeprefix('rnn.')}": value for name, value in torchs.state_dict().items()}
     published.load_state_dict(weights)
     x = torch.randn(2, 6, 3)
     assert (torchs(x)[0] - published(x)[0]).abs().max() > 1e-3

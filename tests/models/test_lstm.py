@@ -25,11 +25,11 @@ def test_biases_are_zero_but_for_the_forget_gates(settings):
 
 def test_new_peepholes_change_nothing():
     plain, peeping = (seeded(0, lambda p=p: LSTMNetwork(3, 4, 1, peepholes=p)) for p in (False, True))
-    peeping.load_state_dict({f"rnn.layers.0.{k.removeprefix('rnn.')}": v for k, v in plain.state_dict().items()}, False)
+    peeping.load_state_dict({f"rnn.0.{k.removeprefix('rnn.')}": v for k, v in plain.state_dict().items()}, False)
     x = torch.randn(2, 6, 3)
     torch.testing.assert_close(plain(x)[0], peeping(x)[0])
     with torch.no_grad():
-        peeping.rnn.layers[0].peephole.fill_(1.0)
+        peeping.rnn[0].peephole.fill_(1.0)
     assert (plain(x)[0] - peeping(x)[0]).abs().max() > 1e-2
 
 

@@ -6,6 +6,8 @@ weights, so that a state dict fits both.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -88,17 +90,30 @@ class ChoGRU(_Cell):
         return torch.stack(outputs, dim=1), h[None]
 
 
-class Stacked(nn.Module):
+class Stacked(nn.ModuleList):
     """Layers on each other, each a module ``y, state = layer(x, state)``; the state is a list, one a layer."""
 
-    def __init__(self, layers: list[nn.Module]) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(layers)
-
-    def forward(self, x: Tensor, state: list | None = None) -> tuple[Tensor, list]:
-        """Return the last layer's outputs and the states of all."""
+    def forward(self, x: Tensor, state: list | None = None, *given: Any) -> tuple[Tensor, list]:
+        """Return the last layer's outputs and the states of all; every layer gets what else is `given`."""
         states = []
-        for layer, before in zip(self.layers, state or [None] * len(self.layers), strict=True):
-            x, after = layer(x, before)
+        for layer, before in zip(self, state or [None] * len(self), strict=True):
+            x, after = layer(x, before, *given)
             states.append(after)
         return x, states
+
+
+def set_forget_bias(lstm: nn.Module, hidden: int, bias: float) -> None:
+    """Let the forget gates of torch's or our LSTM start at `bias`: of the two vectors a gate, the other becomes 0."""
+    with torch.no_grad():
+        for name, value in lstm.named_parameters():
+            last = name.rsplit(".", 1)[-1]
+            if last.startswith("bias"):
+                value[hidden : 2 * hidden] = bias if last.startswith("bias_ih") else 0.0
+
+
+def zero_biases(net: nn.Module) -> None:
+    """Let all biases of a recurrent network of torch's or ours start at 0."""
+    with torch.no_grad():
+        for name, value in net.named_parameters():
+            if name.rsplit(".", 1)[-1].startswith("bias"):
+                value.zero_()

@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 
+from mynah.layers.cells import Stacked
 from mynah.layers.masks import time_mask
 from mynah.problems import chorales
 from mynah.problems.answers import EveryFrame
@@ -199,15 +200,11 @@ class BatchNormNetwork(SequenceNetwork):
 
     def __init__(self, inputs: int, hidden: int, layers: int, norm: str) -> None:
         super().__init__(width=hidden)
-        self.layers = nn.ModuleList(NormalisedLSTM(hidden if n else inputs, hidden, norm) for n in range(layers))
+        self.layers = Stacked(NormalisedLSTM(hidden if n else inputs, hidden, norm) for n in range(layers))
 
     def forward(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
         mask = None if lengths is None else time_mask(lengths, x.shape[1])[:, :, None].to(x.dtype)
-        states = []
-        for layer, before in zip(self.layers, state or [None] * len(self.layers), strict=True):
-            x, after = layer(x, before, mask)
-            states.append(after)
-        return x, states
+        return self.layers(x, state, mask)
 
 
 class BatchNormRNN(SequenceModel):

@@ -22,9 +22,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mynah.layers.cells import Stacked, set_forget_bias
 from mynah.problems import forecasting, tones
 from mynah.representations import Representation
-from mynah.sequence import SequenceModel, SequenceNetwork
+from mynah.sequence import SequenceModel, SequenceNetwork, TorchNetwork
 from mynah.training import Training, seeded
 
 CARD = {
@@ -122,20 +123,14 @@ class ClockworkLayer(nn.Module):
 
 
 class ClockworkNetwork(SequenceNetwork):
-    """Layers of modules; x (batch, time, inputs), y (batch, time, hidden), state a tuple of each layer's."""
+    """Layers of modules; x (batch, time, inputs), y (batch, time, hidden), state a list, one a layer."""
 
     def __init__(self, inputs: int, hidden: int, layers: int, modules: int) -> None:
         super().__init__(width=hidden)
-        self.layers = nn.ModuleList(
-            ClockworkLayer(hidden if number else inputs, hidden, modules) for number in range(layers)
-        )
+        self.layers = Stacked(ClockworkLayer(hidden if n else inputs, hidden, modules) for n in range(layers))
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        states = []
-        for layer, before in zip(self.layers, state or [None] * len(self.layers), strict=True):
-            x, after = layer(x, before)
-            states.append(after)
-        return x, tuple(states)
+        return self.layers(x, state)
 
 
 class Clockwork(SequenceModel):
@@ -191,33 +186,19 @@ def _tone(seed: int) -> dict[str, float]:
 
 def _forecasting(seed: int) -> dict[str, float]:
     ours = forecasting.learn(seeded(seed, lambda: ClockworkNetwork(1, 45, 1, 5)), seed)
-    gru = forecasting.learn(seeded(seed, lambda: Torchs(nn.GRU(1, 20, batch_first=True))), seed)
+    gru = forecasting.learn(seeded(seed, lambda: TorchNetwork(nn.GRU(1, 20, batch_first=True))), seed)
     return {**ours, "gru": gru["rmse"], "gru parameters": gru["parameters"], "ratio": ours["rmse"] / gru["rmse"]}
 
 
-class Torchs(SequenceNetwork):
-    """One of torch's recurrent networks, as what others are held against."""
-
-    def __init__(self, rnn: nn.RNNBase) -> None:
-        super().__init__(width=rnn.hidden_size)
-        self.rnn = rnn
-
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        return self.rnn(x, state)
-
-
-def _lstm(hidden: int, forget_bias: float) -> Torchs:
+def _lstm(hidden: int, forget_bias: float) -> TorchNetwork:
     net = nn.LSTM(1, hidden, batch_first=True)
-    with torch.no_grad():
-        for name, value in net.named_parameters():
-            if name.startswith("bias"):
-                value[hidden : 2 * hidden] = forget_bias if name.startswith("bias_ih") else 0.0
-    return Torchs(net)
+    set_forget_bias(net, hidden, forget_bias)
+    return TorchNetwork(net)
 
 
-def _tanh() -> Torchs:
+def _tanh() -> TorchNetwork:
     net = nn.RNN(1, 29, batch_first=True)
     for name, value in net.named_parameters():
         if name.startswith("weight_hh"):
             nn.init.orthogonal_(value)
-    return Torchs(net)
+    return TorchNetwork(net)

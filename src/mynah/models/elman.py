@@ -15,11 +15,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from mynah.layers.cells import set_forget_bias
 from mynah.problems import adding, chorales
 from mynah.problems.answers import EveryFrame
-from mynah.sequence import SequenceModel, SequenceNetwork
+from mynah.sequence import SequenceModel, SequenceNetwork, TorchNetwork
 from mynah.training import generator, seeded
 
 CARD = {
@@ -54,18 +55,14 @@ CARD = {
 }
 
 
-class ElmanNetwork(SequenceNetwork):
+class ElmanNetwork(TorchNetwork):
     """Layers of h_t = tanh(W x_t + U h_{t-1} + b); x (batch, time, inputs), y (batch, time, hidden)."""
 
     def __init__(self, inputs: int, hidden: int, layers: int) -> None:
-        super().__init__(width=hidden)
-        self.rnn = nn.RNN(inputs, hidden, layers, nonlinearity="tanh", batch_first=True)
+        super().__init__(nn.RNN(inputs, hidden, layers, nonlinearity="tanh", batch_first=True))
         for name, value in self.rnn.named_parameters():
             if name.startswith("weight_hh"):
                 nn.init.orthogonal_(value)
-
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        return self.rnn(x, state)
 
 
 class Elman(SequenceModel):
@@ -120,8 +117,5 @@ def curves(seed: int = 0) -> dict[str, Any]:
 
 def _remembering() -> nn.LSTM:
     net = nn.LSTM(adding.INPUTS, UNITS, batch_first=True)
-    with torch.no_grad():
-        for name, value in net.named_parameters():
-            if name.startswith("bias"):
-                value[UNITS : 2 * UNITS] = 1.0 if name == "bias_ih_l0" else 0.0
+    set_forget_bias(net, UNITS, 1.0)
     return net

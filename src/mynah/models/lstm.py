@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from mynah.layers.cells import PeepholeLSTM, Stacked
+from mynah.layers.cells import PeepholeLSTM, Stacked, set_forget_bias, zero_biases
 from mynah.layers.windows import in_windows
 from mynah.problems import adding, chorales, half_sine, temporal_order
 from mynah.problems.answers import EveryFrame, LastFrame
@@ -140,13 +140,8 @@ class LSTMNetwork(SequenceNetwork):
             self.rnn = Stacked([PeepholeLSTM(hidden if n else inputs, hidden) for n in range(layers)])
         else:
             self.rnn = nn.LSTM(inputs, hidden, layers, batch_first=True, bidirectional=bidirectional)
-        with torch.no_grad():
-            for name, value in self.rnn.named_parameters():
-                last = name.rsplit(".", 1)[-1]
-                if last.startswith("bias"):
-                    value.zero_()
-                if last.startswith("bias_ih"):
-                    value[hidden : 2 * hidden] = forget_bias
+        zero_biases(self.rnn)
+        set_forget_bias(self.rnn, hidden, forget_bias)
 
     def forward(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
         if lengths is None:

@@ -29,9 +29,10 @@ import torch
 from torch import Tensor, nn
 
 from mynah.layers import tape
+from mynah.layers.cells import set_forget_bias, zero_biases
 from mynah.problems import copy_reverse
 from mynah.representations import Representation
-from mynah.sequence import SequenceModel, SequenceNetwork
+from mynah.sequence import SequenceModel, SequenceNetwork, TorchNetwork
 from mynah.training import Training
 
 CARD = {
@@ -202,10 +203,9 @@ class NeuralStackNetwork(SequenceNetwork):
         self.controller = nn.LSTMCell(inputs + count * cell, hidden)
         self.signals = nn.Linear(hidden, 2 * count)
         self.vectors = nn.Linear(hidden, count * cell + hidden)
+        zero_biases(self.controller)
+        set_forget_bias(self.controller, hidden, forget_bias)
         with torch.no_grad():
-            self.controller.bias_ih.zero_()
-            self.controller.bias_hh.zero_()
-            self.controller.bias_ih[hidden : 2 * hidden] = forget_bias
             self.signals.weight.mul_(0.1)
             self.signals.bias.zero_()
             self.signals.bias[count:] = -1.0
@@ -263,21 +263,12 @@ class NeuralStack(SequenceModel):
         return NeuralStackNetwork(inputs, self.hidden, self.cell, self.memory)
 
 
-class LSTMAlone(SequenceNetwork):
-    """An LSTM of torch, as what has no memory beside its cells."""
-
-    def __init__(self, inputs: int, hidden: int) -> None:
-        super().__init__(width=hidden)
-        self.rnn = nn.LSTM(inputs, hidden, batch_first=True)
-        with torch.no_grad():
-            for name, value in self.rnn.named_parameters():
-                if name.startswith("bias"):
-                    value.zero_()
-                if name.startswith("bias_ih"):
-                    value[hidden : 2 * hidden] = 1.0
-
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        return self.rnn(x, state)
+def _lstm(inputs: int, hidden: int) -> TorchNetwork:
+    """Return an LSTM of torch, as what has no memory beside its cells."""
+    rnn = nn.LSTM(inputs, hidden, batch_first=True)
+    zero_biases(rnn)
+    set_forget_bias(rnn, hidden, 1.0)
+    return TorchNetwork(rnn)
 
 
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
@@ -296,5 +287,5 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     body: Callable[[], SequenceNetwork]
     body = partial(NeuralStackNetwork, copy_reverse.OUTPUTS, hidden, 32, memory, forget_bias)
     if memory == "lstm":
-        body, steps, size = partial(LSTMAlone, copy_reverse.OUTPUTS, 128), 2000, 20
+        body, steps, size = partial(_lstm, copy_reverse.OUTPUTS, 128), 2000, 20
     return copy_reverse.learn(body, seed, backwards=backwards, steps=steps, size=size)

@@ -33,7 +33,7 @@ from torch import Tensor, nn
 
 from mynah.problems import counting
 from mynah.representations import Representation
-from mynah.sequence import SequenceModel, SequenceNetwork
+from mynah.sequence import SequenceModel, SequenceNetwork, TorchNetwork
 from mynah.training import Training
 
 CARD = {
@@ -208,17 +208,6 @@ class StackRNN(SequenceModel):
         return StackRNNNetwork(inputs, self.hidden, self.stacks, *settings)
 
 
-class Plain(SequenceNetwork):
-    """A tanh network of torch, as what has no memory beside its units."""
-
-    def __init__(self, inputs: int, hidden: int) -> None:
-        super().__init__(width=hidden)
-        self.rnn = nn.RNN(inputs, hidden, batch_first=True)
-
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        return self.rnn(x, state)
-
-
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
     """Run an experiment; `quick` is the same.
 
@@ -230,5 +219,5 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     if experiment == "counting-list":
         return counting.learn(lambda: StackRNNNetwork(counting.SYMBOLS, 40, 5, memory="list", rounded=True), seed)
     if experiment == "counting-plain":
-        return counting.learn(lambda: Plain(counting.SYMBOLS, 50), seed, starts=1)
+        return counting.learn(lambda: TorchNetwork(nn.RNN(counting.SYMBOLS, 50, batch_first=True)), seed, starts=1)
     raise ValueError(f"no experiment {experiment!r}")

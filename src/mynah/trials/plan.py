@@ -88,7 +88,8 @@ class Plan:
     @property
     def names(self) -> list[str]:
         """The families, by their names in the catalog."""
-        serving = [card.name for card in catalog.cards() if tasks.by_name(self.task).name in card.tasks]
+        task = tasks.by_name(self.task).name
+        serving = [card.name for card in catalog.cards() if task in card.tasks]
         if self.families is None:
             return [name for name in serving if not catalog.card(name).asked]
         if self.families == ALL:
