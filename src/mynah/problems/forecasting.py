@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from mynah.problems.answers import EveryFrame
 from mynah.problems.descent import PLAIN, descend
 from mynah.sequence import SequenceNetwork
-from mynah.training import Batch, generator
+from mynah.training import Batch, generator, seeded
 
 LENGTH, TESTED, STEPS = 100, 512, 600
 #: Frames at the start that are not judged: the pitch must be heard first.
@@ -37,7 +37,7 @@ def draw(rng: np.random.Generator, size: int) -> Batch:
 
 def learn(body: SequenceNetwork, seed: int) -> dict[str, float]:
     """Train for 600 steps, and return the "rmse" on new series, and the number of "parameters"."""
-    net = EveryFrame(body, 1)
+    net = seeded(seed, lambda: EveryFrame(body, 1))
     training = replace(PLAIN, learning_rate=5e-3, batch=32, schedule="cosine", warmup_steps=20)
     for _ in descend(net, _loss, draw, steps=STEPS, seed=seed, training=training):
         pass

@@ -15,7 +15,7 @@ from torch import Tensor
 from mynah.problems.answers import EveryFrame
 from mynah.problems.descent import PLAIN, descend
 from mynah.sequence import SequenceNetwork
-from mynah.training import Batch, generator
+from mynah.training import Batch, generator, seeded
 
 SAMPLES, RATE, PARTIALS = 320, 44_100, 7
 STEPS = 1500
@@ -37,7 +37,7 @@ def learn(body: SequenceNetwork, seed: int, *, learning_rate: float) -> dict[str
 
     There is one waveform and nothing to generalise to, so the lowest error is not chosen on other data.
     """
-    net = EveryFrame(body, 1)
+    net = seeded(seed, lambda: EveryFrame(body, 1))
     target = torch.from_numpy(tone(seed))[None, :, None]
     batch = Batch(torch.zeros_like(target), torch.tensor([SAMPLES]), target)
     training = replace(PLAIN, learning_rate=learning_rate, schedule="cosine", warmup_steps=20)
