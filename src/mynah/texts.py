@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
+#: The commonest texts, among which the best constant answer is sought.
+CANDIDATES = 50
 
 
 def joint(texts: Iterable[str]) -> str:
@@ -57,3 +60,15 @@ def edits(true: Sequence[T], said: Sequence[T]) -> list[tuple[T | None, T | None
 def errors(true: Sequence[T], said: Sequence[T]) -> int:
     """Return the edit distance: substitutions, insertions and deletions, each counting one."""
     return sum(one != other for one, other in edits(true, said))
+
+
+def best_constant(texts: Iterable[tuple[T, ...]], also: Iterable[tuple[T, ...]] = ()) -> tuple[tuple[T, ...], int]:
+    """Return the answer that, given to all, is fewest edits away from these texts, and how many those are.
+
+    It is sought among `also` and the 50 commonest.
+    """
+    counts = Counter(texts)
+    candidates = [*also, *(text for text, _ in counts.most_common(CANDIDATES))]
+    wrong = [sum(count * errors(text, said) for text, count in counts.items()) for said in candidates]
+    least = min(wrong)
+    return candidates[wrong.index(least)], least

@@ -7,14 +7,13 @@ What every transcriber must beat.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
 
 from mynah.representations import ClipStatistics, Frames, Representation
-from mynah.texts import errors
+from mynah.texts import best_constant
 from mynah.training import Event, Keeper
 from mynah.transcriber import TranscriberModel, Transcript
 
@@ -32,9 +31,6 @@ CARD = {
     "aliases": (),
 }
 
-#: The commonest texts, among which the best is sought.
-CANDIDATES = 50
-
 
 class ConstantText(TranscriberModel):
     """Clips transcribed without listening to them."""
@@ -42,10 +38,8 @@ class ConstantText(TranscriberModel):
     default_representation: ClassVar[Representation] = ClipStatistics()
 
     def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray, keeper: Keeper | None) -> Iterator[Event]:
-        texts = Counter(tuple(int(n) for n in row if n > 0) for row in codes)
-        candidates = [text for text, _ in texts.most_common(CANDIDATES)]
-        total = [sum(count * errors(text, said) for text, count in texts.items()) for said in candidates]
-        self.text_ = np.array(candidates[int(np.argmin(total))])
+        text, _ = best_constant(tuple(int(n) for n in row if n > 0) for row in codes)
+        self.text_ = np.array(text)
         yield from ()
 
     def _transcripts(self, frames: Frames) -> list[Transcript]:

@@ -16,13 +16,11 @@ import numpy as np
 from mynah.errors import BadInput, NotEnoughData
 from mynah.sounds import Sounds, check_enough
 from mynah.tasks.task import Stakes, Task
-from mynah.texts import edits, errors, symbols, vocabulary
+from mynah.texts import best_constant, edits, errors, symbols, vocabulary
 
 if TYPE_CHECKING:
     from mynah.representations import Frames
 
-#: The commonest texts, among which the best constant answer is sought.
-CANDIDATES = 50
 #: Leaks that are facts predicting a label; with a text a clip, they say nothing.
 _OF_LABELS = ("rate", "codec", "channels", "duration")
 
@@ -88,8 +86,9 @@ def scores(labels: np.ndarray, said: np.ndarray, names: np.ndarray) -> dict[str,
     """Return one minus the symbol error rate, that rate and its parts, and the share of texts without any error."""
     count = substitutions = insertions = deletions = whole = 0
     for one, other in zip(labels, said, strict=True):
-        wrong = [(a, b) for a, b in edits(symbols(one, names), symbols(other, names)) if a != b]
-        count += len(symbols(one, names))
+        true_symbols = symbols(one, names)
+        wrong = [(a, b) for a, b in edits(true_symbols, symbols(other, names)) if a != b]
+        count += len(true_symbols)
         insertions += sum(true is None for true, _ in wrong)
         deletions += sum(heard is None for _, heard in wrong)
         substitutions += sum(None not in pair for pair in wrong)
@@ -107,9 +106,10 @@ def scores(labels: np.ndarray, said: np.ndarray, names: np.ndarray) -> dict[str,
 
 def baseline(labels: np.ndarray, names: np.ndarray) -> float:
     """Return the score of the best constant answer among the commonest texts and silence."""
-    worth, texts = stakes(labels, names), Counter(labels.tolist())
-    candidates = ["", *(text for text, _ in texts.most_common(CANDIDATES))]
-    return max(worth.score(gain(labels, np.full(len(labels), text), names)) for text in candidates)
+    texts = [tuple(symbols(text, names)) for text in labels]
+    count = sum(map(len, texts))
+    _, wrong = best_constant(texts, also=[()])
+    return (count - wrong) / count
 
 
 def counts(labels: np.ndarray, names: np.ndarray) -> dict[str, int]:
