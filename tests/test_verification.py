@@ -148,6 +148,17 @@ def test_evidence_belongs_to_the_claim_it_was_measured_for(tmp_path, monkeypatch
     claims.evidence.cache_clear()
 
 
+def test_two_claims_on_one_measure_keep_a_row_each(tmp_path, monkeypatch):
+    made = card("lstm", {"at_most": 2}, {"at_most": 3, "title": "against another"})
+    monkeypatch.setattr(claims, "EVIDENCE", tmp_path / "evidence.json")
+    claims.evidence.cache_clear()
+    row = Row("lstm", "e", "t", "m", 1.0, "<=", 2.0, "p", True, 3.0, [1.0])
+    claims.record([row, claims.replace(row, title="against another", threshold=3.0)], "2026-01-01", "a machine")
+    assert len(claims.rows_of(made)) == 2
+    assert claims.state_of(made) == "verified"
+    claims.evidence.cache_clear()
+
+
 def test_the_code_of_an_experiment_is_its_own_and_what_it_imports():
     found = {}
     verification._gather("mynah.models.lstm", found)

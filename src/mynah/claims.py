@@ -124,11 +124,14 @@ def rows_of(card: Card) -> list[Row]:
     return [row for claim in claims_of(card) for row in evidence() if _belongs(row, claim)]
 
 
+def _identity(of: Row | Claim) -> tuple[str, ...]:
+    """Return what tells a claim from all others, of itself or of a row of it."""
+    return of.name, of.experiment, of.measure, of.title, of.relation
+
+
 def _belongs(row: Row, claim: Claim) -> bool:
-    same = (row.name, row.experiment, row.measure, row.title, row.relation)
-    if same != (claim.name, claim.experiment, claim.measure, claim.title, claim.relation):
-        return False
-    return claim.other is not None or row.threshold is None or row.threshold == claim.bound
+    same_bound = claim.other is not None or row.threshold is None or row.threshold == claim.bound
+    return _identity(row) == _identity(claim) and same_bound
 
 
 def state_of(card: Card) -> str:
@@ -144,7 +147,7 @@ def state_of(card: Card) -> str:
 def record(rows: list[Row], date: str, machine: str) -> None:
     """Keep rows as the evidence, each in place of the one of the same claim; a row that was not run replaces none."""
     fresh = [replace(row, date=date) for row in rows if row.passed is not None]
-    latest = {(row.name, row.experiment, row.measure, row.relation): row for row in (*evidence(), *fresh)}
+    latest = {_identity(row): row for row in (*evidence(), *fresh)}
     order = {card.name: number for number, card in enumerate(cards())}
     kept = sorted((row for row in latest.values() if row.name in order), key=lambda row: order[row.name])
     document = {"machine": machine, "rows": [asdict(row) for row in kept]}
