@@ -98,8 +98,8 @@ def _evidence(row: Row) -> str:
 
 def as_text() -> str:
     """Return the list for a terminal: families first, then every entry with its state."""
-    lines = ["Families"]
-    lines += [f"  {c.name:16} {c.year}  {c.title} - {', '.join(c.tasks)}; {state_of(c)}" for c in cards()]
+    lines, width = ["Families"], max(len(c.name) for c in cards())
+    lines += [f"  {c.name:{width}} {c.year}  {c.title} - {', '.join(c.tasks)}; {state_of(c)}" for c in cards()]
     heading = ""
     for entry in entries():
         if entry.heading != heading:
