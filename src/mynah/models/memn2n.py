@@ -19,8 +19,9 @@ Departures from the paper:
 - The row of the null word is masked, not reset: it is zero at every step, also where W would teach it.
 - Padding takes no part in the softmax; the paper's is padded with memories of zero.
 - As a classifier of clips, a memory is a segment of frames and its words are the frames, embedded by matrices; their
-  mean is taken, so that a short last segment weighs as much; the question is learned; softmax from the start, no empty
-  memories; W is a layer of its own, as classes are no words.
+  mean is taken, so that a short last segment weighs as much. Nobody asks, so eight questions are learned; one alone
+  names far fewer clips. Half of u is rectified, as in the paper's language model, which has a constant question too.
+  Softmax from the start, no empty memories, and W is a layer of its own, as classes are no words.
 """
 
 from __future__ import annotations
@@ -75,19 +76,28 @@ CARD = {
 }
 
 
-def hops(u: Tensor, memories: Iterable[Tensor], real: Tensor, linear: bool = False) -> Tensor:
-    """Return the question after a look at each pair of neighbouring memories.
+def hops(
+    u: Tensor, memories: Iterable[Tensor], real: Tensor, *, linear: bool = False, rectified: bool = False
+) -> Tensor:
+    """Return the questions after a look at each pair of neighbouring memories.
 
     Args:
-        u: (batch, width).
+        u: (batch, question, width).
         memories: of each table, (batch, memory, width).
         real: (batch, memory) bool: which memories there are; at least one a row.
         linear: without the softmax, as training starts.
+        rectified: half of the features of u go through a rectifier after each hop (section 5).
     """
     for m, c in pairwise(memories):
-        match = (m @ u[:, :, None])[:, :, 0]
-        p = match * real if linear else torch.softmax(match.masked_fill(~real, float("-inf")), dim=1)  # eq. 1
-        u = u + (p[:, None] @ c)[:, 0]  # eq. 2 and 4
+        match = u @ m.transpose(1, 2)
+        out = ~real[:, None]
+        p = (
+            match.masked_fill(out, 0) if linear else torch.softmax(match.masked_fill(out, float("-inf")), dim=2)
+        )  # eq. 1
+        u = u + p @ c  # eq. 2 and 4
+        if rectified:
+            plain, half = u.tensor_split(2, dim=2)
+            u = torch.cat([plain, torch.relu(half)], dim=2)
     return u
 
 
@@ -96,9 +106,11 @@ def position_encoding(counts: Tensor, length: int, width: int) -> Tensor:
 
     l_kj = (1 - j/J) - (k/d) (1 - 2j/J), with j of J words and k of d features counted from one.
     """
-    j = torch.arange(1, length + 1, device=counts.device)[:, None] / counts.clamp(min=1)[..., None, None]
+    number = torch.arange(1, length + 1, device=counts.device)[:, None]
+    words = counts[..., None, None]
+    j = number / words.clamp(min=1)
     k = torch.arange(1, width + 1, device=counts.device) / width
-    return ((1 - j) - k * (1 - 2 * j)) * (j <= 1)
+    return ((1 - j) - k * (1 - 2 * j)) * (number <= words)
 
 
 class StoryNetwork(nn.Module):
@@ -132,13 +144,13 @@ class StoryNetwork(nn.Module):
         tables = self.tables * self.is_word
         encoding = self.positions[(frames > 0).sum(dim=2)]
         asked, told = frames[:, 0], frames[:, 1:]
-        u = _encoded(tables[0], asked, encoding[:, 0])
+        u = _encoded(tables[0], asked, encoding[:, 0])[:, None]
         memories = [
             _encoded(table, told, encoding[:, 1:]) + times[: told.shape[1]]
             for table, times in zip(tables, self.times, strict=True)
         ]
         real = time_mask(lengths - 1, told.shape[1]) > 0
-        return hops(u, memories, real, self.linear) @ tables[-1].T  # eq. 3
+        return hops(u, memories, real, linear=self.linear)[:, 0] @ tables[-1].T  # eq. 3
 
 
 def _encoded(table: Tensor, words: Tensor, encoding: Tensor) -> Tensor:
@@ -147,12 +159,13 @@ def _encoded(table: Tensor, words: Tensor, encoding: Tensor) -> Tensor:
 
 
 class ClipNetwork(nn.Module):
-    """Asks one learned question about the segments of a clip.
+    """Asks learned questions about the segments of a clip.
 
     Args:
         inputs, outputs: features of a frame, classes.
         width: features of a memory.
         count: hops.
+        questions: that are asked side by side.
         segment: frames a memory.
         memories: that have a temporal encoding of their own; older ones share the last.
 
@@ -162,34 +175,37 @@ class ClipNetwork(nn.Module):
 
     positions: Tensor
 
-    def __init__(self, inputs: int, outputs: int, width: int, count: int, segment: int, memories: int) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, width: int, count: int, questions: int, segment: int, memories: int
+    ) -> None:
         super().__init__()
-        if min(width, count, segment, memories) < 1:
-            raise ValueError(
-                f"width, hops, segment and memories must be at least 1, not {width}, {count}, {segment} and {memories}"
-            )
+        sizes = {"width": width, "hops": count, "questions": questions, "segment": segment, "memories": memories}
+        for name, size in sizes.items():
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1, not {size}")
         self.width, self.segment = width, segment
         self.tables = nn.Parameter(torch.randn(count + 1, inputs, width) * 0.1)
         self.times = nn.Parameter(torch.randn(count + 1, memories, width) * 0.1)
-        self.question = nn.Parameter(torch.randn(width) * 0.1)
-        self.out = nn.Sequential(Dropout(0.3), nn.Linear(width, outputs))
-        self.register_buffer(
-            "positions", position_encoding(torch.arange(segment + 1), segment, width), persistent=False
-        )
+        self.questions = nn.Parameter(torch.randn(questions, width))
+        self.out = nn.Sequential(Dropout(0.3), nn.Linear(questions * width, outputs))
+        encodings = position_encoding(torch.arange(segment + 1), segment, width)
+        self.register_buffer("positions", encodings, persistent=False)
 
     def forward(self, frames: Tensor, lengths: Tensor | None) -> Tensor:
         """Return logits (batch, outputs) of frames (batch, time, inputs)."""
         frames, lengths = pad_time(frames, lengths, self.segment)
         counts = time_mask(lengths, frames.shape[1]).unflatten(1, (-1, self.segment)).sum(dim=2).long()
         encoding = self.positions[counts] / counts.clamp(min=1)[:, :, None, None]
-        words = (frames @ self.tables.transpose(0, 1).flatten(1)).unflatten(1, (-1, self.segment))
-        words = words.unflatten(3, (-1, self.width)) * encoding[:, :, :, None]
-        real = counts > 0
-        age = (real.sum(dim=1, keepdim=True) - 1 - torch.arange(real.shape[1], device=real.device)).clamp(min=0)
-        times = self.times[:, age.clamp(max=self.times.shape[1] - 1)]
-        memories = words.sum(dim=2).permute(2, 0, 1, 3) + times
-        u = self.question.expand(len(frames), -1)
-        return self.out(hops(u, memories, real))
+        embedded = (frames @ self.tables.transpose(0, 1).flatten(1)).unflatten(2, (-1, self.width))
+        words = embedded.unflatten(1, (-1, self.segment)) * encoding[:, :, :, None]
+        memories = words.sum(dim=2).permute(2, 0, 1, 3) + self.times[:, self._ages(counts)]
+        u = self.questions.expand(len(frames), -1, -1)
+        return self.out(hops(u, memories, counts > 0, rectified=True).flatten(1))
+
+    def _ages(self, counts: Tensor) -> Tensor:
+        """Return (batch, memory): zero for the last segment of a clip, more before it. Padding has any age."""
+        last = (counts > 0).sum(dim=1, keepdim=True) - 1
+        return (last - torch.arange(counts.shape[1], device=counts.device)).clamp(0, self.times.shape[1] - 1)
 
 
 class MemN2N(NetModel):
@@ -197,6 +213,7 @@ class MemN2N(NetModel):
 
     Args:
         width, hops: features of a memory, and how often the memories are looked at.
+        questions: that are asked side by side.
         segment: frames a memory.
         memories: that have a temporal encoding of their own.
         training, representation, rate, random_state: see `NetModel`.
@@ -206,7 +223,8 @@ class MemN2N(NetModel):
         self,
         width: int = 64,
         hops: int = 3,
-        segment: int = 4,
+        questions: int = 8,
+        segment: int = 2,
         memories: int = 50,
         training: Training | None = None,
         representation: Representation | None = None,
@@ -216,11 +234,12 @@ class MemN2N(NetModel):
         super().__init__(training, representation, rate, random_state)
         self.width = width
         self.hops = hops
+        self.questions = questions
         self.segment = segment
         self.memories = memories
 
     def build(self, inputs: int, outputs: int) -> nn.Module:
-        return ClipNetwork(inputs, outputs, self.width, self.hops, self.segment, self.memories)
+        return ClipNetwork(inputs, outputs, self.width, self.hops, self.questions, self.segment, self.memories)
 
 
 #: The paper's: features of a memory; questions of training, those of them held out for validation; of the test.
