@@ -1,5 +1,7 @@
 """The memory network against its equations written out word by word, and what its parts promise."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -34,7 +36,7 @@ def literal_sentence(table, vectors):
 
 
 def literal_hops(u, memories, *, linear=False, rectified=False):
-    for m, c in zip(memories[:-1], memories[1:], strict=True):
+    for m, c in pairwise(memories):
         p = m @ u
         if not linear:
             p = np.exp(p) / np.exp(p).sum()
@@ -123,9 +125,10 @@ def test_a_clip_is_named_by_the_equations():
     frames = torch.randn(1, 7, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     segments = [frames[0, start : start + 2].numpy() for start in (0, 2, 4, 6)]
     tables, times = net.tables.detach().numpy(), net.times.detach().numpy()
+    ages = [2, 2, 1, 0]
     memories = [
-        np.stack([literal_sentence(table, x) / len(x) + times[k, age] for x, age in zip(segments, (2, 2, 1, 0))])
-        for k, table in enumerate(tables)
+        np.stack([literal_sentence(table, x) / len(x) for x in segments]) + time[ages]
+        for table, time in zip(tables, times, strict=True)
     ]
     found = [literal_hops(u, memories, rectified=True) for u in net.questions.detach().numpy()]
     expected = net.out[1](torch.from_numpy(np.concatenate(found)))

@@ -88,12 +88,13 @@ def hops(
         linear: without the softmax, as training starts.
         rectified: half of the features of u go through a rectifier after each hop (section 5).
     """
+    missing = ~real[:, None]
     for m, c in pairwise(memories):
         match = u @ m.transpose(1, 2)
-        out = ~real[:, None]
-        p = (
-            match.masked_fill(out, 0) if linear else torch.softmax(match.masked_fill(out, float("-inf")), dim=2)
-        )  # eq. 1
+        if linear:
+            p = match.masked_fill(missing, 0)
+        else:
+            p = torch.softmax(match.masked_fill(missing, float("-inf")), dim=2)  # eq. 1
         u = u + p @ c  # eq. 2 and 4
         if rectified:
             plain, half = u.tensor_split(2, dim=2)
