@@ -126,6 +126,14 @@ def test_extreme_heads_stay_distributions(size):
         assert torch.isfinite(given.grad).all()
 
 
+def test_a_flat_look_can_be_sharpened():
+    """128 equal weights to the 26th power are below what float32 holds."""
+    flat = torch.full((1, 1, 128), 1 / 128)
+    heard = said(gamma=25.0).float()
+    sharp = network(rows=128).float()._address(heard, torch.zeros(1, 128, COLUMNS), flat)
+    torch.testing.assert_close(sharp, flat)
+
+
 def test_silence_has_gradients():
     """An empty memory, alike everywhere, is where cosine similarity can lose the gradient."""
     net = network()
