@@ -74,6 +74,7 @@ VARIANTS = {
     "lstm": [{}, {"layers": 2}],
     "gru": [{}, {"layers": 2}],
     "stack_rnn": [{}, {"memory": "list", "idle": True}, {"recurrent": True, "depth": 3, "capacity": 4}],
+    "neural_turing_machine": [{"rows": 4, "columns": 3}],
     "neural_stack": [{"cell": 4}, {"memory": "queue", "cell": 3}, {"memory": "deque", "cell": 3}],
 }
 

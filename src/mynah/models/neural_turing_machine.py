@@ -128,7 +128,8 @@ class TuringNetwork(SequenceNetwork):
         mixed = torch.lerp(before, content, torch.sigmoid(gate))  # eq. 7
         back, stay, on = torch.softmax(shift, dim=2).split(1, dim=2)
         turned = back * mixed.roll(-1, dims=2) + stay * mixed + on * mixed.roll(1, dims=2)  # eq. 8
-        sharp = (turned + _EPSILON) ** (1 + functional.softplus(gamma))  # eq. 9
+        relative = turned / turned.amax(dim=2, keepdim=True)  # or a flat weighting, sharpened, would be 0 / 0
+        sharp = (relative + _EPSILON) ** (1 + functional.softplus(gamma))  # eq. 9
         return sharp / sharp.sum(dim=2, keepdim=True)
 
 
