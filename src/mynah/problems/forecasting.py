@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mynah.problems.descent import PLAIN, descend, generator
+from mynah.problems.descent import PLAIN, descend, generator, seeded
 from mynah.problems.tones import Voice
 from mynah.sequence import SequenceNetwork
 from mynah.training import Batch
@@ -37,7 +37,7 @@ def draw(rng: np.random.Generator, size: int) -> Batch:
 
 def learn(body: SequenceNetwork, seed: int) -> dict[str, float]:
     """Train for 600 steps, and return the "rmse" on new series, and the number of "parameters"."""
-    net = Voice(body)
+    net = seeded(seed, lambda: Voice(body))
     training = replace(PLAIN, learning_rate=5e-3, batch=32, schedule="cosine", warmup_steps=20)
     for _ in descend(net, _loss, draw, steps=STEPS, seed=seed, training=training):
         pass

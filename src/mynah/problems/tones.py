@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mynah.problems.descent import PLAIN, descend, generator
+from mynah.problems.descent import PLAIN, descend, generator, seeded
 from mynah.sequence import SequenceNetwork
 from mynah.training import Batch
 
@@ -48,7 +48,7 @@ def learn(body: SequenceNetwork, seed: int, *, learning_rate: float) -> dict[str
 
     There is one waveform and nothing to generalise to, so the lowest error is not chosen on other data.
     """
-    net = Voice(body)
+    net = seeded(seed, lambda: Voice(body))
     target = torch.from_numpy(tone(seed))[None, :, None]
     batch = Batch(torch.zeros_like(target), torch.tensor([SAMPLES]), target)
     training = replace(PLAIN, learning_rate=learning_rate, schedule="cosine", warmup_steps=20)

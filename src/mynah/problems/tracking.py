@@ -11,12 +11,16 @@ and the first 125 frames are neither trained nor judged.
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mynah.problems.descent import generator
-from mynah.sequence import SequenceNetwork
+from mynah.problems.descent import PLAIN, descend, generator, seeded
 from mynah.training import Batch
 
 INPUTS, LENGTH, TESTED = 2, 500, 200
@@ -25,6 +29,8 @@ WALL = 10.0
 SPEED, STEP_NOISE, BEARING_NOISE = 0.2, 0.005, 0.005
 #: Frames at the start that are not judged.
 SETTLING = 125
+#: Paths a step, and steps whose CPU time tells how many fit into a given one.
+BATCH, PROBED = 5, 50
 
 
 def paths(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -48,11 +54,11 @@ def draw(rng: np.random.Generator, size: int) -> Batch:
 
 
 class Tracker(nn.Module):
-    """A position a frame, affine in the outputs of a sequence network."""
+    """A position a frame, affine in the outputs of a sequence network of `width` features."""
 
-    def __init__(self, body: SequenceNetwork) -> None:
+    def __init__(self, body: nn.Module, width: int) -> None:
         super().__init__()
-        self.body, self.head = body, nn.Linear(body.width, 2)
+        self.body, self.head = body, nn.Linear(width, 2)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Return (batch, time, 2) of frames (batch, time, 2)."""
@@ -72,6 +78,36 @@ def error(net: Tracker, seed: int) -> float:
     """
     net.eval()
     return WALL**2 * float(loss(net, draw(generator(seed, "tracking", "test"), TESTED)))
+
+
+def learn(
+    body: Callable[[], nn.Module], width: int, seed: int, *, learning_rate: float, steps: int
+) -> dict[str, float]:
+    """Train a sequence network for so many steps of 5 new paths.
+
+    Args:
+        body: makes the network.
+        width: of its outputs.
+
+    Returns:
+        "mse", see `error`, the CPU "seconds" of the training alone, and "steps".
+    """
+    net = seeded(seed, lambda: Tracker(body(), width))
+    training = replace(PLAIN, learning_rate=learning_rate, batch=BATCH, schedule="cosine", warmup_steps=20)
+    began = time.process_time()
+    for _ in descend(net, loss, draw, steps=steps, seed=seed, training=training):
+        pass
+    seconds = time.process_time() - began
+    return {"mse": error(net, seed), "seconds": seconds, "steps": float(steps)}
+
+
+def learn_for(
+    seconds: float, body: Callable[[], nn.Module], width: int, seed: int, *, learning_rate: float
+) -> dict[str, float]:
+    """Do what `learn` does, for as many steps as take so many seconds of CPU by a trial of the first few."""
+    probe = learn(body, width, seed, learning_rate=learning_rate, steps=PROBED)
+    steps = math.ceil(seconds / probe["seconds"] * PROBED)
+    return learn(body, width, seed, learning_rate=learning_rate, steps=steps)
 
 
 def _tensor(values: np.ndarray) -> Tensor:
