@@ -54,7 +54,7 @@ CARD = {
 
 
 #: Of the experiment: maps, levels, taps and steps of the UFCNN, and units of the LSTM.
-MAPS, LEVELS, TAPS, STEPS, UNITS = 24, 6, 3, 3000, 64
+MAPS, LEVELS, TAPS, STEPS, UNITS = 24, 7, 2, 3000, 64
 
 
 class UFCNNetwork(SequenceNetwork):
@@ -133,7 +133,7 @@ class UFCNN(SequenceModel):
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
     """Run an experiment; `quick` is the same.
 
-    tracking: 24 maps, 6 levels and 3 taps for 3000 steps of 5 paths, then an LSTM of 64 units for the same CPU time.
+    tracking: 24 maps, 7 levels and 2 taps for 3000 steps of 5 paths, then an LSTM of 64 units for the same CPU time.
     Sizes and learning rates of both are the best found for that time on seeds from 100.
     """
     if experiment != "tracking":
