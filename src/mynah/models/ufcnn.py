@@ -138,9 +138,7 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     """
     if experiment != "tracking":
         raise ValueError(f"no experiment {experiment!r}")
-    ours = tracking.learn(
-        lambda: UFCNNetwork(tracking.INPUTS, MAPS, LEVELS, TAPS), MAPS, seed, learning_rate=5e-3, steps=STEPS
-    )
+    ours = tracking.learn(_ufcnn, MAPS, seed, learning_rate=1e-2, steps=STEPS)
     lstm = tracking.learn_for(ours["seconds"], _lstm, UNITS, seed, learning_rate=1e-2)
     theirs = {f"lstm {name}": value for name, value in lstm.items()}
     return {**ours, **theirs, "ratio": ours["mse"] / lstm["mse"]}
