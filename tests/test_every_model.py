@@ -15,7 +15,7 @@ from mynah.training import Training
 NAMES = [card.name for card in catalog.cards() if "classify" in card.tasks]
 #: Accuracy on the toy: what is drawn from a clip without order in time cannot tell rising from falling so well.
 LEARNS = {"chance": 0.3, "knn": 0.6}
-SMALL = {"resnet": {"widths": (8, 12, 16)}, "forest": {"trees": 40}}
+SMALL = {"resnet": {"widths": (8, 12, 16)}, "forest": {"trees": 40}, "ufcnn": {"hidden": 24, "layers": 3}}
 
 
 def make(name, **training):
@@ -73,6 +73,8 @@ VARIANTS = {
     "elman": [{}, {"layers": 2}],
     "lstm": [{}, {"layers": 2}],
     "gru": [{}, {"layers": 2}],
+    "clockwork": [{"hidden": 6, "modules": 3}, {"hidden": 6, "modules": 3, "layers": 2}],
+    "ufcnn": [{}, {"layers": 1}, {"layers": 3, "length": 2}],
     "stack_rnn": [{}, {"memory": "list", "idle": True}, {"recurrent": True, "depth": 3, "capacity": 4}],
     "neural_turing_machine": [{"rows": 4, "columns": 3}],
     "neural_stack": [{"cell": 4}, {"memory": "queue", "cell": 3}, {"memory": "deque", "cell": 3}],

@@ -5,8 +5,8 @@ import torch
 
 from mynah.problems import copying
 from mynah.problems.copying import BITS, INPUTS, Recall
-from mynah.problems.descent import generator
 from mynah.sequence import SequenceNetwork
+from mynah.training import generator
 
 
 class Tape(SequenceNetwork):
@@ -75,7 +75,7 @@ def test_only_recall_is_judged():
     net = recall()
     net.body = Babbling()
     assert copying.loss(net, batch) < 1e-6
-    assert float(copying.loss(recall(flips=1), batch)) == pytest.approx(20 / (5 * BITS))  # one bit of 40
+    assert copying.loss(recall(flips=1), batch).item() == pytest.approx(20 / (5 * BITS))  # one bit of 40
 
 
 def test_tests_are_new_sequences():

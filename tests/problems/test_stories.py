@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from mynah.problems import stories
-from mynah.problems.descent import generator
 from mynah.problems.stories import PEOPLE, PLACES, THINGS, VOCABULARY
+from mynah.training import generator
 
 
 def heard(statements):

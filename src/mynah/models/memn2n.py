@@ -38,9 +38,9 @@ from mynah.layers.dropout import Dropout
 from mynah.layers.masks import pad_time, time_mask
 from mynah.model import NetModel
 from mynah.problems import stories
-from mynah.problems.descent import PLAIN, descend, seeded
+from mynah.problems.descent import PLAIN, descend
 from mynah.representations import Representation
-from mynah.training import Training, key
+from mynah.training import Training, key, seeded
 
 CARD = {
     "name": "memn2n",

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mynah.problems.descent import Draw, generator
-from mynah.training import Batch
+from mynah.problems.descent import Draw
+from mynah.training import Batch, generator
 
 PEOPLE = ("dana", "ivo", "mira", "tomas")
 PLACES = ("attic", "cellar", "harbour", "market", "orchard", "workshop")
