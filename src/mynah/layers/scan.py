@@ -2,9 +2,9 @@
 
 A recurrence of this kind is associative, so a sequence can be cut into chunks (Blelloch 1990, "Prefix sums and their
 applications"): all chunks run side by side as if each began from zero, and what a chunk should have begun with is then
-added, multiplied by the product of its a. Nothing is divided and no logarithm is taken, so |a| <= 1 stays stable.
+added, times the product of its a. Nothing is divided and no logarithm is taken, so |a| <= 1 stays stable.
 
-On a processor the gain is in calls: about 3 sqrt(time) operations on large pieces in place of `time` on small ones.
+On a processor the gain is in calls: about 3 sqrt(time) on large pieces in place of `time` on small ones.
 Time comes first here, (time, batch, hidden), so that one step lies together in memory.
 """
 
@@ -18,39 +18,56 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-#: Numbers of one step from which on a step is worth a call of its own: chunks cost twice the arithmetic.
+#: Numbers of one step from which on a step is worth its own call: chunks cost twice the arithmetic.
 LARGE_STEP = 2**15
-#: Numbers of one tensor in a block of `in_blocks`: a few such tensors stay in a core's cache.
-BLOCK = 2**17
+#: Numbers of the largest tensor in a block of `in_blocks`, 2 MiB in float32: a few of them stay in the cache.
+BLOCK = 2**19
 
 Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
 
 
 def linear_scan(a: Tensor, b: Tensor, start: Tensor) -> Tensor:
-    """Return h (time, batch, hidden) with h_t = a_t h_{t-1} + b_t, and h_{-1} = `start`.
+    """Return h (time, batch, hidden) with h_t = a_t h_{t-1} + b_t and h_{-1} = `start`.
 
     Args:
-        a: (time, batch, hidden), or (hidden,) for one that is the same at all times; real or complex.
+        a: (time, batch, hidden), or (hidden,) where it is the same at all times; real or complex.
         b: (time, batch, hidden), of the same type.
         start: (batch, hidden), of the same type.
 
     Raises:
         ValueError: the shapes or types do not fit, or there is no step.
     """
-    if b.dim() != 3 or len(b) == 0 or a.shape not in (b.shape, b.shape[2:]) or start.shape != b.shape[1:]:
-        shapes = ", ".join(str(tuple(x.shape)) for x in (a, b, start))
-        raise ValueError(f"a scan takes (time, batch, hidden), the same, and (batch, hidden), not {shapes}")
-    if not a.dtype == b.dtype == start.dtype:
-        raise ValueError(f"a scan takes one type, not {a.dtype}, {b.dtype} and {start.dtype}")
+    if a.shape not in (b.shape, b.shape[2:]):
+        raise ValueError(f"a is (time, batch, hidden) as b is, {tuple(b.shape)}, or (hidden,), not {tuple(a.shape)}")
+    _check(a, b, start)
     return _LinearScan.apply(a, b, start)
 
 
+def gated_scan(gate: Tensor, candidate: Tensor, start: Tensor) -> Tensor:
+    """Return h (time, batch, hidden) with h_t = (1 - z_t) h_{t-1} + z_t candidate_t, z = sigmoid(gate), h_{-1} = `start`.
+
+    The same as `linear_scan` of 1 - z and z candidate, in fewer passes over memory.
+
+    Args:
+        gate, candidate: (time, batch, hidden), real.
+        start: (batch, hidden).
+
+    Raises:
+        ValueError: the shapes or types do not fit, or there is no step.
+    """
+    if gate.shape != candidate.shape:
+        raise ValueError(f"a gate of shape {tuple(gate.shape)} does not fit {tuple(candidate.shape)}")
+    _check(gate, candidate, start)
+    return _GatedScan.apply(gate, candidate, start)
+
+
 def in_blocks(step: Step, x: Tensor, state: Any, width: int) -> tuple[Tensor, Any]:
-    """Run a layer over blocks of time that fit a core's cache, each going on from the state of the one before.
+    """Run layers over blocks of time that fit the cache, each going on from the state of the one before.
 
     Args:
         step: ``y, state = step(x, state)`` with x and y (time, batch, feature); gradients go through the state.
         x: (batch, time, feature).
+        state: what `step` takes first.
         width: features of the largest tensor that `step` makes.
 
     Returns:
@@ -63,83 +80,111 @@ def in_blocks(step: Step, x: Tensor, state: Any, width: int) -> tuple[Tensor, An
     return torch.cat(outputs).transpose(0, 1), state
 
 
+def _check(a: Tensor, b: Tensor, start: Tensor) -> None:
+    if b.dim() != 3 or len(b) == 0 or start.shape != b.shape[1:]:
+        raise ValueError(
+            f"a scan goes over (time, batch, hidden) from (batch, hidden), not over {tuple(b.shape)} "
+            f"from {tuple(start.shape)}"
+        )
+    if not a.dtype == b.dtype == start.dtype:
+        raise ValueError(f"a scan takes one type, not {a.dtype}, {b.dtype} and {start.dtype}")
+
+
 class _LinearScan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, start: Tensor) -> Tensor:
-        h = _scan(a, b, start)
+        h = _forwards(a, b, start)
         ctx.save_for_backward(a, start, h)
         return h
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """g_t = grad_t + conj(a_{t+1}) g_{t+1} is the gradient by b_t: a scan from the end."""
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         a, start, h = ctx.saved_tensors
         back = a.conj().resolve_conj()
-        g = torch.empty_like(h)
-        g[-1] = grad[-1]
-        if len(h) > 1:
-            later = back if a.dim() == 1 else back[1:]
-            _scan(later, grad[:-1], g[-1], out=g[:-1], backwards=True)
-        by_a = _by_factor(a, g, start, h) if ctx.needs_input_grad[0] else None
-        by_start = g[0] * (back if a.dim() == 1 else back[0]) if ctx.needs_input_grad[2] else None
-        return by_a, g, by_start
+        g = _backwards(back, grad)
+        by_a = None
+        if ctx.needs_input_grad[0]:  # g_t conj(h_{t-1}), over all steps where a is the same
+            by_a = torch.empty_like(h)
+            torch.mul(g[0], start.conj(), out=by_a[0])
+            torch.mul(g[1:], h[:-1].conj(), out=by_a[1:])
+            by_a = by_a.sum((0, 1)) if a.dim() == 1 else by_a
+        return by_a, g, g[0] * (back if a.dim() == 1 else back[0])
 
 
-def _by_factor(a: Tensor, g: Tensor, start: Tensor, h: Tensor) -> Tensor:
-    """Return the gradient by a: g_t conj(h_{t-1}), summed where a is the same at all times."""
-    by_a = torch.empty_like(h)
-    torch.mul(g[0], start.conj(), out=by_a[0])
-    torch.mul(g[1:], h[:-1].conj(), out=by_a[1:])
-    return by_a.sum((0, 1)) if a.dim() == 1 else by_a
-
-
-def _scan(a: Tensor, b: Tensor, start: Tensor, out: Tensor | None = None, backwards: bool = False) -> Tensor:
-    """Return the recurrence over b (time, batch, hidden), which may run from the last step to the first.
-
-    In chunks as long as makes the fewest calls; the steps that are left over, fewer than a chunk, follow one by one.
-    """
-    h = torch.empty_like(b) if out is None else out
-    steps = len(b)
-    a = a.expand(b.shape[1:]).contiguous().expand(b.shape) if a.dim() == 1 else a
-    size = 1 if start.numel() >= LARGE_STEP else max(1, isqrt(steps // 2))
-    if size == 1:
-        _one_by_one(a, b, h, start, backwards)
+class _GatedScan(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, gate: Tensor, candidate: Tensor, start: Tensor) -> Tensor:
+        z = gate.sigmoid()
+        h = _forwards(1 - z, z * candidate, start)
+        ctx.save_for_backward(z, candidate, start, h)
         return h
-    left = steps % size
-    many, few = (slice(left, steps), slice(left)) if backwards else (slice(steps - left), slice(steps - left, steps))
-    start = _in_chunks(a[many], b[many], h[many], start, size, backwards)
-    _one_by_one(a[few], b[few], h[few], start, backwards)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:
+        z, candidate, start, h = ctx.saved_tensors
+        keep = 1 - z
+        g = _backwards(keep, grad)
+        by_start = g[0] * keep[0]
+        by_candidate = g.mul_(z)
+        change = torch.empty_like(candidate)
+        torch.sub(candidate[0], start, out=change[0])
+        torch.sub(candidate[1:], h[:-1], out=change[1:])
+        return keep.mul_(by_candidate).mul_(change), by_candidate, by_start
+
+
+def _forwards(a: Tensor, b: Tensor, start: Tensor) -> Tensor:
+    h = torch.empty_like(b, memory_format=torch.contiguous_format)
+    _scan(a, b, start, h, forwards=True)
     return h
 
 
-def _one_by_one(a: Tensor, b: Tensor, h: Tensor, start: Tensor, backwards: bool) -> None:
-    for a_t, b_t, h_t in zip(_in_turn(a, 0, backwards), _in_turn(b, 0, backwards), _in_turn(h, 0, backwards), strict=True):
+def _backwards(a: Tensor, grad: Tensor) -> Tensor:
+    """Return the gradient by b, a scan from the end: g_t = grad_t + a_{t+1} g_{t+1}."""
+    g = torch.empty_like(grad, memory_format=torch.contiguous_format)
+    g[-1] = grad[-1]
+    if len(g) > 1:
+        _scan(a if a.dim() == 1 else a[1:], grad[:-1], g[-1], g[:-1], forwards=False)
+    return g
+
+
+def _scan(a: Tensor, b: Tensor, start: Tensor, h: Tensor, forwards: bool) -> None:
+    """Fill h (time, batch, hidden), from the first step to the last or from the last to the first.
+
+    In chunks whose size makes the fewest calls; the steps that are left over, fewer than a chunk, follow one by one.
+    """
+    steps = len(b)
+    if a.dim() == 1:
+        a = a.expand_as(start).contiguous().expand_as(b)
+    size = 1 if start.numel() >= LARGE_STEP else max(1, isqrt(steps // 2))
+    if size > 1:
+        left = steps % size
+        many, few = (slice(steps - left), slice(steps - left, None)) if forwards else (slice(left, None), slice(left))
+        start = _chunks(a[many], b[many], start, h[many], size, forwards)
+        a, b, h = a[few], b[few], h[few]
+    for a_t, b_t, h_t in zip(*(_in_turn(x, 0, forwards) for x in (a, b, h)), strict=True):
         start = torch.addcmul(b_t, a_t, start, out=h_t)
 
 
-def _in_chunks(a: Tensor, b: Tensor, h: Tensor, start: Tensor, size: int, backwards: bool) -> Tensor:
-    """Fill h (time, batch, hidden) by chunks of `size` steps side by side; return its last step."""
+def _chunks(a: Tensor, b: Tensor, start: Tensor, h: Tensor, size: int, forwards: bool) -> Tensor:
+    """Fill h (time, batch, hidden), a whole number of chunks of `size` steps; return its last step."""
     is_constant = a.stride(0) == 0
     a, b, h = (x.unflatten(0, (-1, size)) for x in (a, b, h))
     factors = a[:1] if is_constant else a
     product = torch.empty_like(factors, memory_format=torch.contiguous_format)
-    now = (*(_in_turn(x, 1, backwards) for x in (a, b, h)), _in_turn(factors, 1, backwards), _in_turn(product, 1, backwards))
-    before_h, before_product = None, None
-    for a_t, b_t, h_t, factor_t, product_t in zip(*now, strict=True):
-        if before_h is None:
-            h_t.copy_(b_t)
-            product_t.copy_(factor_t)
-        else:
-            torch.addcmul(b_t, a_t, before_h, out=h_t)
-            torch.mul(factor_t, before_product, out=product_t)
-        before_h, before_product = h_t, product_t
-    end = 0 if backwards else -1
-    for chunk, products in zip(_in_turn(h, 0, backwards), _in_turn(product.expand_as(h), 0, backwards), strict=True):
-        start = chunk.addcmul_(products, start)[end]
+    now = zip(*(_in_turn(x, 1, forwards) for x in (a, b, h, factors, product)), strict=True)
+    a_t, b_t, h_t, factor_t, product_t = next(now)
+    h_before, product_before = h_t.copy_(b_t), product_t.copy_(factor_t)
+    for a_t, b_t, h_t, factor_t, product_t in now:
+        h_before = torch.addcmul(b_t, a_t, h_before, out=h_t)
+        product_before = torch.mul(factor_t, product_before, out=product_t)
+    last = -1 if forwards else 0
+    for chunk, products in zip(_in_turn(h, 0, forwards), _in_turn(product.expand_as(h), 0, forwards), strict=True):
+        start = chunk.addcmul_(products, start)[last]
     return start
 
 
-def _in_turn(x: Tensor, dim: int, backwards: bool) -> tuple[Tensor, ...]:
+def _in_turn(x: Tensor, dim: int, forwards: bool) -> tuple[Tensor, ...]:
     """Return the pieces of x along a dimension, in the order of the recurrence."""
-    return x.unbind(dim)[::-1] if backwards else x.unbind(dim)
+    return x.unbind(dim) if forwards else x.unbind(dim)[::-1]
