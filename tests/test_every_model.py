@@ -54,6 +54,9 @@ VARIANTS = {
     "elman": [{}, {"layers": 2}],
     "lstm": [{}, {"layers": 2}],
     "gru": [{}, {"layers": 2}],
+    "mingru": [{"layers": 1}, {"layers": 3}],
+    "minlstm": [{"layers": 1}, {"layers": 3}],
+    "lru": [{"layers": 1}, {"layers": 3}, {"state": 2}],
 }
 
 
