@@ -7,6 +7,9 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import json
+
+import numpy as np
 import pytest
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -18,3 +21,25 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the real recordings (shared/data beside the checkout) are not here")
     return SHARED_DATA
+
+
+@pytest.fixture
+def tiny_chorales(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A folder of data with a few invented chorales in the published form, which MYNAH_DATA names."""
+    from mynah.problems import chorales
+
+    rng = np.random.default_rng(0)
+    pieces = {
+        part: [
+            [sorted({int(pitch) for pitch in rng.integers(48, 72, 4)}) for _ in range(length)]
+            for length in rng.integers(4, 9, count)
+        ]
+        for part, count in (("train", 8), ("valid", 3), ("test", 3))
+    }
+    folder = tmp_path / chorales.DATA
+    folder.mkdir()
+    (folder / "jsb-chorales-quarter.json").write_text(json.dumps(pieces), encoding="utf-8")
+    monkeypatch.setenv("MYNAH_DATA", str(tmp_path))
+    chorales.rolls.cache_clear()
+    yield pieces
+    chorales.rolls.cache_clear()

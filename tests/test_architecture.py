@@ -11,6 +11,7 @@ SRC = Path(__file__).parents[1] / "src" / "mynah"
 #: What each room may import of Mynah; every room may import errors, progress, and itself.
 MAY = {
     "audio": set(),
+    "texts": set(),
     "stores": set(),
     "sounds": {"audio", "stores"},
     "catalog": set(),
@@ -23,10 +24,11 @@ MAY = {
     "layers": {"training"},
     "model": {"audio", "layers", "representations", "training"},
     "modelfile": {"catalog", "model", "representations", "training"},
+    "transcriber": {"layers", "model", "representations", "texts", "training"},
     "sequence": {"layers", "model", "representations", "training"},
-    "models": {"layers", "representations", "training", "model", "sequence", "problems"},
+    "models": {"layers", "representations", "texts", "training", "model", "sequence", "transcriber", "problems"},
     "datasets": {"audio", "training"},
-    "tasks": {"sounds", "audio", "model"},
+    "tasks": {"sounds", "audio", "model", "representations", "texts", "transcriber"},
     "trials": {
         "tasks",
         "sounds",
@@ -37,11 +39,12 @@ MAY = {
         "modelfile",
         "representations",
         "stores",
+        "texts",
         "training",
         "report",
     },
-    "report": set(),
-    "testing": {"layers", "model", "modelfile", "representations", "sequence", "training"},
+    "report": {"texts"},
+    "testing": {"layers", "model", "modelfile", "representations", "sequence", "texts", "training", "transcriber"},
 }
 SHARED = {"allocator", "errors", "progress", "__init__"}
 

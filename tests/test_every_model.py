@@ -7,12 +7,12 @@ import torch
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mynah import catalog
-from mynah.model import NetModel
+from mynah.model import ByGradient, NetModel
 from mynah.sequence import SequenceModel
-from mynah.testing import check_model, check_network, check_streams
+from mynah.testing import check_model, check_network, check_streams, check_transcriber
 from mynah.training import Training
 
-NAMES = [card.name for card in catalog.cards()]
+NAMES = [card.name for card in catalog.cards() if "classify" in card.tasks]
 #: Accuracy on the toy: what is drawn from a clip without order in time cannot tell rising from falling so well.
 LEARNS = {"chance": 0.3, "knn": 0.6}
 SMALL = {"resnet": {"widths": (8, 12, 16)}, "forest": {"trees": 40}}
@@ -38,14 +38,33 @@ def test_battery(name):
     check_model(lambda: make(name, budget="60epochs", batch=16, warmup_steps=5), learns=LEARNS.get(name, 0.7))
 
 
-@pytest.mark.parametrize("name", NAMES)
+TRANSCRIBERS = [card.name for card in catalog.cards() if "transcribe" in card.tasks]
+
+
+@pytest.mark.parametrize("name", TRANSCRIBERS)
+def test_battery_of_transcribers(name):
+    kind = catalog.model_class(name)
+
+    def make():
+        model = kind()
+        if isinstance(model, ByGradient):
+            model.training = dataclasses.replace(
+                kind.default_training, budget="60epochs", batch=10, valid=0.1, augment=False, learning_rate=5e-3
+            )
+            model.hidden, model.dropout = 24, 0.0
+        return model
+
+    check_transcriber(make, learns=None if name == "constant_text" else 0.7)
+
+
+@pytest.mark.parametrize("name", [*NAMES, *TRANSCRIBERS])
 def test_card_is_true(name):
     card = catalog.card(name)
     kind = catalog.model_class(name)
     assert catalog.name_of(kind) == card.name == name
     assert card.tasks
     assert all(catalog.card(other) for other in card.superseded_by)
-    assert card.cost == ("gradient" if issubclass(kind, NetModel) else "cheap")
+    assert card.cost == ("gradient" if issubclass(kind, ByGradient) else "cheap")
     assert str(card.year) in (__import__(kind.__module__, fromlist=["_"]).__doc__ or "") or name == "chance"
 
 
@@ -57,6 +76,8 @@ VARIANTS = {
     "mingru": [{"layers": 1}, {"layers": 3}],
     "minlstm": [{"layers": 1}, {"layers": 3}],
     "lru": [{"layers": 1}, {"layers": 3}, {"state": 2}],
+    "stack_rnn": [{}, {"memory": "list", "idle": True}, {"recurrent": True, "depth": 3, "capacity": 4}],
+    "neural_stack": [{"cell": 4}, {"memory": "queue", "cell": 3}, {"memory": "deque", "cell": 3}],
 }
 
 

@@ -1,7 +1,8 @@
 """The contracts of every model: what it accepts, what it learns, what it answers.
 
-A `Model` is a scikit-learn estimator over sounds. A family derives from `VectorModel` (one vector a clip), from
-`NetModel` (a torch network over frames) or from `mynah.sequence.SequenceModel` (one that can stream).
+A `Model` is a scikit-learn estimator over sounds. A family that names clips is a `ClassifierModel`: it derives from
+`VectorModel` (one vector a clip), from `NetModel` (a torch network over frames) or from
+`mynah.sequence.SequenceModel` (one that can stream).
 
 What `X` may be, in every method:
 
@@ -48,8 +49,8 @@ from mynah.training import (
 from mynah.training.loop import PROBE_STEPS
 
 
-class Model(ClassifierMixin, BaseEstimator):
-    """A family of the reading list as a classifier of clips.
+class Model(BaseEstimator):
+    """A family of the reading list: clips in, an answer a clip out.
 
     Args:
         representation: what the model sees; None means the family's own choice.
@@ -57,11 +58,9 @@ class Model(ClassifierMixin, BaseEstimator):
         random_state: seed of everything random.
 
     Attributes:
-        classes_: the labels, sorted.
         representation_: what was used, or None where the arrays were taken as frames.
         rate_: Hz, or None likewise.
-        temperature_: divides the log-probabilities (1 until calibrated on held-out answers).
-        threshold_: below this probability `apply` answers "none of these" (0 until calibrated).
+        record_: facts of the fit.
     """
 
     default_representation: ClassVar[Representation] = LogMel()
@@ -76,15 +75,15 @@ class Model(ClassifierMixin, BaseEstimator):
     # --- the scikit-learn verbs
 
     def fit(self, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> Model:
-        """Learn from clips and their labels.
+        """Learn from clips and the right answers.
 
         Args:
             X: clips, see the module.
-            y: (clip,) labels.
+            y: (clip,) labels or texts.
             groups: (clip,) recordings or speakers; an inner validation split never cuts through one.
 
         Raises:
-            ValueError: shapes that do not fit, NaN or infinity, a regression target.
+            ValueError: shapes that do not fit, NaN or infinity, answers of another kind.
         """
         for _ in self.fit_events(X, y, groups):
             pass
@@ -99,9 +98,7 @@ class Model(ClassifierMixin, BaseEstimator):
             keeper: restores and saves the fit on its way (see `mynah.training.Saver`).
         """
         frames = self._frames(X, reset=True)
-        y = self._labels(y, len(frames))
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        self.temperature_, self.threshold_ = 1.0, 0.0
+        codes = self._codes(y, len(frames))
         self.record_: dict[str, Any] = {}
         groups = np.arange(len(codes)) if groups is None else np.asarray(groups)
         if len(groups) != len(codes):
@@ -111,40 +108,33 @@ class Model(ClassifierMixin, BaseEstimator):
             yield from self._learn(frames, codes, groups, keeper)
         self.record_["cpu_seconds"] = time.process_time() - began
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return (clip, class) calibrated probabilities; a clip's row does not depend on the other clips.
-
-        They hold where all classes are equally common, as training weighs them; in a place where one is rare, weigh
-        its column by how rare it is.
-        """
-        check_is_fitted(self, "classes_")
-        frames = self._frames(X, reset=False)
-        with one_thread():
-            logits = self._log_scores(frames).astype(np.float64) / self.temperature_
-        logits -= logits.max(axis=1, keepdims=True)
-        odds = np.exp(logits)
-        return odds / odds.sum(axis=1, keepdims=True)
-
     def predict(self, X: Any) -> np.ndarray:
-        """Return the (clip,) most probable labels."""
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
+        """Return the (clip,) answers."""
+        raise NotImplementedError(f"{type(self).__name__} must define predict")  # an abstract method
 
     # --- what a kind of model writes
+
+    def _codes(self, y: ArrayLike, count: int) -> np.ndarray:
+        """Check the answers to `count` clips, remember what they are made of, and return them in numbers."""
+        raise NotImplementedError(f"{type(self).__name__} must define _codes")  # an abstract method
 
     def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray, keeper: Keeper | None) -> Iterator[Event]:
         raise NotImplementedError(f"{type(self).__name__} must define _learn")  # an abstract method
 
-    def _log_scores(self, frames: Frames) -> np.ndarray:
-        """Return (clip, class) log-probabilities up to a constant a row."""
-        raise NotImplementedError(f"{type(self).__name__} must define _log_scores")  # an abstract method
+    def facts(self) -> dict[str, Any]:
+        """Return what a model file says of the answers, as plain values: `labels`, `temperature`, `threshold`."""
+        raise NotImplementedError(f"{type(self).__name__} must define facts")  # an abstract method
+
+    def take_facts(self, facts: dict[str, Any]) -> None:
+        """Take back what `facts` returned; `ValueError` where it cannot be meant."""
+        raise NotImplementedError(f"{type(self).__name__} must define take_facts")  # an abstract method
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """Return all that was learned, as named arrays: with the settings, enough to answer again."""
+        """Return all that was learned, as named arrays: with settings and facts, enough to answer again."""
         raise NotImplementedError(f"{type(self).__name__} must define tensors")  # an abstract method
 
     def restore(self, tensors: dict[str, np.ndarray]) -> None:
-        """Take back what `tensors` returned; `classes_` and `n_features_in_` are set before."""
+        """Take back what `tensors` returned; facts and `n_features_in_` are set before."""
         raise NotImplementedError(f"{type(self).__name__} must define restore")  # an abstract method
 
     @property
@@ -212,17 +202,6 @@ class Model(ClassifierMixin, BaseEstimator):
             cube = validate_data(self, X, dtype=np.float32, reset=reset)[:, None, :]
         return Frames.from_arrays(list(cube))
 
-    def _labels(self, y: ArrayLike, count: int) -> np.ndarray:
-        if y is None:
-            raise ValueError(f"requires y to be passed, but the target y is None: {type(self).__name__}")
-        labels: np.ndarray = column_or_1d(y, warn=True)
-        if len(labels) != count:
-            raise ValueError(f"Found input variables with inconsistent numbers of samples: [{count}, {len(labels)}]")
-        if type_of_target(labels) != "unknown" and labels.dtype.kind == "f" and not np.isfinite(labels).all():
-            raise ValueError("Input y contains NaN or infinity.")
-        check_classification_targets(labels)
-        return labels
-
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in super().__getstate__().items() if k != "_built"}
 
@@ -251,7 +230,67 @@ def _are_clips(X: Any) -> bool:
     return isinstance(X, Sequence) and len(X) > 0 and hasattr(X[0], "read")
 
 
-class VectorModel(Model):
+class ClassifierModel(ClassifierMixin, Model):
+    """A family that names clips.
+
+    Attributes:
+        classes_: the labels, sorted.
+        temperature_: divides the log-probabilities (1 until calibrated on held-out answers).
+        threshold_: below this probability `apply` answers "none of these" (0 until calibrated).
+    """
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return (clip, class) calibrated probabilities; a clip's row does not depend on the other clips.
+
+        They hold where all classes are equally common, as training weighs them; in a place where one is rare, weigh
+        its column by how rare it is.
+        """
+        check_is_fitted(self, "classes_")
+        frames = self._frames(X, reset=False)
+        with one_thread():
+            logits = self._log_scores(frames).astype(np.float64) / self.temperature_
+        logits -= logits.max(axis=1, keepdims=True)
+        odds = np.exp(logits)
+        return odds / odds.sum(axis=1, keepdims=True)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the (clip,) most probable labels."""
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
+
+    def _log_scores(self, frames: Frames) -> np.ndarray:
+        """Return (clip, class) log-probabilities up to a constant a row."""
+        raise NotImplementedError(f"{type(self).__name__} must define _log_scores")  # an abstract method
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "labels": self.classes_.tolist(),
+            "temperature": float(self.temperature_),
+            "threshold": float(self.threshold_),
+        }
+
+    def take_facts(self, facts: dict[str, Any]) -> None:
+        self.classes_ = np.array(facts["labels"])
+        self.temperature_, self.threshold_ = float(facts["temperature"]), float(facts["threshold"])
+
+    def _codes(self, y: ArrayLike, count: int) -> np.ndarray:
+        self.classes_, codes = np.unique(self._labels(y, count), return_inverse=True)
+        self.temperature_, self.threshold_ = 1.0, 0.0
+        return codes
+
+    def _labels(self, y: ArrayLike, count: int) -> np.ndarray:
+        if y is None:
+            raise ValueError(f"requires y to be passed, but the target y is None: {type(self).__name__}")
+        labels: np.ndarray = column_or_1d(y, warn=True)
+        if len(labels) != count:
+            raise ValueError(f"Found input variables with inconsistent numbers of samples: [{count}, {len(labels)}]")
+        if type_of_target(labels) != "unknown" and labels.dtype.kind == "f" and not np.isfinite(labels).all():
+            raise ValueError("Input y contains NaN or infinity.")
+        check_classification_targets(labels)
+        return labels
+
+
+class VectorModel(ClassifierModel):
     """A family that sees one vector a clip; sequences are pooled to mean and deviation over time.
 
     A family writes two methods over standardised vectors: `learn_arrays` and `log_scores`. What it learned is
@@ -312,12 +351,8 @@ def _vectors(frames: Frames, *, pooled: bool) -> np.ndarray:
     return np.concatenate(list(clips))
 
 
-class NetModel(Model):
-    """A family that is a torch network over frames.
-
-    A family writes `build`; the default `loss` is cross entropy against soft targets, each class weighing the
-    same. `fit` is build, train, remember.
-    """
+class ByGradient(Model):
+    """A family whose network is trained step by step; a kind of model writes `_new_net` and `_learn`."""
 
     default_training: ClassVar[Training] = Training()
 
@@ -331,14 +366,6 @@ class NetModel(Model):
         super().__init__(representation, rate, random_state)
         self.training = training
 
-    def build(self, inputs: int, outputs: int) -> nn.Module:
-        """Return a network: (frames (batch, time, inputs), lengths (batch,)) to logits (batch, outputs)."""
-        raise NotImplementedError(f"{type(self).__name__} must define build")  # an abstract method
-
-    def loss(self, net: Classifier, batch: Batch) -> Tensor:
-        """Return the scalar to descend: weighted cross entropy with the batch's soft targets."""
-        return _cross_entropy(net(batch.frames, batch.lengths), batch, self.settings, net.class_weight)
-
     @property
     def settings(self) -> Training:
         """How it is trained: what was given, or the family's own choice."""
@@ -347,6 +374,55 @@ class NetModel(Model):
     def train_to_the_end(self, steps: int) -> None:
         """Ask for exactly `steps` steps on all clips, none held out to stop early."""
         self.training = replace(self.settings, budget=Budget(steps=steps), valid=0.0)
+
+    def _new_net(self, seed: int) -> nn.Module:
+        """Return a network with the first weights of this seed, from settings, facts and `n_features_in_`."""
+        raise NotImplementedError(f"{type(self).__name__} must define _new_net")  # an abstract method
+
+    def _descend(self, fit: Fit, held_out: int) -> Iterator[Event]:
+        """Run a fit, and record how it went."""
+        yield from fit
+        self.history_ = fit.history
+        self.record_ = {
+            "steps": fit.steps or max(fit.step, PROBE_STEPS + 1),
+            "stop": fit.step if fit.ended == "deadline" else None,
+            "trained": fit.step,
+            "best_step": fit.best["step"],
+            "ended": fit.ended,
+            "held_out": held_out,
+        }
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        return {name: value.numpy() for name, value in self.net_.state_dict().items()}
+
+    def restore(self, tensors: dict[str, np.ndarray]) -> None:
+        with torch.device("meta"):  # shapes first: a small file must not make a huge net
+            wanted = {name: tuple(value.shape) for name, value in self._new_net(0).state_dict().items()}
+        if wanted != {name: value.shape for name, value in tensors.items()}:
+            raise ValueError("the arrays do not fit the settings")
+        self.net_: Any = self._new_net(0)
+        self.net_.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in tensors.items()})
+        self.net_.eval()
+
+    @property
+    def parameter_count(self) -> int:
+        return sum(value.numel() for value in self.net_.parameters())
+
+
+class NetModel(ByGradient, ClassifierModel):
+    """A family that is a torch network over frames.
+
+    A family writes `build`; the default `loss` is cross entropy against soft targets, each class weighing the
+    same. `fit` is build, train, remember.
+    """
+
+    def build(self, inputs: int, outputs: int) -> nn.Module:
+        """Return a network: (frames (batch, time, inputs), lengths (batch,)) to logits (batch, outputs)."""
+        raise NotImplementedError(f"{type(self).__name__} must define build")  # an abstract method
+
+    def loss(self, net: Classifier, batch: Batch) -> Tensor:
+        """Return the scalar to descend: weighted cross entropy with the batch's soft targets."""
+        return _cross_entropy(net(batch.frames, batch.lengths), batch, self.settings, net.class_weight)
 
     def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray, keeper: Keeper | None) -> Iterator[Event]:
         settings, seed = self.settings, int(self.random_state or 0)
@@ -366,16 +442,7 @@ class NetModel(Model):
         self.net_.class_weight.copy_(_class_weight(counts))
         validate = Validation(frames.take(held), codes[held], settings.batch) if len(held) else None
         fit = Fit(self.net_, self.loss, batches, settings, seed=key(seed, "steps"), validate=validate, keeper=keeper)
-        yield from fit
-        self.history_ = fit.history
-        self.record_ = {
-            "steps": fit.steps or max(fit.step, PROBE_STEPS + 1),
-            "stop": fit.step if fit.ended == "deadline" else None,
-            "trained": fit.step,
-            "best_step": fit.best["step"],
-            "ended": fit.ended,
-            "held_out": len(held),
-        }
+        yield from self._descend(fit, len(held))
 
     def _new_net(self, seed: int) -> Classifier:
         with torch.random.fork_rng(devices=[]):
@@ -393,22 +460,6 @@ class NetModel(Model):
         self.net_.eval()
         rows = [self.net_(torch.from_numpy(np.array(frame))[None], None) for frame in frames]
         return torch.cat(rows).numpy()
-
-    def tensors(self) -> dict[str, np.ndarray]:
-        return {name: value.numpy() for name, value in self.net_.state_dict().items()}
-
-    def restore(self, tensors: dict[str, np.ndarray]) -> None:
-        with torch.device("meta"):  # shapes first: a small file must not make a huge net
-            wanted = {name: tuple(value.shape) for name, value in self._new_net(0).state_dict().items()}
-        if wanted != {name: value.shape for name, value in tensors.items()}:
-            raise ValueError("the arrays do not fit the settings")
-        self.net_ = self._new_net(0)
-        self.net_.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in tensors.items()})
-        self.net_.eval()
-
-    @property
-    def parameter_count(self) -> int:
-        return sum(value.numel() for value in self.net_.parameters())
 
 
 class Classifier(nn.Module):
@@ -443,6 +494,6 @@ def _cross_entropy(logits: Tensor, batch: Batch, settings: Training, weight: Ten
 
 def with_budget(model: Model, budget: str | Budget) -> Model:
     """Give a gradient-trained model this budget; others are returned as they are."""
-    if isinstance(model, NetModel):
+    if isinstance(model, ByGradient):
         model.training = replace(model.settings, budget=budget)
     return model

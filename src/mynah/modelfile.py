@@ -68,9 +68,7 @@ def save(model: Model, path: str | os.PathLike[str], *, record: Mapping[str, Any
         "representation": None if model.representation_ is None else model.representation_.to_json(),
         "rate": model.rate_,
         "features": int(model.n_features_in_),
-        "labels": model.classes_.tolist(),
-        "temperature": float(model.temperature_),
-        "threshold": float(model.threshold_),
+        **model.facts(),
         "training": model.record_,
         "record": dict(record or {}),
         "sha256": hashlib.sha256(tensors).hexdigest(),
@@ -146,8 +144,7 @@ def load(path: str | os.PathLike[str]) -> Model:
         model = catalog.model_class(facts["family"])(**settings)
         model.representation_ = None if representation is None else by_name(representation)
         model.rate_, model.n_features_in_ = facts["rate"], facts["features"]
-        model.classes_ = np.array(facts["labels"])
-        model.temperature_, model.threshold_ = float(facts["temperature"]), float(facts["threshold"])
+        model.take_facts(facts)
         model.record_ = facts["training"]
         model.restore(load_tensors(content))
         _check_answers(model)

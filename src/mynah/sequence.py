@@ -22,16 +22,24 @@ class SequenceNetwork(nn.Module):
     Attributes:
         width: features of y.
         looks_ahead: whether an output needs later input; such a network refuses a carried state.
+        takes_lengths: whether `forward` takes the real frames of each row as a third argument: for a network in which
+            padding would else reach what comes of real frames.
     """
 
     looks_ahead: bool = False
+    takes_lengths: bool = False
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.width = width
 
-    def __call__(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    def __call__(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
         """Check what is given, then run `forward`.
+
+        Args:
+            x: (batch, time, feature).
+            state: what an earlier call returned; None starts a sequence.
+            lengths: (batch,) real frames of each row, the others being padding; None is all.
 
         Raises:
             ValueError: x is not (batch, time, feature) of at least one frame, or a state is carried into a network
@@ -45,7 +53,7 @@ class SequenceNetwork(nn.Module):
             raise ValueError(
                 f"{type(self).__name__} looks ahead (bidirectional), so it cannot stream: run the whole sequence"
             )
-        return super().__call__(x, state)
+        return super().__call__(x, state, lengths) if self.takes_lengths else super().__call__(x, state)
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Return (batch, time, width) and the state after the last frame."""

@@ -14,13 +14,16 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from mynah import modelfile
 from mynah.layers.windows import detached
-from mynah.model import Model, NetModel
+from mynah.model import ByGradient, ClassifierModel, Model, NetModel
 from mynah.representations import Representation
 from mynah.sequence import SequenceNetwork
+from mynah.texts import errors
 from mynah.training import Fit
+from mynah.transcriber import TranscriberModel
 
 RATE = 8000
 
@@ -54,7 +57,7 @@ def toy(clips_per_class: int = 12, seed: int = 0) -> tuple[list[ToyClip], np.nda
     return [clips[i] for i in order], np.array(labels)[order]
 
 
-def check_model(make: Callable[[], Model], *, learns: float = 0.6) -> None:
+def check_model(make: Callable[[], ClassifierModel], *, learns: float = 0.6) -> None:
     """Run the battery on what `make` returns; raises `AssertionError` at the first fault.
 
     Args:
@@ -72,21 +75,23 @@ def check_model(make: Callable[[], Model], *, learns: float = 0.6) -> None:
         check_resumes(make, clips, labels)
 
 
-def check_learns(fitted: Model, least: float) -> None:
+def check_learns(fitted: ClassifierModel, least: float) -> None:
     """New clips of the toy are named better than `least`."""
     clips, labels = toy(seed=1)
     accuracy = float((fitted.predict(clips) == labels).mean())
     assert accuracy >= least, f"{type(fitted).__name__} names {accuracy:.2f} of new toy clips, below {least}"
 
 
-def check_repeats(make: Callable[[], Model], fitted: Model, clips: Sequence[ToyClip], labels: np.ndarray) -> None:
+def check_repeats(
+    make: Callable[[], ClassifierModel], fitted: ClassifierModel, clips: Sequence[ToyClip], labels: np.ndarray
+) -> None:
     """The same seed gives the same bits."""
     again = make().fit(clips, labels).tensors()
     for name, value in fitted.tensors().items():
         assert np.array_equal(value, again[name]), f"{name} differs between two fits with one seed"
 
 
-def check_answers_alone(fitted: Model, clips: Sequence[ToyClip]) -> None:
+def check_answers_alone(fitted: ClassifierModel, clips: Sequence[ToyClip]) -> None:
     """A clip's probabilities are a distribution, and do not depend on the clips around it."""
     together = fitted.predict_proba(clips)
     assert together.shape == (len(clips), len(fitted.classes_))
@@ -95,7 +100,7 @@ def check_answers_alone(fitted: Model, clips: Sequence[ToyClip]) -> None:
     assert np.array_equal(together, alone), "an answer depends on its neighbours"
 
 
-def check_file(fitted: Model, clips: Sequence[ToyClip]) -> None:
+def check_file(fitted: ClassifierModel, clips: Sequence[ToyClip]) -> None:
     """A saved and loaded model answers with the same bits, and is saved again as the same file."""
     with tempfile.TemporaryDirectory() as folder:
         path = modelfile.save(fitted, Path(folder) / "a.mynah")
@@ -104,7 +109,7 @@ def check_file(fitted: Model, clips: Sequence[ToyClip]) -> None:
         assert modelfile.save(loaded, Path(folder) / "b.mynah").read_bytes() == path.read_bytes()
 
 
-def check_oddities(make: Callable[[], Model], fitted: Model) -> None:
+def check_oddities(make: Callable[[], ClassifierModel], fitted: ClassifierModel) -> None:
     """Silence, one sample, one clip and one class are survived."""
     for wave in (np.zeros((1, 800)), np.zeros((1, 1)), np.ones((1, 1))):
         answer = fitted.predict_proba([ToyClip(wave.astype(np.float32))])
@@ -114,7 +119,7 @@ def check_oddities(make: Callable[[], Model], fitted: Model) -> None:
     assert list(alone.predict(clips)) == ["only"] * len(clips)
 
 
-def check_resumes(make: Callable[[], Model], clips: Sequence[ToyClip], labels: np.ndarray) -> None:
+def check_resumes(make: Callable[[], Model], clips: Sequence[ToyClip], labels: ArrayLike) -> None:
     """A fit that is stopped in the middle and restored in a new one ends with the same bits."""
     whole = make().fit(clips, labels).tensors()
     halves = make()
@@ -122,6 +127,55 @@ def check_resumes(make: Callable[[], Model], clips: Sequence[ToyClip], labels: n
         halves.fit(clips, labels)
     for name, value in halves.tensors().items():
         assert np.array_equal(value, whole[name]), f"{name} differs after an interruption"
+
+
+def check_transcriber(make: Callable[[], TranscriberModel], *, learns: float | None = 0.7) -> None:
+    """Run the battery of transcribers on what `make` returns; raises `AssertionError` at the first fault.
+
+    Args:
+        make: returns a new unfitted model, the same at each call.
+        learns: share of the symbols of new clips that must be right; None for one that does not listen.
+    """
+    clips, said = toy_strings()
+    fitted = make().fit(clips, said)
+    if learns is not None:
+        others, true = toy_strings(seed=1)
+        wrong = sum(errors(a, b) for a, b in zip(true, fitted.predict(others).tolist(), strict=True))
+        right = 1 - wrong / sum(map(len, true))
+        assert right >= learns, f"{type(fitted).__name__} writes {right:.2f} of new toy strings, below {learns}"
+    together = fitted.transcribe(clips)
+    assert together == [fitted.transcribe([clip])[0] for clip in clips], "an answer depends on its neighbours"
+    assert all(0 <= probability <= 1 for _, probability in together)
+    again = make().fit(clips, said).tensors()
+    for name, value in fitted.tensors().items():
+        assert np.array_equal(value, again[name]), f"{name} differs between two fits with one seed"
+    with tempfile.TemporaryDirectory() as folder:
+        path = modelfile.save(fitted, Path(folder) / "a.mynah")
+        loaded = modelfile.load(path)
+        assert loaded.transcribe(clips) == together
+        assert modelfile.save(loaded, Path(folder) / "b.mynah").read_bytes() == path.read_bytes()
+    for wave in (np.zeros((1, 800)), np.zeros((1, 1)), np.ones((1, 1))):
+        (_, probability), *_ = fitted.transcribe([ToyClip(wave.astype(np.float32))])
+        assert np.isfinite(probability), f"no answer for a wave of shape {wave.shape}"
+    assert isinstance(make().fit(clips[:1], ["ab"]).predict(clips)[0], str)
+    if isinstance(fitted, ByGradient):
+        check_resumes(make, clips, said)
+
+
+def toy_strings(clips: int = 60, seed: int = 0) -> tuple[list[ToyClip], list[str]]:
+    """Return clips of one to three tones, low (a), middle (b) or high (c), and their texts."""
+    rng = np.random.default_rng(seed)
+    hertz = {"a": 500.0, "b": 1100.0, "c": 2300.0}
+    texts = ["".join(rng.choice(list(hertz), rng.integers(1, 4))) for _ in range(clips)]
+    waves = []
+    for text in texts:
+        pieces = []
+        for symbol in text:
+            time = np.arange(int(rng.uniform(0.12, 0.18) * RATE)) / RATE
+            pieces += [np.sin(2 * np.pi * hertz[symbol] * time) * rng.uniform(0.3, 0.8), np.zeros(RATE // 20)]
+        wave = np.concatenate(pieces)
+        waves.append(ToyClip((wave + rng.normal(0, 0.01, len(wave))).astype(np.float32)[None]))
+    return waves, texts
 
 
 class _interrupted_fits:

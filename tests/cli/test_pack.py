@@ -33,7 +33,7 @@ def learned(sounds, tmp_path_factory):
 
 
 def scores(place, out, executor):
-    """Return the rows of the board, the clips, and the probabilities by the hashes of the trials."""
+    """Return the rows of the board, the clips, and the answers by the hashes of the trials."""
     from contextlib import redirect_stdout
     from io import StringIO
 
@@ -41,7 +41,7 @@ def scores(place, out, executor):
         assert run(["learn", str(place), "--out", str(out), "--executor", executor, "--workers", "2", *LEARN]) == 0
     document = json.loads(said.getvalue())
     rows = [{name: row[name] for name in SAME} for row in document["families"]]
-    answers = {path.parent.name: path.read_bytes() for path in (out / "trials").glob("*/probabilities.npy")}
+    answers = {path.parent.name: path.read_bytes() for path in (out / "trials").glob("*/answers.npy")}
     assert len(answers) == len(rows) * document["folds"]
     return rows, document["items"], answers
 

@@ -31,6 +31,17 @@ def test_windows_must_be_some():
     assert detached((torch.ones(1, requires_grad=True) * 2, [None]))[0].grad_fn is None
 
 
+def test_lengths_are_cut_with_the_windows():
+    seen = []
+
+    def net(x, state, lengths):
+        seen.append((x.shape[1], lengths.tolist()))
+        return x, state
+
+    in_windows(net, torch.zeros(3, 11, 1), 4, torch.tensor([11, 5, 1]))
+    assert seen == [(4, [4, 4, 1]), (4, [4, 1, 0]), (3, [3, 0, 0])]
+
+
 def test_a_fit_with_windows_learns_otherwise_and_answers_alike():
     clips, labels = toy(6)
     training = Training(budget="20steps")

@@ -62,7 +62,7 @@ def test_a_complex_unit_is_two_real_ones():
     """A real recurrence of two units that turn and shrink has eigenvalues r e^(+-i theta), and one of them suffices."""
     torch.manual_seed(0)
     layer, x = LRULayer(1, 1).double(), noise(20, 1, 1)
-    eigenvalue = layer.eigenvalues()[0]
+    eigenvalue = layer.eigenvalues()[0].detach()
     turn = torch.tensor([[eigenvalue.real, -eigenvalue.imag], [eigenvalue.imag, eigenvalue.real]])
     into = torch.exp(layer.gamma[0]) * layer.into[0, :, 0]
     read = layer.out[0, 0] * torch.tensor([1.0, -1.0])

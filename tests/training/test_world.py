@@ -87,6 +87,7 @@ def test_batch_norm_goes_on_with_every_bit(tmp_path):
 GRADIENTS = """
 import sys
 import torch
+from mynah.models.batch_norm_rnn import BatchNormRNN
 from mynah.models.resnet import ResNetwork
 from mynah.training import joined
 from mynah.training.world import rows
@@ -94,7 +95,10 @@ from mynah.training.world import rows
 torch.set_num_threads(1)
 with joined() as world:
     torch.manual_seed(0)
-    net = ResNetwork(3, (8, 12, 16), 0.3).double()
+    if sys.argv[2] == "resnet":
+        net = ResNetwork(3, (8, 12, 16), 0.3).double()
+    else:
+        net = BatchNormRNN(hidden=5, layers=2, norm=sys.argv[2]).build(32, 3).double()
     x, lengths, y = torch.randn(12, 20, 32).double(), torch.randint(8, 21, (12,)), torch.randint(0, 3, (12,))
     x = x * (torch.arange(20)[None] < lengths[:, None])[..., None]
     part = world.part(12)
@@ -111,7 +115,8 @@ with joined() as world:
 """
 
 
-def test_batch_norm_and_dropout_are_of_the_whole_batch(tmp_path):
+@pytest.mark.parametrize("net", ["resnet", "input", pytest.param("both", marks=pytest.mark.slow)])
+def test_batch_norm_and_dropout_are_of_the_whole_batch(tmp_path, net):
     """In float64, gradients and running statistics of two processes are those of one."""
     import torch
 
@@ -119,7 +124,7 @@ def test_batch_norm_and_dropout_are_of_the_whole_batch(tmp_path):
     found = []
     for start in ([], ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]):
         out = tmp_path / f"{len(found)}.pt"
-        subprocess.run([sys.executable, *start, str(tmp_path / "gradients.py"), str(out)], check=True, timeout=200)
+        subprocess.run([sys.executable, *start, str(tmp_path / "gradients.py"), str(out), net], check=True, timeout=200)
         found.append(torch.load(out))
     for one, two in zip(*found, strict=True):
         assert torch.allclose(one, two, rtol=1e-10, atol=1e-12)

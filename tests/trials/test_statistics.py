@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 from sklearn import metrics
 
+from mynah.tasks.task import Stakes
 from mynah.trials import statistics as s
 
 
@@ -33,7 +34,7 @@ def test_interval_covers_at_its_rate():
     for trial in range(150):
         true = np.repeat([0, 1], 60)
         said = np.where(rng.random(120) < 0.8, true, 1 - true)
-        low, high = s.bootstrap_interval(true, said, np.arange(120), samples=300, seed=trial)
+        low, high = s.bootstrap_interval(Stakes.alike(true), said == true, np.arange(120), samples=300, seed=trial)
         hits += low <= 0.8 <= high
     assert 0.88 <= hits / 150 <= 0.99
 
@@ -43,8 +44,8 @@ def test_interval_is_wider_when_clips_come_in_groups():
     groups = np.repeat(np.arange(20), 10)
     true = np.tile([0, 1], 100)
     said = np.where(np.repeat(rng.random(20) < 0.7, 10), true, 1 - true)
-    apart = s.bootstrap_interval(true, said, np.arange(200))
-    together = s.bootstrap_interval(true, said, groups)
+    apart = s.bootstrap_interval(Stakes.alike(true), said == true, np.arange(200))
+    together = s.bootstrap_interval(Stakes.alike(true), said == true, groups)
     assert together[1] - together[0] > 2 * (apart[1] - apart[0])
 
 
@@ -71,15 +72,16 @@ def test_holm_by_hand():
 def test_paired_permutation_tells_and_does_not_cry_wolf(clips):
     rng = np.random.default_rng(3)
     true, groups = np.tile([0, 1], clips // 2), np.arange(clips)
+    stakes, right = Stakes.alike(true), np.ones(clips, bool)
     noisy = [np.where(rng.random(clips) < 0.8, true, 1 - true) for _ in range(400)]
     alarms = [
-        s.paired_permutation_test(true, one, other, groups, samples=500) < 0.05
+        s.paired_permutation_test(stakes, one == true, other == true, groups, samples=500) < 0.05
         for one, other in zip(noisy[::2], noisy[1::2], strict=True)
     ]
     assert np.mean(alarms) <= 0.09
-    assert s.paired_permutation_test(true, true, 1 - true, groups) < 0.001
-    assert s.paired_permutation_test(true, true, true, groups) == 1.0
-    assert s.paired_permutation_test(true, true, 1 - true, groups // clips) > 0.5  # one recording proves nothing
+    assert s.paired_permutation_test(stakes, right, ~right, groups) < 0.001
+    assert s.paired_permutation_test(stakes, right, right, groups) == 1.0
+    assert s.paired_permutation_test(stakes, right, ~right, groups // clips) > 0.5  # one recording proves nothing
 
 
 def test_temperature_is_found():
@@ -114,7 +116,7 @@ def test_a_class_never_trained_on_does_not_wreck_the_temperature():
 
 def test_a_perfect_score_is_not_certain():
     true = np.tile([0, 1], 25)
-    low, high = s.bootstrap_interval(true, true, np.arange(50))
+    low, high = s.bootstrap_interval(Stakes.alike(true), np.ones(50, bool), np.arange(50))
     assert low == pytest.approx(stats.binomtest(50, 50).proportion_ci(method="exact").low)
     assert high == 1.0
-    assert s.bootstrap_interval(true, 1 - true, np.arange(50)) == pytest.approx((0.0, 1 - low))
+    assert s.bootstrap_interval(Stakes.alike(true), np.zeros(50, bool), np.arange(50)) == pytest.approx((0.0, 1 - low))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mynah.tasks.task import Stakes
 from mynah.trials import verdict as v
 from mynah.trials.statistics import balanced_accuracy, bootstrap_interval
 from mynah.trials.verdict import Contender
@@ -10,11 +11,11 @@ from mynah.trials.verdict import Contender
 
 def contender(accuracies, cost, rng, true):
     said = np.where(rng.random(len(true)) < np.mean(accuracies), true, 1 - true)
-    return Contender(balanced_accuracy(true, said), accuracies, said, cost)
+    return Contender(balanced_accuracy(true, said), accuracies, said == true, cost)
 
 
 def choose(contenders, true, **options):
-    return v.choose(contenders, true, np.arange(len(true)), train_size=80, test_size=20, **options)
+    return v.choose(contenders, Stakes.alike(true), np.arange(len(true)), train_size=80, test_size=20, **options)
 
 
 def test_choice_prefers_the_cheap_only_among_equals():
@@ -50,8 +51,8 @@ def test_one_family_and_the_baseline():
     true = np.tile([0, 1], 50)
     alone = {"only": contender([0.8] * 5, 1.0, rng, true)}
     assert choose(alone, true).kept == "only"
-    field = {"chance": Contender(0.5, [0.5] * 5, np.zeros(100, int), 0.0),
-             "knn": Contender(0.5, [0.5] * 5, np.ones(100, int), 1.0)}  # fmt: skip
+    field = {"chance": Contender(0.5, [0.5] * 5, true == 0, 0.0),
+             "knn": Contender(0.5, [0.5] * 5, true == 1, 1.0)}  # fmt: skip
     assert choose(field, true, baseline="chance").kept == "knn"
 
 
@@ -65,8 +66,11 @@ def test_two_folds_that_differ_alike_prove_nothing():
         for name in ("one", "other"):
             said = np.where(rng.random(20) < 0.8, true, 1 - true)
             scores = [balanced_accuracy(true[fold == n], said[fold == n]) for n in (0, 1)]
-            field[name] = Contender(balanced_accuracy(true, said), scores, said, 1.0)
-        words = [x.words for x in v.choose(field, true, np.arange(20), train_size=10, test_size=10).verdicts.values()]
+            field[name] = Contender(balanced_accuracy(true, said), scores, said == true, 1.0)
+        words = [
+            x.words
+            for x in v.choose(field, Stakes.alike(true), np.arange(20), train_size=10, test_size=10).verdicts.values()
+        ]
         wolves += "worse" in words
     assert wolves <= 5
 
@@ -74,8 +78,8 @@ def test_two_folds_that_differ_alike_prove_nothing():
 def test_folds_that_favour_the_other_do_not_make_it_worse():
     true = np.tile([0, 1], 50)
     field = {
-        "pooled": Contender(0.81, [0.60, 0.61, 0.60, 0.61, 0.60], np.where(np.arange(100) < 81, true, 1 - true), 1.0),
-        "folds": Contender(0.80, [0.70, 0.71, 0.71, 0.70, 0.70], np.where(np.arange(100) < 80, true, 1 - true), 2.0),
+        "pooled": Contender(0.81, [0.60, 0.61, 0.60, 0.61, 0.60], np.arange(100) < 81, 1.0),
+        "folds": Contender(0.80, [0.70, 0.71, 0.71, 0.70, 0.70], np.arange(100) < 80, 2.0),
     }
     assert choose(field, true).verdicts["folds"].words == "cannot be told apart"
 
@@ -85,7 +89,7 @@ def test_few_recordings_give_no_interval_and_no_test(recordings):
     rng = np.random.default_rng(9)
     true, groups = np.tile([0, 1], 50), np.arange(100) % recordings
     field = {name: contender([p], 1.0, rng, true) for name, p in (("a", 0.95), ("b", 0.6))}
-    choice = v.choose(field, true, groups, train_size=80, test_size=20)
-    assert bootstrap_interval(true, field["a"].predicted, groups) is None
+    choice = v.choose(field, Stakes.alike(true), groups, train_size=80, test_size=20)
+    assert bootstrap_interval(Stakes.alike(true), field["a"].gain, groups) is None
     assert choice.verdicts["b"] == v.Verdict("not tested", None)
     assert f"{recordings} recording" in choice.sentence

@@ -13,7 +13,7 @@ class SequenceClassifier(nn.Module):
     """A sequence network, mean and maximum of its outputs over the real frames, dropout, one affine layer.
 
     Args:
-        body: ``y, state = body(x)`` with y (batch, time, width).
+        body: ``y, state = body(x, state, lengths)`` with y (batch, time, width).
         width: features of y.
         outputs: classes.
         dropout: share of pooled features dropped in training.
@@ -37,5 +37,5 @@ class SequenceClassifier(nn.Module):
     def forward(self, frames: Tensor, lengths: Tensor | None) -> Tensor:
         """Return logits (batch, outputs) of frames (batch, time, feature)."""
         frames, lengths = averaged(frames, lengths, self.stride)
-        y = in_windows(self.body, frames, self.window if self.training else None)
+        y = in_windows(self.body, frames, self.window if self.training else None, lengths)
         return self.head(mean_and_max(y, lengths))

@@ -12,20 +12,21 @@ import torch
 from torch import Tensor, nn
 
 
-def in_windows(net: nn.Module, x: Tensor, window: int | None) -> Tensor:
+def in_windows(net: nn.Module, x: Tensor, window: int | None, lengths: Tensor | None = None) -> Tensor:
     """Return what a sequence network makes of x (batch, time, feature), in windows of so many frames.
 
     Args:
-        net: ``y, state = net(x, state)``.
+        net: ``y, state = net(x, state, lengths)``.
         window: frames that a gradient may go back at most; None is the whole sequence.
+        lengths: (batch,) real frames of each row; None is all.
     """
     if window is None:
-        return net(x)[0]
+        return net(x, None, lengths)[0]
     if window < 1:
         raise ValueError(f"a window needs at least one frame, not {window}")
     state, outputs = None, []
-    for piece in x.split(window, dim=1):
-        y, state = net(piece, state)
+    for number, piece in enumerate(x.split(window, dim=1)):
+        y, state = net(piece, state, None if lengths is None else (lengths - number * window).clamp(0, window))
         state = detached(state)
         outputs.append(y)
     return torch.cat(outputs, dim=1)

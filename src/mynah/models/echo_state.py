@@ -34,7 +34,7 @@ CARD = {
     "reference": "The echo state approach to analysing and training recurrent neural networks, GMD report 148",
     "tasks": ("classify",),
     "reading": ("echo-state-network",),
-    "superseded_by": ("lru",),
+    "superseded_by": (),
     "aliases": ("esn", "echo-state-network", "reservoir"),
     "estimator": "EchoState",
     "cost": "cheap",

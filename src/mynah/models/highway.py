@@ -37,7 +37,7 @@ CARD = {
     "authors": "R. K. Srivastava, K. Greff, J. Schmidhuber",
     "reference": "Highway networks, arXiv:1505.00387",
     "tasks": ("classify",),
-    "reading": ("highway-networks",),
+    "reading": ("highway",),
     "superseded_by": ("resnet",),
     "aliases": ("highway-networks", "highway-network"),
     "estimator": "Highway",

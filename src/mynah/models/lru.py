@@ -119,13 +119,15 @@ class LRUNetwork(SequenceNetwork):
         state: complex numbers that a block keeps; None is half of `hidden`, rounded up.
     """
 
+    takes_lengths = True
+
     def __init__(self, inputs: int, hidden: int, layers: int, state: int | None = None) -> None:
         super().__init__(width=hidden)
         units = (hidden + 1) // 2 if state is None else state
-        self.stack = ResidualStack(inputs, hidden, [LRULayer(hidden, units) for _ in range(layers)])
+        self.stack = ResidualStack(inputs, hidden, [LRULayer(hidden, units) for _ in range(layers)], over_batch=True)
 
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        return self.stack(x, state)
+    def forward(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+        return self.stack(x, state, lengths)
 
 
 class LRU(SequenceModel):

@@ -23,10 +23,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from mynah.layers.cells import PeepholeLSTM, Stacked
 from mynah.layers.windows import in_windows
-from mynah.problems import adding, chorales, temporal_order
+from mynah.problems import adding, chorales, half_sine, temporal_order
 from mynah.problems.descent import PLAIN, descend, generator, seeded
 from mynah.representations import Representation
 from mynah.sequence import SequenceModel, SequenceNetwork
@@ -96,6 +97,13 @@ CARD = {
             "at_least": 0.01,
             "paper": "another function (Keras forum item)",
         },
+        {
+            "experiment": "half-sine",
+            "title": "control: from sin t to sin t/2 with a state reset at every window, which cannot be done: error",
+            "measure": "mse",
+            "at_least": 0.45,
+            "paper": "0.5, the zero function (Keras forum item)",
+        },
     ),
 }
 
@@ -107,7 +115,7 @@ class LSTMNetwork(SequenceNetwork):
         inputs, hidden, layers: features in, units a layer, layers.
         peepholes: whether the gates see the cell.
         forget_bias: of the forget gates at the start; the larger, the longer a new network remembers.
-        bidirectional: a second network reads from the end, so y needs later input; width is twice `hidden`.
+        bidirectional: a second network reads from each row's end, so y needs later input; width is twice `hidden`.
 
     Raises:
         ValueError: peepholes both ways, which there is no cell for.
@@ -125,7 +133,7 @@ class LSTMNetwork(SequenceNetwork):
         super().__init__(width=hidden * (2 if bidirectional else 1))
         if peepholes and bidirectional:
             raise ValueError("an LSTM has peepholes or reads both ways, not both")
-        self.looks_ahead = bidirectional
+        self.looks_ahead = self.takes_lengths = bidirectional
         self.rnn: nn.Module
         if peepholes:
             self.rnn = Stacked([PeepholeLSTM(hidden if n else inputs, hidden) for n in range(layers)])
@@ -139,8 +147,12 @@ class LSTMNetwork(SequenceNetwork):
                 if last.startswith("bias_ih"):
                     value[hidden : 2 * hidden] = forget_bias
 
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        return self.rnn(x, state)
+    def forward(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+        if lengths is None:
+            return self.rnn(x, state)
+        real = pack_padded_sequence(x, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
+        y, state = self.rnn(real, state)
+        return pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])[0], state
 
 
 class LSTM(SequenceModel):
@@ -169,6 +181,8 @@ class LSTM(SequenceModel):
         self.bidirectional = bidirectional
 
     def network(self, inputs: int) -> SequenceNetwork:
+        if self.bidirectional and self.window is not None:
+            raise ValueError("an LSTM that reads both ways cannot be trained in windows: set window to None")
         return LSTMNetwork(inputs, self.hidden, self.layers, self.peepholes, self.bidirectional)
 
 
@@ -177,7 +191,7 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
 
     adding: 100 units, Adam, 2e-3, ended when validation sequences pass with room to spare. temporal-order: 64 units,
     3e-3, 100,000 sequences, and forget gates that start nearly open, as the 1997 paper has none. chorales: see
-    `mynah.problems.chorales`. stateful: a new network over noise, in windows of 16.
+    `mynah.problems.chorales`. stateful: a new network over noise, in windows of 16. half-sine: 32 units, 5e-3.
     """
     if experiment == "adding":
         return adding.learn(lambda: LSTMNetwork(adding.INPUTS, 100, 1), 100, seed, learning_rate=2e-3)
@@ -188,6 +202,8 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
         return chorales.learn(net, seed)
     if experiment == "stateful":
         return _stateful(seed)
+    if experiment == "half-sine":
+        return _half_sine(seed)
     raise ValueError(f"no experiment {experiment!r}")
 
 
@@ -212,3 +228,11 @@ def _stateful(seed: int) -> dict[str, float]:
     reset = torch.cat([net(window)[0] for window in x.split(16, dim=1)], dim=1)
     carried = in_windows(net, x, 16)
     return {"carried": float((carried - whole).abs().max()), "reset": float((reset - whole).abs().max())}
+
+
+def _half_sine(seed: int) -> dict[str, float]:
+    net = seeded(seed, lambda: half_sine.EachFrame(LSTMNetwork(1, 32, 1), 32))
+    training = replace(PLAIN, learning_rate=5e-3)
+    for _ in descend(net, half_sine.loss, half_sine.draw, steps=600, seed=seed, training=training):
+        pass
+    return {"mse": half_sine.error(net, seed)}

@@ -66,9 +66,9 @@ class NextNotes(nn.Module):
         super().__init__()
         self.body, self.head = body, nn.Linear(width, NOTES)
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """Return (batch, time, 88) of frames (batch, time, 88)."""
-        return self.head(self.body(frames)[0])
+    def forward(self, frames: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return (batch, time, 88) of frames (batch, time, 88), of which so many are real in each row."""
+        return self.head(self.body(frames, None, lengths)[0])
 
 
 #: Chung et al. 2014, section 4: RMSprop, gradients clipped to norm 1; the noise on the weights has this deviation.
@@ -79,12 +79,12 @@ WEIGHT_NOISE = 0.075
 def noisy_loss(net: NextNotes, batch: Batch) -> Tensor:
     """Return the loss with normal noise on every weight (Graves 2011), drawn anew at each call."""
     noisy = {name: value + WEIGHT_NOISE * torch.randn_like(value) for name, value in net.named_parameters()}
-    return nll(torch.func.functional_call(net, noisy, (batch.frames,)), batch)
+    return nll(torch.func.functional_call(net, noisy, (batch.frames, batch.lengths)), batch)
 
 
 def plain_loss(net: NextNotes, batch: Batch) -> Tensor:
     """Return the loss without noise."""
-    return nll(net(batch.frames), batch)
+    return nll(net(batch.frames, batch.lengths), batch)
 
 
 @torch.no_grad()
@@ -92,7 +92,7 @@ def evaluate(net: NextNotes, part: str) -> float:
     """Return nats a frame over "train", "valid" or "test"."""
     net.eval()
     batch = batch_of(list(rolls(part)))
-    return float(nll(net(batch.frames), batch))
+    return float(nll(net(batch.frames, batch.lengths), batch))
 
 
 #: Most epochs, and those without a better validation part that end the training.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mynah import texts
 from mynah.report import wording
 from mynah.report.confusion import part_of_file
 from mynah.report.embed import Preview
@@ -33,24 +34,53 @@ def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> 
         "heard": len(heard),
         "unheard": len(results["items"]) - len(heard),
         "dropped": dropped,
+        "written": results["task"] == "transcribe",
     }
 
 
+def _said(results: dict[str, Any], family: dict[str, Any] | None, item: int) -> str | None:
+    """Return the label or text that a family gave to an item."""
+    if family is None:
+        return None
+    if "said" in family:
+        return family["said"][item]
+    code = family["predicted"][item]
+    return None if code is None else results["classes"][code]
+
+
 def _is_wrong(results: dict[str, Any], family: dict[str, Any], item: int) -> bool:
-    said = family["predicted"][item]
-    return said is not None and results["classes"][said] != results["items"][item]["label"]
+    said, label = _said(results, family, item), results["items"][item]["label"]
+    if said is None or "said" not in family:
+        return said is not None and said != label
+    return texts.symbols(said, results["classes"]) != texts.symbols(label, results["classes"])
+
+
+def marked(true: str, said: str, names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return the pieces of a text and of what was said, each a run of symbols that are right, or of wrong ones.
+
+    `missing` pieces stand where the other has a symbol more.
+    """
+    space = " " if any(len(name) > 1 for name in names) else ""
+    rows: dict[str, list[dict[str, Any]]] = {"true": [], "said": []}
+    for one, other in texts.edits(texts.symbols(true, names), texts.symbols(said, names)):
+        for row, symbol in (("true", one), ("said", other)):
+            kind = "right" if one == other else "missing" if symbol is None else "wrong"
+            rows[row].append({"kind": kind, "text": ("\u2205" if symbol is None else symbol) + space})
+    return rows
 
 
 def _row(results: dict[str, Any], family: dict[str, Any] | None, item: int, preview: Preview | None) -> dict[str, Any]:
     facts, classes = results["items"][item], results["classes"]
-    said = None if family is None else family["predicted"][item]
+    said = _said(results, family, item)
+    written = family is not None and "said" in family and said is not None
     top = results["top"][item] or []
     return {
         "item": item,
         "file": facts["file"] + part_of_file(facts),
         "label": facts["label"],
-        "said": None if said is None else classes[said],
-        "wrong": said is not None and classes[said] != facts["label"],
+        "said": said,
+        "wrong": family is not None and _is_wrong(results, family, item),
+        "marked": marked(facts["label"], said or "", classes) if written else None,
         "top": [{"label": classes[c], "share": round(100 * p, 1), "p": wording.percent(p, 0)} for c, p in top],
         "facts": _facts(facts, preview),
         "preview": preview,

@@ -26,6 +26,7 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
             ("Format", list(data["formats"].items())),
         ],
         "resampled": _hertz(str(data["rate_used"])) if set(rates) != {str(data["rate_used"])} else "",
+        "per_class_of": "with each symbol" if results["task"] == "transcribe" else "of each class",
         "per_class": [
             {"label": label, "count": n, "width": round(100 * n / max(largest, 1), 1)}
             for label, n in data["per_class"].items()

@@ -12,6 +12,8 @@ METRICS = {
     "balanced_accuracy": "the mean over the classes of the share of a class's clips that were given its name, so that "
     "large classes count no more than small ones",
     "accuracy": "the share of clips that were given their name",
+    "symbol_accuracy": "one minus the fewest substitutions, insertions and deletions that turn what was said into the "
+    "texts, over the symbols of the texts",
     "macro_f1": "the mean over the classes of the harmonic mean of precision and recall",
 }
 
@@ -79,14 +81,14 @@ def _options(asked: dict[str, Any]) -> str:
 
 def _other_scores(results: dict[str, Any]) -> dict[str, Any]:
     names = list(dict.fromkeys(name for f in results["families"] for name in f["scores"]))
-    as_share = {"accuracy", "balanced_accuracy", "macro_f1", "ece"}
+    in_numbers = {"log_loss"}
     titles = {"ece": "calibration error", "macro_f1": "macro F1", "log_loss": "log loss"}
     rows = []
     for family in results["families"]:
         values = [family["scores"].get(name) for name in names]
         if any(value is not None for value in values):
             words = [
-                wording.NONE if v is None else wording.percent(v) if n in as_share else wording.fixed(v, 3)
+                wording.NONE if v is None else wording.fixed(v, 3) if n in in_numbers else wording.percent(v)
                 for n, v in zip(names, values, strict=True)
             ]
             rows.append((family["name"], words))
@@ -108,7 +110,7 @@ def limits(results: dict[str, Any]) -> list[str]:
             "There is one fold only: the tests know how the choice of clips moves a score, "
             "not how the luck of training does."
         )
-    if per_class and min(per_class) < 20:
+    if results["task"] == "classify" and per_class and min(per_class) < 20:
         said.append(
             f"The smallest class has {wording.plural(min(per_class), 'clip')}: one clip more or less moves its "
             f"line in the table of classes by {wording.fixed(100 / max(min(per_class), 1), 0)} points."

@@ -25,7 +25,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "created": ("string", "When, ISO 8601 with time zone."),
     "mynah": ("string", "Version that wrote the document."),
     "status": ("string", "`complete`, or `partial` after an interruption."),
-    "task": ("string", "`classify`."),
+    "task": ("string", "`classify` or `transcribe`."),
     "metric": ("string", "What families are ranked by: a key of `families[].scores`."),
     "metric_title": ("string", "The metric in words."),
     "verdict": ("string", "The outcome as one sentence."),
@@ -37,7 +37,10 @@ FIELDS: dict[str, tuple[str, str]] = {
         "best score and lie within its interval; null when none finished.",
     ),
     "clips": ("integer", "Clips used."),
-    "classes": ("string[]", "Labels, sorted; all class indexes below count in this list."),
+    "classes": (
+        "string[]",
+        "Labels, sorted; all class indexes below count in this list. Of a transcription, the symbols of the texts.",
+    ),
     "skipped": ("integer", "Files set aside."),
     "folds": ("integer", "Number of folds."),
     "dataset": ("object", "What the sounds are."),
@@ -50,14 +53,17 @@ FIELDS: dict[str, tuple[str, str]] = {
     "dataset.rates": ("{integer}", "Clips per sampling rate in Hz."),
     "dataset.channels": ("{integer}", "Clips per channel count."),
     "dataset.formats": ("{integer}", "Clips per container and sample format."),
-    "dataset.per_class": ("{integer}", "Clips per label."),
+    "dataset.per_class": ("{integer}", "Clips per label, or with each symbol."),
     "dataset.rate_used": ("integer", "Rate in Hz at which the models heard everything."),
     "families": ("object[]", "One entry a family, highest score first, those that are not `ok` last."),
     "families[].name": ("string", "Name in the catalog."),
     "families[].title": ("string", "Full name."),
     "families[].year": ("integer?", "Of the paper."),
     "families[].reference": ("string", "The paper."),
-    "families[].score": ("number?", "The metric on held-out clips, 0 to 1; null when it failed or no fold finished."),
+    "families[].score": (
+        "number?",
+        "The metric on held-out clips, at most 1; null when it failed or no fold finished.",
+    ),
     "families[].ci": (
         "number?[]",
         "Lower and upper end of the 95 % interval (bootstrap over groups); both null without a score and with too few "
@@ -95,15 +101,20 @@ FIELDS: dict[str, tuple[str, str]] = {
     "families[].fold_scores": ("number?[]", "The metric per fold, null where the fold has not finished."),
     "families[].scores": (
         "{number?}",
-        "All metrics: `accuracy`, `balanced_accuracy`, `macro_f1`, `log_loss`, `ece`; empty without a score.",
+        "All metrics: `accuracy`, `balanced_accuracy`, `macro_f1`, `log_loss`, `ece`; of a transcription "
+        "`symbol_accuracy`, `symbol_error_rate`, of which `substitutions`, `insertions` and `deletions`, and "
+        "`texts_right`; empty without a score.",
     ),
-    "families[].per_class": ("object[]", "One entry a class; empty without a score."),
+    "families[].per_class": ("object[]", "One entry a class; empty without a score, and of texts."),
     "families[].per_class[].label": ("string", "The class."),
     "families[].per_class[].precision": ("number", "Share of the clips given this name that bear it."),
     "families[].per_class[].recall": ("number", "Share of the clips that bear this name that were given it."),
     "families[].per_class[].f1": ("number", "Harmonic mean of the two."),
     "families[].per_class[].support": ("integer", "Clips that bear this name."),
-    "families[].confusion": ("integer[][]", "Counts: row = labelled, column = heard as; empty without a score."),
+    "families[].confusion": (
+        "integer[][]",
+        "Counts: row = labelled, column = heard as; empty without a score, and of texts.",
+    ),
     "families[].curves": ("object[]", "One entry a fold, for families trained step by step."),
     "families[].curves[].fold": ("string", "Name of the fold."),
     "families[].curves[].step": ("integer[]", "Steps at which the rest was measured."),
@@ -113,11 +124,12 @@ FIELDS: dict[str, tuple[str, str]] = {
     "families[].curves[].best_step": ("integer?", "Step whose weights were kept."),
     "families[].predicted": (
         "integer?[]",
-        "Class index a clip, in the order of `items`; null where no fold answered.",
+        "Class index a clip, in the order of `items`; null where no fold answered, and of texts.",
     ),
+    "families[].said": ("string?[]", "Text a clip, where the task is to transcribe; null where no fold answered."),
     "items": ("object[]", "One entry a clip."),
     "items[].file": ("string", "Path inside the folder, with forward slashes."),
-    "items[].label": ("string?", "The label."),
+    "items[].label": ("string?", "The label or text."),
     "items[].group": ("string", "What no split cuts through (recording, speaker ...)."),
     "items[].fold": ("string?", "Fold in which the clip was held out."),
     "items[].seconds": ("number", "Length."),
@@ -152,7 +164,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "split.folds[].name": ("string", "Name."),
     "split.folds[].train": ("integer", "Clips trained on."),
     "split.folds[].test": ("integer", "Clips held out."),
-    "calibration": ("object?", "Of the kept family; null without one."),
+    "calibration": ("object?", "Of the kept family; null without one, and of texts."),
     "calibration.temperature": ("number", "The logits of the kept model are divided by this."),
     "calibration.threshold": ("number", 'Below this probability the answer is "none of these".'),
     "calibration.reject_rate": ("number", "Share of the held-out clips below it."),
@@ -190,6 +202,7 @@ OPTIONAL = frozenset(
         "metric_title",
         "families[].plans",
         "families[].ended",
+        "families[].said",
         "how.options",
         "how.options.optimizer",
         "how.options.activation",
@@ -332,6 +345,7 @@ def _sizes(document: dict[str, Any]) -> Iterator[tuple[str, int, int]]:
         name = family["name"]
         yield f"ci of {name}", len(family["ci"]), 2
         yield f"predicted of {name}", len(family["predicted"]), items
+        yield f"said of {name}", len(family.get("said", document["items"])), items
         for key in ("per_class", "confusion"):
             if family[key]:
                 yield f"{key} of {name}", len(family[key]), classes

@@ -29,10 +29,11 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
     data = results["dataset"]
     facts = [
         wording.plural(results["clips"], "clip"),
-        wording.plural(len(results["classes"]), "class", "classes"),
+        wording.plural(len(results["classes"]), *kinds(results)),
         f"{wording.duration(data['seconds'])} of sound",
         f"{wording.plural(results['folds'], 'fold')} grouped by {results['split']['grouped_by']}",
-        f"chance {wording.percent(results['chance'], 0)}",
+        f"{baseline(results)} {wording.percent(results['chance'], 0)}",
+        *error_rate(results),
     ]
     return {
         "sentence": _unbroken(results["verdict"]),
@@ -47,6 +48,27 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
         "trained_on": trained_on(results),
         "kept_is_not_top": any(f["verdict"] == "best" and f["name"] != results["best"] for f in results["families"]),
     }
+
+
+def kinds(results: dict[str, Any]) -> tuple[str, str]:
+    """Return what `classes` are called, one and several."""
+    return ("symbol", "symbols") if results["task"] == "transcribe" else ("class", "classes")
+
+
+def baseline(results: dict[str, Any]) -> str:
+    """Return what the best constant answer is called."""
+    return "best constant text" if results["task"] == "transcribe" else "chance"
+
+
+def error_rate(results: dict[str, Any]) -> list[str]:
+    """Say the symbol error rate of the kept family and its interval, where the task is to transcribe."""
+    family = next((f for f in results["families"] if f["name"] == results["best"]), None)
+    rate = None if family is None else family["scores"].get("symbol_error_rate")
+    if family is None or rate is None:
+        return []
+    low, high = family["ci"]
+    interval = "" if low is None else f", 95 % interval {wording.interval([1 - high, 1 - low])}"
+    return [f"symbol error rate of {family['name']}: {wording.percent(rate)}{interval}"]
 
 
 def metric_title(results: dict[str, Any]) -> str:

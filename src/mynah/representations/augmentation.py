@@ -26,9 +26,13 @@ FLOOR_DB = -100.0
 
 
 def augment_log_mel(
-    frames: Tensor, lengths: Tensor, target: Tensor, generator: torch.Generator
+    frames: Tensor, lengths: Tensor, target: Tensor, generator: torch.Generator, mix: bool = True
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Vary frames (batch, time, band) in dB, with lengths (batch,) and soft targets (batch, class)."""
+    """Vary frames (batch, time, band) in dB, with lengths (batch,) and soft targets (batch, class).
+
+    Args:
+        mix: whether examples may be mixed; without, targets may be anything.
+    """
 
     def uniform(*shape: int) -> Tensor:
         return torch.rand(shape, generator=generator)
@@ -41,7 +45,7 @@ def augment_log_mel(
     frames = torch.where(real, frames, quiet)  # padding must not sound like 0 dB
     frames = frames + GAIN_DB * (2 * uniform(batch, 1, 1) - 1)
     frames = _add_noise(frames, mean, uniform(batch, 3), torch.randn(batch, time, bands, generator=generator))
-    if batch > 1:
+    if mix and batch > 1:
         frames, target, lengths = _mix(frames, target, lengths, generator)
     for _ in range(2):
         frames = _mask(frames, mean, uniform(batch, 2), MASK_BANDS, dim=2)

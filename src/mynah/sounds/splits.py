@@ -148,11 +148,12 @@ def _deal(group: np.ndarray, label: np.ndarray, count: int, seed: int) -> np.nda
     return place
 
 
-def check_enough(sounds: Sounds, *, anyway: bool = False) -> list[str]:
+def check_enough(sounds: Sounds, *, anyway: bool = False, classes: int = 2) -> list[str]:
     """Return warnings, or refuse a question that these sounds cannot answer.
 
     Args:
         anyway: with too few clips or groups in a class, warn in place of refusing.
+        classes: how many there must be.
 
     Raises:
         NotEnoughData: no labels, one class, or too few clips or groups in a class.
@@ -164,7 +165,7 @@ def check_enough(sounds: Sounds, *, anyway: bool = False) -> list[str]:
             measured=f"{len(sounds)} clips",
             remedy="Put them into one folder a label, or name them in labels.csv (columns file,label).",
         )
-    if len(sounds.classes) < 2:
+    if len(sounds.classes) < classes:
         raise NotEnoughData(
             f"one class only ({sounds.classes[0]!r})",
             where=sounds.name,

@@ -1,4 +1,4 @@
-"""A model at work on new files: one label a clip, a timeline for anything longer than what it learned from."""
+"""A model at work on new files: one label or text a clip, a timeline for what is longer than what it learned from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from mynah import audio
 from mynah.errors import BadInput, MynahError, Stopped, UsageError
 from mynah.progress import Progress, silent
-from mynah.sounds.clip import Wave
+from mynah.sounds.clip import Problem, Wave
 from mynah.sounds.inspection import inspect
 from mynah.sounds.judgement import judge
 from mynah.tasks.answers import NONE_OF_THESE, Answer, Segment
@@ -22,10 +22,12 @@ from mynah.tasks.files import Found, files_under
 
 if TYPE_CHECKING:
     from mynah.model import Model
-    from mynah.sounds.clip import Problem
+    from mynah.transcriber import TranscriberModel
 
 #: A file longer than this many times the longest training clip gets a timeline instead of one answer.
 LONG = 1.5
+#: A file longer than this many times the longest training clip is not transcribed.
+FAR_TOO_LONG = 10.0
 #: Windows answered between two reads of a long file.
 WINDOWS_A_READ = 64
 #: Most windows of one file: ten hours at a hop of 36 ms.
@@ -100,7 +102,11 @@ def apply(
         UsageError: a model that was fitted on arrays, or windows that cannot be meant.
         BadInput: a path that does not exist, or no sound at all.
     """
-    listener = _Listener(model, windows or Windows(), USUAL | (training_seconds or {}))
+    from mynah.transcriber import TranscriberModel
+
+    known = USUAL | (training_seconds or {})
+    kind = _Writer if isinstance(model, TranscriberModel) else _Listener
+    listener = kind(model, windows or Windows(), known)
     files = files_under(paths)
     for number, found in enumerate(files):
         progress("apply", number, len(files), found.inside)
@@ -172,11 +178,7 @@ class _Listener:
         Raises:
             BadInput: samples or answers that are not finite.
         """
-        if wave.shape[1] == 0:
-            raise BadInput("too short to be heard", measured=f"no sample at {self.rate} Hz")
-        bad = int(wave.size - np.isfinite(wave).sum())
-        if bad:
-            raise BadInput(f"{bad} samples are NaN or infinite", remedy="Export it again.")
+        _check(wave, self.rate)
         row = self.model.predict_proba([Wave(wave, self.rate)])[0]
         if not np.isfinite(row).all():
             peak = f"peak {np.abs(wave).max():.3g} of full scale"
@@ -225,6 +227,39 @@ class _Listener:
                 segments.append(Segment(first * hop, end, labels[first], float(mean.max()), nearest))
                 first = slot
         return tuple(segments)
+
+
+class _Writer:
+    """A model that transcribes; each file is heard whole."""
+
+    def __init__(self, model: TranscriberModel, windows: Windows, known: dict[str, float]) -> None:
+        if model.rate_ is None:
+            raise UsageError("this model was fitted on arrays, so it cannot read sound files")
+        if windows != Windows():
+            raise UsageError("this model writes down whole clips: --window, --hop and --threshold mean nothing to it")
+        self.model, self.rate, self.longest = model, model.rate_, known["max"]
+
+    def answer(self, found: Found) -> Answer:
+        seconds, problems = _judged(found)
+        trained = f"{seconds:.1f} s, and the longest clip it learned from lasted {self.longest:.1f} s"
+        if seconds > FAR_TOO_LONG * self.longest:
+            raise BadInput("far too long to be written down whole", measured=trained, remedy="Cut it into clips.")
+        if seconds > LONG * self.longest:
+            problems += (Problem(found.file, "long", "flagged", trained, "Cut it into clips."),)
+        wave, _ = audio.read(found.path, rate=self.rate, mono=True)
+        _check(wave, self.rate)
+        text, probability = self.model.transcribe([Wave(wave, self.rate)])[0]
+        segment = Segment(0.0, seconds, text, probability)
+        return Answer(found.file, text, {}, (segment,), seconds, problems=problems, source=found)
+
+
+def _check(wave: np.ndarray, rate: int) -> None:
+    """Raise `BadInput` for a (1, time) wave without samples, or with samples that are not finite."""
+    if wave.shape[1] == 0:
+        raise BadInput("too short to be heard", measured=f"no sample at {rate} Hz")
+    bad = int(wave.size - np.isfinite(wave).sum())
+    if bad:
+        raise BadInput(f"{bad} samples are NaN or infinite", remedy="Export it again.")
 
 
 def _longest(segments: Sequence[Segment]) -> str:

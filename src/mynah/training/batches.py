@@ -18,7 +18,7 @@ class Batch:
     Attributes:
         frames: (batch, time, feature) float32, zero after each example's end.
         lengths: (batch,) int64, valid frames of each example.
-        target: (batch, class) float32, rows sum to one.
+        target: (batch, class) float32, rows sum to one; of texts, see `mynah.transcriber`.
         whole: targets of the whole batch, where these rows are one process's part of it; None where they are all.
     """
 
@@ -117,7 +117,7 @@ class Batches:
 
     def __getitem__(self, step: int) -> Batch:
         items = self.items(step)
-        target = self.one_hot.index_select(0, torch.from_numpy(self.targets[items]))
+        target = self.target(items)
         if self.augment is None and not self.is_cropped:  # nothing to draw
             return Batch(*pad([self.examples[i] for i in items.tolist()]), target)
         generator = torch.Generator().manual_seed(key(self.seed, "batch", step))
@@ -126,6 +126,10 @@ class Batches:
         if self.augment is not None:
             frames, lengths, target = self.augment(frames, lengths, target, generator)
         return Batch(frames, lengths, target)
+
+    def target(self, items: np.ndarray) -> torch.Tensor:
+        """Return the targets of these examples."""
+        return self.one_hot.index_select(0, torch.from_numpy(self.targets[items]))
 
     def _excerpt(self, item: int, place: float) -> np.ndarray:
         example = self.examples[item]

@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from mynah.report.verdict import baseline, error_rate, kinds
 from mynah.training.budget import Budget
 
 COLUMNS = ("family", "score [95 %]", "against the best", "train", "ms/clip", "MB", "parameters")
@@ -20,6 +21,7 @@ def as_text(results: dict[str, Any], folder: Path) -> str:
     if results["status"] == "partial":
         lines.append("This run was interrupted: only what had finished is compared.")
     lines.append(f"Verdict: {results['verdict']}")
+    lines += [f"{words[0].upper()}{words[1:]}" for words in error_rate(results)]
     lines += _overrun(results["how"])
     lines.append(f"report  {folder / results['report']}")
     if results["model"]:
@@ -79,9 +81,9 @@ def number(value: float | None, form: str) -> str:
 def _data(results: dict[str, Any], folder: Path) -> str:
     data = results["dataset"]
     text = (
-        f"{data['name']}: {results['clips']} clips, {len(results['classes'])} classes, "
+        f"{data['name']}: {results['clips']} clips, {len(results['classes'])} {kinds(results)[1]}, "
         f"{data['duration']['min']:.1f}-{data['duration']['max']:.1f} s; {results['split']['description']}; "
-        f"score: {results['metric_title']}, chance {100 * results['chance']:.0f} %"
+        f"score: {results['metric_title']}, {baseline(results)} {100 * results['chance']:.0f} %"
     )
     if results["skipped"]:
         text += f"\n  {results['skipped']} files set aside, see {folder / 'skipped.csv'}"

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mynah import tasks
 from mynah.errors import UsageError
 from mynah.trials import statistics
 from mynah.trials.board import aligned, number, score_text
@@ -57,34 +58,44 @@ def compare(folders: Sequence[str | os.PathLike[str]]) -> Comparison:
         folders: of runs.
 
     Raises:
-        UsageError: runs of different sounds or labels, or nothing that finished.
+        UsageError: runs of different tasks, sounds or labels, or nothing that finished.
     """
     runs = [Run.open(folder) for folder in folders]
     names = _distinct([Path(folder) for folder in folders])
     first = runs[0].results
     files = {_identity(item): number for number, item in enumerate(first["items"])}
-    true = np.array([first["classes"].index(str(item["label"])) for item in first["items"]])
+    true = np.array([str(item["label"]) for item in first["items"]])
     entries: dict[str, tuple[str, dict[str, Any], np.ndarray]] = {}
     for run, name in zip(runs, names, strict=True):
-        order = _order(run.results, files, first["classes"], name)
+        order = _order(run.results, files, first, name)
         for row in run.board:
             if row["score"] is not None and row["status"] == "ok":
-                said = np.full(len(files), -1)
-                said[order] = [-1 if value is None else value for value in row["predicted"]]
+                said = np.full(len(files), None, dtype=object)
+                said[order] = answered(run.results, row)
                 entries[f"{name}: {row['name']}" if len(runs) > 1 else row["name"]] = (name, row, said)
     if not entries:
         raise UsageError("no family has finished in these runs", where=", ".join(names))
     return _compared(entries, true, np.array([item["group"] for item in first["items"]]), runs)
 
 
+def answered(results: dict[str, Any], row: dict[str, Any]) -> list[str | None]:
+    """Return what a family said of each item: a label or a text; None where no fold answered."""
+    if "said" in row:
+        return list(row["said"])
+    return [None if code is None else results["classes"][code] for code in row["predicted"]]
+
+
 def _identity(item: dict[str, Any]) -> tuple[Any, ...]:
     return item["file"], item["label"], item["start"], item["end"]
 
 
-def _order(results: dict[str, Any], files: dict[tuple[Any, ...], int], classes: list[str], name: str) -> list[int]:
+def _order(results: dict[str, Any], files: dict[tuple[Any, ...], int], first: dict[str, Any], name: str) -> list[int]:
     """Return where each clip of a run stands in the first run."""
+    if results["task"] != first["task"]:
+        measured = f"{results['task']} against {first['task']}"
+        raise UsageError("a run of another task", where=name, measured=measured, remedy="Compare runs of one task.")
     found = [files.get(_identity(item)) for item in results["items"]]
-    if None in found or len(found) != len(files) or results["classes"] != classes:
+    if None in found or len(found) != len(files) or results["classes"] != first["classes"]:
         raise UsageError(
             "not a run on the same clips and labels",
             where=name,
@@ -105,31 +116,35 @@ def _compared(
     groups: np.ndarray,
     runs: Sequence[Run],
 ) -> Comparison:
-    seen = np.all([said >= 0 for _, _, said in entries.values()], axis=0)
+    first = runs[0].results
+    task, names = tasks.by_name(first["task"]), np.array(first["classes"])
+    seen = np.all([[word is not None for word in said] for _, _, said in entries.values()], axis=0)
     if not seen.any():
         raise UsageError("these runs judged by different clips")
-    same_folds = all(run.results["split"] == runs[0].results["split"] for run in runs)
+    stakes = task.stakes(true[seen], names)
+    gains = {key: task.gain(true[seen], said[seen], names) for key, (_, _, said) in entries.items()}
+    same_folds = all(run.results["split"] == first["split"] for run in runs)
     contenders = {
         key: Contender(
-            score=statistics.balanced_accuracy(true[seen], said[seen]),
+            score=stakes.score(gains[key]),
             fold_scores=row["fold_scores"] if same_folds else [],
-            predicted=said[seen],
+            gain=gains[key],
             cost=row["megabytes"],
         )
-        for key, (_, row, said) in entries.items()
+        for key, (_, row, _) in entries.items()
     }
-    folds = runs[0].results["split"]["folds"]
+    folds = first["split"]["folds"]
     choice = choose(
         contenders,
-        true[seen],
+        stakes,
         groups[seen],
         train_size=float(np.mean([fold["train"] for fold in folds])),
         test_size=float(np.mean([fold["test"] for fold in folds])),
-        baseline="chance",
+        baseline=task.lowest,
     )
     rows = []
-    for key, (name, row, said) in entries.items():
-        interval = statistics.bootstrap_interval(true[seen], said[seen], groups[seen])
+    for key, (name, row, _) in entries.items():
+        interval = statistics.bootstrap_interval(stakes, gains[key], groups[seen])
         rows.append(
             {
                 "run": name,

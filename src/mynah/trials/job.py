@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from mynah import catalog, modelfile
+from mynah import catalog, modelfile, tasks
 from mynah.allocator import tune_allocator
 from mynah.errors import MynahError, Stopped
-from mynah.model import Model, NetModel, with_budget
+from mynah.model import ByGradient, Model, with_budget
 from mynah.representations import Frames
 from mynah.sounds.clip import Wave
 from mynah.training import Checkpoints, Saver, Training, noticed, one_thread, world
@@ -73,7 +73,7 @@ def run(job: Job, store: TrialStore) -> str:
     job = replace(job, allowance=world().same(job.allowance)) if job.learns else job
     folder = store.path(job.trial)
     result: dict[str, Any] = {"status": "ok", "message": "", "budget": job.allowance, "began": began}
-    probabilities = np.zeros((len(job.test), len(np.unique(job.labels))), dtype=np.float32)
+    task, answers = tasks.by_name(job.trial.task), np.zeros(0)
     checkpoints = Checkpoints(store.checkpoints(job.trial), job.trial.hash)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -82,8 +82,7 @@ def run(job: Job, store: TrialStore) -> str:
             return TOLD
         if not world().is_first:  # of several processes of one fit, the first does what is left
             return job.trial.hash
-        columns = np.searchsorted(np.unique(job.labels), model.classes_)
-        probabilities[:, columns] = _checked(model.predict_proba(job.frames.take(job.test)))
+        answers = task.answer(model, job.frames.take(job.test), task.names(job.labels))
         result |= {
             "record": model.record_,
             "history": getattr(model, "history_", []),
@@ -101,7 +100,7 @@ def run(job: Job, store: TrialStore) -> str:
     if not world().is_first:
         return job.trial.hash
     result["seconds"] = time.perf_counter() - clock
-    store.save(job.trial, {**result, "test": job.test.tolist()}, probabilities)
+    store.save(job.trial, {**result, "test": job.test.tolist()}, answers)
     if job.learns:
         checkpoints.clear()
     return job.trial.hash
@@ -110,7 +109,7 @@ def run(job: Job, store: TrialStore) -> str:
 def _fit(model: Model, job: Job, checkpoints: Checkpoints, folder: Path) -> bool:
     """Fit a model, writing a line of JSON into ``events.jsonl`` at every validation; whether it came to its end."""
     data = (job.frames.take(job.train), job.labels[job.train], job.groups[job.train])
-    if not isinstance(model, NetModel):
+    if not isinstance(model, ByGradient):
         model.fit(*data)
         return True
     log_file, board = folder / "events.jsonl", Curves(job.curves)
@@ -126,13 +125,6 @@ def _fit(model: Model, job: Job, checkpoints: Checkpoints, folder: Path) -> bool
                 return False
             raise
     return True
-
-
-def _checked(probabilities: np.ndarray) -> np.ndarray:
-    """Return probabilities that are some; answers that are none must not be left out of the score in silence."""
-    if not np.isfinite(probabilities).all() or not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):
-        raise ValueError("its answers are not probabilities")
-    return probabilities
 
 
 def new_model(family: str, settings: str, seed: int, budget: str) -> Model:
@@ -152,7 +144,7 @@ def settings_of(family: str, *, optimizer: str | None = None, activation: str | 
         activation: in place of the family's own, where it has a choice.
     """
     model = catalog.model_class(family)()
-    if optimizer is not None and isinstance(model, NetModel):
+    if optimizer is not None and isinstance(model, ByGradient):
         model.training = replace(model.settings, optimizer=optimizer)
     if activation is not None and "activation" in model.get_params(deep=False):
         model.activation = activation
@@ -160,7 +152,7 @@ def settings_of(family: str, *, optimizer: str | None = None, activation: str | 
         name: value for name, value in model.get_params(deep=False).items() if name not in ("representation", "rate")
     }
     del settings["random_state"]
-    if isinstance(model, NetModel):
+    if isinstance(model, ByGradient):
         settings["training"] = asdict(model.settings)
     return json.dumps(settings, sort_keys=True)
 
@@ -173,10 +165,10 @@ def _milliseconds(model: Model, clips: Sequence[Any]) -> list[float]:
     held = [Wave(clip.read(rate), rate) for clip in clips]
     times = []
     with one_thread():
-        model.predict_proba(held[:1])
+        model.predict(held[:1])
         for clip in held:
             began = time.thread_time()
-            model.predict_proba([clip])
+            model.predict([clip])
             times.append(1000 * (time.thread_time() - began))
     return times
 

@@ -14,14 +14,13 @@ from typing import Any
 import numpy as np
 
 import mynah
-from mynah import catalog, modelfile
+from mynah import catalog, modelfile, tasks
 from mynah.errors import IncompatibleFile, MynahError, Stopped, UsageError
-from mynah.model import Model, NetModel
+from mynah.model import ByGradient, ClassifierModel, Model
 from mynah.progress import Progress, silent
 from mynah.representations import Frames, Representation, compute, described
-from mynah.sounds import Sounds, Splits, check_enough, scan, split
+from mynah.sounds import Sounds, Splits, scan, split
 from mynah.stores import FolderStore, Missing, is_bucket, open_store
-from mynah.tasks import classify
 from mynah.training import Budget, joined, key, spot_watched, world
 from mynah.trials import results as documents
 from mynah.trials.job import TIMED_CLIPS, Job, new_model, settings_of
@@ -135,8 +134,9 @@ class Learning:
         remote = None if plan.checkpoints is None else open_store(plan.checkpoints)
         self.store = TrialStore(folder / "trials", remote)
         self.log = Log(folder / "log.jsonl")
-        _, self.labels, self.groups = classify.examples(sounds)
-        self.classes, self.codes = np.unique(self.labels, return_inverse=True)
+        self.task = tasks.by_name(plan.task)
+        self.labels, self.groups = np.array(sounds.labels), np.array(sounds.groups)
+        self.names = self.task.names(self.labels)
         self.rate = min(sounds.common_rate, HIGHEST_RATE)
         self.frames: dict[Representation, Frames] = {}
         self.warnings: list[str] = []
@@ -153,8 +153,9 @@ class Learning:
             strict=plan.strict,
             progress=progress,
         )
-        warnings = check_enough(sounds, anyway=plan.anyway)
-        splits = split(sounds, folds=plan.folds, seed=plan.seed)
+        task = tasks.by_name(plan.task)
+        sounds, warnings = task.check(sounds, plan.anyway)
+        splits = split(task.strata(sounds), folds=plan.folds, seed=plan.seed)
         _refuse_other_sounds(out, sounds)
         try:
             out.mkdir(parents=True, exist_ok=True)
@@ -252,7 +253,7 @@ class Learning:
             family=family,
             settings=self._settings(family),
             representation=f"{json.dumps(described(representation))} at {self.rate} Hz",
-            task=classify.TASK,
+            task=self.task.name,
             fingerprint=self.sounds.fingerprint,
             fold=part.name,
             split=self._digests[fold],
@@ -331,15 +332,15 @@ class Learning:
 
     def _compared(self, status: str) -> tuple[dict[str, documents.Answers], Choice | None, dict[str, Any]]:
         answers = {name: self._answers(name) for name in self.families}
-        labels = [str(name) for name in self.classes]
         rows = {
-            name: documents.family_row(a, self.codes, self.groups, labels, self.plan.seed)
+            name: documents.family_row(self.task, a, self.labels, self.names, self.groups, self.plan.seed)
             for name, a in answers.items()
         }
         choice = self._choose(rows, answers)
         document = self._document(rows, choice, status)
-        if choice is not None:
-            document["calibration"] = documents.calibration(answers[choice.kept], self.codes)
+        if choice is not None and self.task.probable:
+            codes = np.searchsorted(self.names, self.labels)
+            document["calibration"] = documents.calibration(answers[choice.kept], codes)
             document["top"] = documents.top_three(answers[choice.kept])
         if self.warnings:
             document["families"] = [row | documents.NO_SCORE for row in document["families"]]
@@ -348,7 +349,7 @@ class Learning:
     def _answers(self, family: str) -> documents.Answers:
         folds = range(len(self.splits.folds))
         finished = [self.store.load(self._trial(family, fold)) for fold in folds]
-        return documents.gather(family, finished, self.codes, len(self.classes))
+        return documents.gather(self.task, family, finished, self.labels, self.names)
 
     def _choose(self, rows: dict[str, Any], answers: dict[str, documents.Answers]) -> Choice | None:
         whole = [name for name in self.families if rows[name]["status"] == "ok"]
@@ -359,18 +360,18 @@ class Learning:
             name: Contender(
                 score=rows[name]["score"],
                 fold_scores=[score for score in answers[name].fold_scores if score is not None],
-                predicted=answers[name].probabilities[seen].argmax(axis=1),
+                gain=self.task.gain(self.labels[seen], answers[name].said[seen], self.names),
                 cost=rows[name]["megabytes"],
             )
             for name in whole
         }
         choice = choose(
             contenders,
-            self.codes[seen],
+            self.task.stakes(self.labels[seen], self.names),
             self.groups[seen],
             train_size=float(np.mean([len(fold.train) for fold in self.splits.folds])),
             test_size=float(np.mean([len(fold.test) for fold in self.splits.folds])),
-            baseline="chance",
+            baseline=self.task.lowest,
             seed=self.plan.seed,
         )
         for name, verdict in choice.verdicts.items():
@@ -393,17 +394,17 @@ class Learning:
             "created": how.pop("created"),
             "mynah": mynah.__version__,
             "status": status,
-            "task": classify.TASK,
-            "metric": classify.METRIC,
-            "metric_title": classify.METRIC_TITLE,
+            "task": self.task.name,
+            "metric": self.task.metric,
+            "metric_title": self.task.metric_title,
             "verdict": self._sentence(choice),
             "warnings": self.warnings,
-            "chance": classify.chance(self.labels),
+            "chance": self.task.baseline(self.labels, self.names),
             "best": choice.kept if choice else None,
             "clips": len(self.sounds),
-            "classes": [str(name) for name in self.classes],
+            "classes": [str(name) for name in self.names],
             "folds": len(self.splits.folds),
-            "dataset": documents.dataset(self.sounds, self.rate),
+            "dataset": documents.dataset(self.sounds, self.rate, self.task.counts(self.labels, self.names)),
             "families": documents.ranked(rows.values()),
             "items": documents.items(self.sounds, self.splits),
             "top": [None] * len(self.sounds),
@@ -443,7 +444,7 @@ class Learning:
             return None
         self.progress("refit", 0, 1, family)
         model = new_model(family, self._settings(family), self.plan.seed, "")
-        if isinstance(model, NetModel):
+        if isinstance(model, ByGradient):
             model.train_to_the_end(steps)
         model.fit(self.frames[model.default_representation], self.labels, self.groups)
         self.progress("refit", 1, 1, family)
@@ -454,8 +455,9 @@ class Learning:
 
     def _keep(self, model: Model, document: dict[str, Any], trained_on: int) -> None:
         """Write the model that is used, calibrated, with what is known of it."""
-        model.temperature_ = document["calibration"]["temperature"]
-        model.threshold_ = document["calibration"]["threshold"]
+        if isinstance(model, ClassifierModel):
+            model.temperature_ = document["calibration"]["temperature"]
+            model.threshold_ = document["calibration"]["threshold"]
         row = next(row for row in document["families"] if row["name"] == document["best"])
         record = {name: row[name] for name in ("score", "ci", "name")} | {
             "metric": document["metric"],

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mynah import catalog
+from mynah import catalog, tasks
 from mynah.errors import UsageError
 from mynah.layers.activation import activation
-from mynah.tasks import classify
 from mynah.training import Budget, check_optimizer
 from mynah.trials.cluster import check_executor
 
@@ -28,9 +27,10 @@ class Plan:
     """How a folder is learned; every field is an option of `mynah learn`.
 
     Attributes:
+        task: what the models are asked to do: "classify" or "transcribe".
         families: names in a list or with commas, "all", or None for those that need not be asked for.
         labels: labels file; None looks for the usual names beside the audio.
-        target: its column that holds the label.
+        target: its column that holds the label or the text.
         group: its column that must not be cut by the split.
         budget: of the whole comparison, e.g. ``"10m"``; in steps or epochs, of each fit.
         folds: number of folds, where the data do not decide it.
@@ -49,6 +49,7 @@ class Plan:
         plans: steps of each family and fold, as a run recorded them, instead of a budget in time.
     """
 
+    task: str = "classify"
     families: Sequence[str] | str | None = None
     labels: str | None = None
     target: str = "label"
@@ -87,7 +88,7 @@ class Plan:
     @property
     def names(self) -> list[str]:
         """The families, by their names in the catalog."""
-        serving = [card.name for card in catalog.cards() if classify.TASK in card.tasks]
+        serving = [card.name for card in catalog.cards() if tasks.by_name(self.task).name in card.tasks]
         if self.families is None:
             return [name for name in serving if not catalog.card(name).asked]
         if self.families == ALL:
@@ -96,7 +97,7 @@ class Plan:
         chosen = list(dict.fromkeys(catalog.card(name.strip()).name for name in named))
         wrong = [name for name in chosen if name not in serving]
         if wrong:
-            raise UsageError("does not classify", where=", ".join(wrong), remedy=f"Use {', '.join(serving)}.")
+            raise UsageError(f"does not {self.task}", where=", ".join(wrong), remedy=f"Use {', '.join(serving)}.")
         return chosen
 
     def decisive(self, folder: Path) -> dict[str, Any]:

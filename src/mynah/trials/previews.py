@@ -15,6 +15,7 @@ import numpy as np
 from mynah import audio
 from mynah.errors import BadInput, Stopped
 from mynah.progress import Progress, silent
+from mynah.texts import errors, symbols
 
 #: Previews go up to 16 kHz, where MP3 itself ends; full band would be a fifth larger (measured on ESC-10).
 HIGHEST_RATE = 32_000
@@ -43,6 +44,8 @@ def preview_order(document: dict[str, Any], *, most: int = 600) -> list[int]:
     family = next((f for f in document["families"] if f["name"] == document["best"]), None)
     if family is None:
         return []
+    if "said" in family:
+        return _by_errors(document, family, most)
     code = {label: number for number, label in enumerate(document["classes"])}
     labels = [code.get(item["label"]) for item in document["items"]]
     mistakes: list[tuple[float, int]] = []
@@ -59,6 +62,17 @@ def preview_order(document: dict[str, Any], *, most: int = 600) -> list[int]:
     room = max(most - len(turns), most * 3 // 4)
     first = [clip for _, clip in sorted(mistakes)[:room]]
     return (first + turns)[:most]
+
+
+def _by_errors(document: dict[str, Any], family: dict[str, Any], most: int) -> list[int]:
+    """Return the clips by how many symbols of their text are wrong, the worst first."""
+    names = document["classes"]
+    wrong = {
+        clip: errors(symbols(item["label"], names), symbols(said, names))
+        for clip, (item, said) in enumerate(zip(document["items"], family["said"], strict=True))
+        if said is not None
+    }
+    return sorted(wrong, key=lambda clip: (-wrong[clip], clip))[:most]
 
 
 def write_previews(

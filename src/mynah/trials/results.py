@@ -18,7 +18,7 @@ import numpy as np
 import mynah
 from mynah import catalog
 from mynah.sounds import Sounds, Splits
-from mynah.tasks import classify
+from mynah.tasks.task import Task
 from mynah.training import Budget
 from mynah.trials import statistics
 
@@ -43,18 +43,20 @@ class Answers:
     Attributes:
         family: name in the catalog.
         results: per fold in the order of the split, None where the trial has not finished.
-        probabilities: (clip, class), calibrated; of no meaning where not `answered`.
+        said: (clip,) labels or texts; of no meaning where not `answered`.
         answered: (clip,) bool.
+        probabilities: (clip, class), calibrated, or None where answers are texts.
         temperature: of the kept model, from all answers.
         fold_scores: per fold, None where it has not finished.
     """
 
     family: str
     results: list[dict[str, Any] | None]
-    probabilities: np.ndarray
+    said: np.ndarray
     answered: np.ndarray
-    temperature: float
     fold_scores: list[float | None]
+    probabilities: np.ndarray | None = None
+    temperature: float = 1.0
 
     @property
     def status(self) -> str:
@@ -66,31 +68,50 @@ class Answers:
         return "partial" if "ok" in states else "stopped"
 
 
-def gather(family: str, results: Sequence[dict[str, Any] | None], codes: np.ndarray, classes: int) -> Answers:
-    """Join the folds of one family, and calibrate: each fold by the temperature of the other folds' answers.
+def gather(
+    task: Task, family: str, results: Sequence[dict[str, Any] | None], labels: np.ndarray, names: np.ndarray
+) -> Answers:
+    """Join the folds of one family; probabilities are calibrated.
+
+    Args:
+        results: a fold, None where it has not finished.
+        labels: (clip,) labels or texts.
+        names: what `task.names` makes of them.
+    """
+    done = {n: r for n, r in enumerate(results) if r is not None and r["status"] == "ok"}
+    said = np.full(len(labels), "", dtype=object)
+    fold_of = np.full(len(labels), -1)
+    scores: list[float | None] = [None] * len(results)
+    for number, result in done.items():
+        test = np.array(result["test"], dtype=int)
+        said[test], fold_of[test] = task.said(result["answers"], names), number
+        scores[number] = task.stakes(labels[test], names).score(task.gain(labels[test], said[test], names))
+    answers = Answers(family, list(results), said, fold_of >= 0, scores)
+    if task.probable:
+        raw = np.zeros((len(labels), len(names)))
+        for result in done.values():
+            raw[np.array(result["test"], dtype=int)] = result["answers"]
+        codes = np.searchsorted(names, labels)
+        answers.probabilities, answers.temperature = _calibrated(raw, codes, fold_of)
+    return answers
+
+
+def _calibrated(raw: np.ndarray, codes: np.ndarray, fold_of: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return probabilities, each fold's by the temperature of the other folds' answers, and the temperature of all.
 
     So a score of the calibration is of answers that did not choose it. With one fold there are no others.
     """
-    raw = np.zeros((len(codes), classes))
-    fold_of = np.full(len(codes), -1)
-    scores: list[float | None] = [None] * len(results)
-    for number, result in enumerate(results):
-        if result is not None and result["status"] == "ok":
-            test = np.array(result["test"], dtype=int)
-            raw[test], fold_of[test] = result["probabilities"], number
-            scores[number] = statistics.balanced_accuracy(codes[test], result["probabilities"].argmax(axis=1))
     answered = fold_of >= 0
     folds = np.unique(fold_of[answered])
     probabilities = raw.copy()
     for fold in folds:
         here, others = fold_of == fold, answered & (fold_of != fold if len(folds) > 1 else True)
         probabilities[here] = statistics.temper(raw[here], statistics.temperature(raw[others], codes[others]))
-    temperature = statistics.temperature(raw[answered], codes[answered])
-    return Answers(family, list(results), probabilities, answered, temperature, scores)
+    return probabilities, statistics.temperature(raw[answered], codes[answered])
 
 
 def family_row(
-    answers: Answers, codes: np.ndarray, groups: np.ndarray, labels: Sequence[str], seed: int
+    task: Task, answers: Answers, labels: np.ndarray, names: np.ndarray, groups: np.ndarray, seed: int
 ) -> dict[str, Any]:
     """Return a family's entry of the document, all but its verdict."""
     card = catalog.card(answers.family)
@@ -119,24 +140,38 @@ def family_row(
         "ended": [r["record"].get("ended") if r else None for r in per_fold],
         "fold_scores": answers.fold_scores,
         "curves": [_curve(str(i + 1), r) for i, r in enumerate(answers.results) if r and r.get("history")],
-        "predicted": [
-            int(p.argmax()) if ok else None for p, ok in zip(answers.probabilities, answers.answered, strict=True)
-        ],
+        **_answered(task, answers, names),
     }
     if not done or answers.status == "failed":  # a score over the folds that worked would be no score
         return row
     seen = answers.answered
-    true, probabilities = codes[seen], answers.probabilities[seen]
-    scores = statistics.scores(true, probabilities, len(labels))
-    matrix = statistics.confusion(true, probabilities.argmax(axis=1), len(labels))
-    interval = statistics.bootstrap_interval(true, probabilities.argmax(axis=1), groups[seen], seed=seed)
-    return row | {
-        "score": scores[classify.METRIC],
+    true, said = labels[seen], answers.said[seen]
+    stakes, gain = task.stakes(true, names), task.gain(true, said, names)
+    interval = statistics.bootstrap_interval(stakes, gain, groups[seen], seed=seed)
+    scores = task.scores(true, said, names)
+    row |= {
+        "score": scores[task.metric],
         "ci": [None, None] if interval is None else list(interval),
         "scores": scores,
-        "per_class": _per_class(matrix, labels),
+    }
+    if answers.probabilities is None:
+        return row
+    codes, probabilities = np.searchsorted(names, true), answers.probabilities[seen]
+    matrix = statistics.confusion(codes, probabilities.argmax(axis=1), len(names))
+    return row | {
+        "scores": statistics.scores(codes, probabilities, len(names)),
+        "per_class": _per_class(matrix, [str(name) for name in names]),
         "confusion": matrix.tolist(),
     }
+
+
+def _answered(task: Task, answers: Answers, names: np.ndarray) -> dict[str, Any]:
+    """Return what a family said of each clip: the number of a class, or a text."""
+    known = zip(answers.said, answers.answered, strict=True)
+    if task.probable:
+        code = {name: number for number, name in enumerate(names)}
+        return {"predicted": [code[said] if ok else None for said, ok in known]}
+    return {"predicted": [None] * len(answers.said), "said": [str(said) if ok else None for said, ok in known]}
 
 
 def _budget_seconds(done: Sequence[dict[str, Any]]) -> float | None:
@@ -174,8 +209,8 @@ def _per_class(matrix: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]
     ]
 
 
-def dataset(sounds: Sounds, rate: int) -> dict[str, Any]:
-    """Describe the sounds: sizes, rates, formats, clips per class."""
+def dataset(sounds: Sounds, rate: int, per_class: dict[str, int]) -> dict[str, Any]:
+    """Describe the sounds: sizes, rates, formats, clips per class or symbol."""
     seconds = np.array([clip.seconds for clip in sounds])
     return {
         "name": sounds.name,
@@ -184,7 +219,7 @@ def dataset(sounds: Sounds, rate: int) -> dict[str, Any]:
         "rates": {str(k): v for k, v in sorted(Counter(clip.rate for clip in sounds).items())},
         "channels": {str(k): v for k, v in sorted(Counter(clip.channels for clip in sounds).items())},
         "formats": dict(sorted(Counter(clip.format for clip in sounds).items())),
-        "per_class": dict(sorted(Counter(map(str, sounds.labels)).items())),
+        "per_class": per_class,
         "rate_used": int(rate),
     }
 
@@ -237,6 +272,7 @@ def split_facts(splits: Splits, sounds: Sounds) -> dict[str, Any]:
 
 def calibration(answers: Answers, codes: np.ndarray) -> dict[str, Any]:
     """Describe the best family's calibration: temperature, threshold of "none of these", reliability bins."""
+    assert answers.probabilities is not None
     seen = answers.answered
     probabilities, true = answers.probabilities[seen], codes[seen]
     threshold = statistics.reject_threshold(probabilities, true)
@@ -250,6 +286,7 @@ def calibration(answers: Answers, codes: np.ndarray) -> dict[str, Any]:
 
 def top_three(answers: Answers) -> list[Any]:
     """Return each clip's three likeliest classes as [class, probability], or None where there is no answer."""
+    assert answers.probabilities is not None
     rows: list[Any] = []
     for row, known in zip(answers.probabilities, answers.answered, strict=True):
         best = np.argsort(-row, kind="stable")[:3]

@@ -53,7 +53,14 @@ class Run:
             options["labels"] = str(Path(folder) / options["labels"])
         plans = {row["name"]: row["plans"] for row in self.board if any(row["plans"])}
         families = [row["name"] for row in self.board]
-        return {**options, "plans": plans, "seed": how["seed"], "budget": how["budget"], "families": families}
+        return {
+            **options,
+            "task": self.results["task"],
+            "plans": plans,
+            "seed": how["seed"],
+            "budget": how["budget"],
+            "families": families,
+        }
 
     def __str__(self) -> str:
         from mynah.trials.board import as_text

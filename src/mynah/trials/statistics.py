@@ -1,4 +1,4 @@
-"""Scores, their uncertainty, and tests of differences: plain functions of labels and probabilities.
+"""Scores, their uncertainty, and tests of differences: plain functions of what was at stake and what was gained.
 
 Class numbers are integers from 0; probabilities are (clip, class).
 """
@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.stats import t as student
+
+from mynah.tasks.task import Stakes
 
 #: Share of known sounds that the threshold of "none of these" may turn away.
 TURNED_AWAY = 0.05
@@ -53,35 +55,35 @@ def scores(true: np.ndarray, probabilities: np.ndarray, classes: int) -> dict[st
 
 
 def bootstrap_scores(
-    true: np.ndarray, predicted: Sequence[np.ndarray], groups: np.ndarray, *, samples: int = RESAMPLES, seed: int = 0
+    stakes: Stakes, gains: Sequence[np.ndarray], groups: np.ndarray, *, samples: int = RESAMPLES, seed: int = 0
 ) -> np.ndarray:
-    """Balanced accuracies under resampling of whole groups: (answer, sample).
+    """Scores under resampling of whole groups: (answer, sample).
 
-    All answers share the resamples, so that their differences are paired. A resample keeps each class's share of
-    groups as it falls; classes that do not occur in one are left out of its mean.
+    All answers share the resamples, so that their differences are paired. A resample keeps each stratum's share of
+    groups as it falls; strata that do not occur in one are left out of its mean.
     """
-    classes = int(true.max()) + 1
+    strata = int(stakes.stratum.max()) + 1
     _, codes = np.unique(groups, return_inverse=True)
     count = int(codes.max()) + 1
-    seen = np.zeros((count, classes))
-    np.add.at(seen, (codes, true), 1)
-    right = np.zeros((len(predicted), count, classes))
-    for answer, said in zip(right, predicted, strict=True):
-        np.add.at(answer, (codes[said == true], true[said == true]), 1)
+    most = np.zeros((count, strata))
+    np.add.at(most, (codes, stakes.stratum), stakes.weight)
+    gained = np.zeros((len(gains), count, strata))
+    for answer, gain in zip(gained, gains, strict=True):
+        np.add.at(answer, (codes, stakes.stratum), gain)
     rng = np.random.Generator(np.random.Philox(seed))
-    out = np.empty((len(predicted), samples))
+    out = np.empty((len(gains), samples))
     for number in range(samples):
         weight = np.bincount(rng.integers(0, count, count), minlength=count)
-        total = weight @ seen
+        total = weight @ most
         present = total > 0
-        out[:, number] = ((weight @ right)[:, present] / total[present]).mean(axis=1)
+        out[:, number] = ((weight @ gained)[:, present] / total[present]).mean(axis=1)
     return out
 
 
 def bootstrap_interval(
-    true: np.ndarray, predicted: np.ndarray, groups: np.ndarray, *, samples: int = RESAMPLES, seed: int = 0
+    stakes: Stakes, gain: np.ndarray, groups: np.ndarray, *, samples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float] | None:
-    """Return the 95 % percentile interval of balanced accuracy over groups (Efron & Tibshirani 1993, ch. 13).
+    """Return the 95 % percentile interval of a score over groups (Efron & Tibshirani 1993, ch. 13).
 
     Resamples of answers that are all right are all right too, which says nothing of the next clip: then the lower end
     is that of the exact binomial interval over groups (Clopper & Pearson 1934), and the upper end of all wrong.
@@ -90,11 +92,11 @@ def bootstrap_interval(
     count = len(np.unique(groups))
     if count < LEAST_GROUPS:
         return None
-    right = true == predicted
-    if right.all() or not right.any():
+    whole = bool((gain == stakes.weight).all())
+    if whole or not gain.any():
         end = 0.025 ** (1 / count)
-        return (end, 1.0) if right.all() else (0.0, 1 - end)
-    values = bootstrap_scores(true, [predicted], groups, samples=samples, seed=seed)[0]
+        return (end, 1.0) if whole else (0.0, 1 - end)
+    values = bootstrap_scores(stakes, [gain], groups, samples=samples, seed=seed)[0]
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
 
@@ -119,16 +121,21 @@ def corrected_t_test(differences: Sequence[float] | np.ndarray, train_size: floa
 
 
 def paired_permutation_test(
-    true: np.ndarray, a: np.ndarray, b: np.ndarray, groups: np.ndarray, *, samples: int = 10_000, seed: int = 0
+    stakes: Stakes, a: np.ndarray, b: np.ndarray, groups: np.ndarray, *, samples: int = 10_000, seed: int = 0
 ) -> float:
     """Return a two-sided p that A and B score alike, from one test set (Good 2005, ch. 3).
 
-    If they were alike, exchanging their answers on any group would change nothing: the difference in balanced
-    accuracy is compared with those after random exchanges. Exact for any number of groups, unlike a bootstrap.
+    If they were alike, exchanging their answers on any group would change nothing: the difference in score is
+    compared with those after random exchanges. Exact for any number of groups, unlike a bootstrap.
+
+    Args:
+        stakes: of the clips.
+        a, b: what each gained.
+        groups: of the clips.
     """
-    share = 1.0 / np.bincount(true)[true]
+    share = 1.0 / np.bincount(stakes.stratum, weights=stakes.weight)[stakes.stratum]
     _, codes = np.unique(groups, return_inverse=True)
-    gains = np.bincount(codes, weights=share * ((a == true).astype(float) - (b == true)))
+    gains = np.bincount(codes, weights=share * (a.astype(float) - b))
     gains = gains[np.abs(gains) > 1e-12]
     if not len(gains):
         return 1.0

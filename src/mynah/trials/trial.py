@@ -71,23 +71,23 @@ class TrialStore:
         return FolderStore(self.path(trial) / "checkpoints")
 
     def load(self, trial: Trial) -> dict[str, Any] | None:
-        """Return a finished result with its ``probabilities`` (test clip, class), or None."""
+        """Return a finished result with its ``answers``, the test clips first, or None."""
         folder = self.path(trial)
         if self.remote is not None and not (folder / "result.json").exists():
             self._fetch(trial)
         try:
             result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-            result["probabilities"] = np.load(folder / "probabilities.npy", allow_pickle=False)
+            result["answers"] = np.load(folder / "answers.npy", allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
         return result
 
-    def save(self, trial: Trial, result: dict[str, Any], probabilities: np.ndarray) -> None:
+    def save(self, trial: Trial, result: dict[str, Any], answers: np.ndarray) -> None:
         """Keep a result; `Stopped` when the disk is full or cannot be written."""
         content = io.BytesIO()
-        np.save(content, probabilities)
+        np.save(content, answers)
         local = FolderStore(self.path(trial))
-        local.put("probabilities.npy", content.getvalue())
+        local.put("answers.npy", content.getvalue())
         document = {"trial": asdict(trial), **result}
         local.put("result.json", json.dumps(document, ensure_ascii=False, allow_nan=False).encode())
         if self.remote is not None:
@@ -108,7 +108,7 @@ class TrialStore:
 
 
 #: What is kept of a finished trial, the result last.
-_OF_A_TRIAL = ("model.mynah", "probabilities.npy", "events.jsonl", "result.json")
+_OF_A_TRIAL = ("model.mynah", "answers.npy", "events.jsonl", "result.json")
 
 
 def write_json(path: Path, document: Any) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mynah.tasks.task import Stakes
 from mynah.trials.statistics import (
     LEAST_GROUPS,
     bootstrap_interval,
@@ -24,11 +25,11 @@ BEST, CLOSE, LOWER, WORSE, UNTESTED = "best", "cannot be told apart", "lower, no
 
 @dataclass(frozen=True)
 class Contender:
-    """A family in the comparison: its score, its score on each fold, its (clip,) answers, what it costs."""
+    """A family in the comparison: its score, its score on each fold, what it gained on each clip, what it costs."""
 
     score: float
     fold_scores: Sequence[float]
-    predicted: np.ndarray
+    gain: np.ndarray
     cost: float
 
 
@@ -59,7 +60,7 @@ class Choice:
 
 def choose(
     contenders: Mapping[str, Contender],
-    true: np.ndarray,
+    stakes: Stakes,
     groups: np.ndarray,
     *,
     train_size: float,
@@ -76,29 +77,31 @@ def choose(
 
     Args:
         contenders: families that finished every fold.
-        true, groups: of the clips that all of them answered.
+        stakes, groups: of the clips that all of them answered.
         train_size, test_size: mean sizes of the folds' parts.
         baseline: a family that is never kept while another is there.
     """
     best = max(contenders, key=lambda name: (contenders[name].score, -contenders[name].cost))
-    interval = bootstrap_interval(true, contenders[best].predicted, groups, seed=seed)
+    interval = bootstrap_interval(stakes, contenders[best].gain, groups, seed=seed)
     verdicts = {best: Verdict(BEST, None)}
     others = [name for name in contenders if name != best]
     if interval is None:
         verdicts |= {name: Verdict(UNTESTED, None) for name in others}
     else:
-        field = (contenders[best], true, groups, train_size, test_size, seed)
+        field = (contenders[best], stakes, groups, train_size, test_size, seed)
         p_values = holm([_against(contenders[name], *field) for name in others])
         for name, p in zip(others, p_values, strict=True):
             within = contenders[name].score >= interval[0]
             verdicts[name] = Verdict(WORSE if p < LEVEL else CLOSE if within else LOWER, p)
     near = [name for name in contenders if verdicts[name].words in (BEST, CLOSE)]
     kept = min(near, key=lambda name: (name == baseline, contenders[name].cost))
-    return Choice(best, kept, verdicts, _sentence(best, kept, contenders, verdicts, len(true), np.unique(groups).size))
+    return Choice(
+        best, kept, verdicts, _sentence(best, kept, contenders, verdicts, len(stakes), np.unique(groups).size)
+    )
 
 
 def _against(
-    other: Contender, best: Contender, true: np.ndarray, groups: np.ndarray, train: float, test: float, seed: int
+    other: Contender, best: Contender, stakes: Stakes, groups: np.ndarray, train: float, test: float, seed: int
 ) -> float:
     """Return the two-sided p that `other` scores as the best does."""
     differences = np.subtract(best.fold_scores, other.fold_scores)
@@ -106,7 +109,7 @@ def _against(
         p = corrected_t_test(differences, train, test)
         if not np.isnan(p):  # folds that favour the other are no sign that it is worse
             return p if differences.mean() > 0 else 1.0
-    return paired_permutation_test(true, best.predicted, other.predicted, groups, seed=seed)
+    return paired_permutation_test(stakes, best.gain, other.gain, groups, seed=seed)
 
 
 def _sentence(

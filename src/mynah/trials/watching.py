@@ -74,10 +74,8 @@ def show_clips(folder: Path, document: dict[str, Any], sounds: Any, rate: int, o
     writer = summary_writer(folder)
     for clip in order[:HEARD]:
         wave = sounds[clip].read(rate)[0]
-        said = row["predicted"][clip]
-        name = (
-            f"{document['items'][clip]['label']} heard as {document['classes'][said]}/{document['items'][clip]['file']}"
-        )
+        said = row["said"][clip] if "said" in row else document["classes"][row["predicted"][clip]]
+        name = f"{document['items'][clip]['label']} heard as {said}/{document['items'][clip]['file']}"
         writer.add_audio(name, np.clip(wave, -1, 1)[None], 0, sample_rate=rate)
         writer.add_image(name, spectrogram(wave, rate)[::-1].copy(), 0, dataformats="HW")
     writer.close()

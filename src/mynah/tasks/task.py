@@ -1,0 +1,82 @@
+"""What a task is: plain functions that say what serves it, what an answer is and what it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from mynah.sounds import Sounds
+
+
+@dataclass(frozen=True)
+class Stakes:
+    """What clips are worth, so that every score is a mean over strata of what was gained in them.
+
+    Attributes:
+        stratum: (clip,) numbers from zero; each stratum counts the same.
+        weight: (clip,) most that a clip can gain.
+    """
+
+    stratum: np.ndarray
+    weight: np.ndarray
+
+    @classmethod
+    def alike(cls, stratum: np.ndarray) -> Stakes:
+        """Return the stakes of clips that can each gain one."""
+        return cls(stratum, np.ones(len(stratum)))
+
+    def __getitem__(self, clips: Any) -> Stakes:
+        return Stakes(self.stratum[clips], self.weight[clips])
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+    def score(self, gain: np.ndarray) -> float:
+        """Return the mean over the strata that occur of the share that was gained."""
+        most = np.bincount(self.stratum, weights=self.weight)
+        gained = np.bincount(self.stratum, weights=gain, minlength=len(most))
+        return float((gained[most > 0] / most[most > 0]).mean())
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task.
+
+    Attributes:
+        name: what a card's `tasks` call it, and ``--task``.
+        metric, metric_title: what families are ranked by, a key of `scores`, and its words.
+        lowest: family of the constant answer, never kept while another is there.
+        probable: whether an answer is a row of class probabilities, which can be calibrated; else it is a text.
+        check: returns the sounds as this task sees them, and warnings; raises where they cannot serve it. Given
+            sounds, and whether too few are accepted.
+        strata: returns (clip,) labels that folds should hold alike.
+        names: returns what answers are made of, sorted: classes or symbols; given the (clip,) labels. All that
+            follow are given it last.
+        answer: returns what a fitted model says of frames, as an array whose first axis is the clips.
+        said: returns the (clip,) labels of answers.
+        stakes: returns what clips are worth; given their labels.
+        gain: returns what was gained of it; given the labels and what was said.
+        scores: returns all metrics that answers without probabilities have; given the labels and what was said.
+        baseline: returns the score of the best constant answer; given the labels.
+        counts: returns the number of clips of each name, for the page; given the labels.
+    """
+
+    name: str
+    metric: str
+    metric_title: str
+    lowest: str
+    probable: bool
+    check: Callable[[Sounds, bool], tuple[Sounds, list[str]]]
+    strata: Callable[[Sounds], Sounds]
+    names: Callable[[np.ndarray], np.ndarray]
+    answer: Callable[[Any, Any, np.ndarray], np.ndarray]
+    said: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    stakes: Callable[[np.ndarray, np.ndarray], Stakes]
+    gain: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+    scores: Callable[[np.ndarray, np.ndarray, np.ndarray], dict[str, float]]
+    baseline: Callable[[np.ndarray, np.ndarray], float]
+    counts: Callable[[np.ndarray, np.ndarray], dict[str, int]]
