@@ -31,7 +31,7 @@ def test_it_starts_on_the_ring():
     size, angle = layer.eigenvalues().abs(), layer.eigenvalues().angle()
     assert 0.5 - 1e-5 <= size.min() < 0.51
     assert 0.89 < size.max() <= 0.9 + 1e-5
-    assert 0 < angle.min()
+    assert angle.min() > 0
     assert 0.3 < angle.max() <= math.pi / 10 + 1e-5
     # uniform over the area of the ring: half of the units lie outside of sqrt((0.5^2 + 0.9^2) / 2)
     assert (size > math.sqrt((0.25 + 0.81) / 2)).float().mean().item() == pytest.approx(0.5, abs=0.03)

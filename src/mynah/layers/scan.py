@@ -26,8 +26,8 @@ BLOCK = 2**19
 Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
 
 
-def linear_scan(a: Tensor, b: Tensor, start: Tensor) -> Tensor:
-    """Return h (time, batch, hidden) with h_t = a_t h_{t-1} + b_t and h_{-1} = `start`.
+def linear_scan(a: Tensor, b: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+    """Return h (time, batch, hidden) with h_t = a_t h_{t-1} + b_t and h_{-1} = `start`; and its last step.
 
     Args:
         a: (time, batch, hidden), or (hidden,) where it is the same at all times; real or complex.
@@ -43,8 +43,8 @@ def linear_scan(a: Tensor, b: Tensor, start: Tensor) -> Tensor:
     return _LinearScan.apply(a, b, start)
 
 
-def gated_scan(gate: Tensor, candidate: Tensor, start: Tensor) -> Tensor:
-    """Return h (time, batch, hidden) with h_t = (1 - z_t) h_{t-1} + z_t candidate_t, z = sigmoid(gate), h_{-1} = `start`.
+def gated_scan(gate: Tensor, candidate: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+    """Return h (time, batch, hidden) with h_t = (1 - z_t) h_{t-1} + z_t candidate_t, z = sigmoid(gate); and its last.
 
     The same as `linear_scan` of 1 - z and z candidate, in fewer passes over memory.
 
@@ -75,7 +75,7 @@ def in_blocks(step: Step, x: Tensor, state: Any, width: int) -> tuple[Tensor, An
     """
     outputs = []
     for block in x.transpose(0, 1).split(max(1, BLOCK // (len(x) * width))):
-        y, state = step(block, state)
+        y, state = step(block.contiguous(), state)
         outputs.append(y)
     return torch.cat(outputs).transpose(0, 1), state
 
@@ -92,17 +92,17 @@ def _check(a: Tensor, b: Tensor, start: Tensor) -> None:
 
 class _LinearScan(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor, start: Tensor) -> Tensor:
+    def forward(ctx: Any, a: Tensor, b: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
         h = _forwards(a, b, start)
         ctx.save_for_backward(a, start, h)
-        return h
+        return h, h[-1].clone()
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad: Tensor, grad_last: Tensor) -> tuple[Tensor | None, ...]:
         a, start, h = ctx.saved_tensors
         back = a.conj().resolve_conj()
-        g = _backwards(back, grad)
+        g = _backwards(back, grad, grad_last)
         by_a = None
         if ctx.needs_input_grad[0]:  # g_t conj(h_{t-1}), over all steps where a is the same
             by_a = torch.empty_like(h)
@@ -114,18 +114,18 @@ class _LinearScan(torch.autograd.Function):
 
 class _GatedScan(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, gate: Tensor, candidate: Tensor, start: Tensor) -> Tensor:
+    def forward(ctx: Any, gate: Tensor, candidate: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
         z = gate.sigmoid()
         h = _forwards(1 - z, z * candidate, start)
         ctx.save_for_backward(z, candidate, start, h)
-        return h
+        return h, h[-1].clone()
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:
+    def backward(ctx: Any, grad: Tensor, grad_last: Tensor) -> tuple[Tensor, ...]:
         z, candidate, start, h = ctx.saved_tensors
         keep = 1 - z
-        g = _backwards(keep, grad)
+        g = _backwards(keep, grad, grad_last)
         by_start = g[0] * keep[0]
         by_candidate = g.mul_(z)
         change = torch.empty_like(candidate)
@@ -140,10 +140,13 @@ def _forwards(a: Tensor, b: Tensor, start: Tensor) -> Tensor:
     return h
 
 
-def _backwards(a: Tensor, grad: Tensor) -> Tensor:
-    """Return the gradient by b, a scan from the end: g_t = grad_t + a_{t+1} g_{t+1}."""
+def _backwards(a: Tensor, grad: Tensor, grad_last: Tensor) -> Tensor:
+    """Return the gradient by b, a scan from the end: g_t = grad_t + a_{t+1} g_{t+1}.
+
+    The last step is an output of its own, lest every block of a sequence have a gradient of zeros but for one step.
+    """
     g = torch.empty_like(grad, memory_format=torch.contiguous_format)
-    g[-1] = grad[-1]
+    torch.add(grad[-1], grad_last, out=g[-1])
     if len(g) > 1:
         _scan(a if a.dim() == 1 else a[1:], grad[:-1], g[-1], g[:-1], forwards=False)
     return g

@@ -105,10 +105,10 @@ class LRULayer(nn.Module):
         (driven,) = affine(x, into.flatten(0, 1))
         drive = torch.view_as_complex(driven.unflatten(-1, (-1, 2)))
         start = torch.zeros_like(drive[0]) if state is None else state
-        h = linear_scan(self.eigenvalues(), drive, start)
+        h, last = linear_scan(self.eigenvalues(), drive, start)
         out = torch.stack([self.out[..., 0], -self.out[..., 1]], dim=-1)  # Re(C h) = Re C Re h - Im C Im h
         (y,) = affine(torch.view_as_real(h).flatten(-2), out.flatten(1))
-        return torch.addcmul(y, self.skip, x), h[-1]
+        return torch.addcmul(y, self.skip, x), last
 
 
 class LRUNetwork(SequenceNetwork):

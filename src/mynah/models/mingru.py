@@ -85,8 +85,7 @@ class MinGRULayer(nn.Module):
     def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         gate, candidate = affine(x, self.into.weight, self.into.bias, parts=2)
         start = gate.new_zeros(gate.shape[1:]) if state is None else state
-        h = gated_scan(gate, candidate, start)
-        return h, h[-1]
+        return gated_scan(gate, candidate, start)
 
 
 class MinGRUNetwork(SequenceNetwork):

@@ -90,8 +90,7 @@ class MinLSTMLayer(nn.Module):
     def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         forget, take, candidate = affine(x, self.into.weight, self.into.bias, parts=3)
         start = candidate.new_zeros(candidate.shape[1:]) if state is None else state
-        h = gated_scan(logsigmoid(take) - logsigmoid(forget), candidate, start)
-        return h, h[-1]
+        return gated_scan(logsigmoid(take) - logsigmoid(forget), candidate, start)
 
 
 class MinLSTMNetwork(SequenceNetwork):
