@@ -71,20 +71,27 @@ def _parts(x: Tensor) -> tuple[Tensor, ...]:
 
 
 def learn(
-    body: Callable[[], nn.Module], width: int, seed: int, *, learning_rate: float, steps: int = 5000
+    body: Callable[[], nn.Module],
+    width: int,
+    seed: int,
+    *,
+    learning_rate: float,
+    steps: int = 5000,
+    schedule: str = "constant",
 ) -> dict[str, float]:
     """Train a sequence network until it passes on validation sequences, for 250,000 sequences at most.
 
     Args:
         body: makes the network.
         width: of its outputs.
+        learning_rate, schedule: see `Training`.
         steps: of 50 sequences, at most.
 
     Returns:
         "mse" and "wrong" on test sequences, and the "sequences" that were seen.
     """
     net = seeded(seed, lambda: LastFrame(body(), width, 1))
-    training = replace(PLAIN, learning_rate=learning_rate)
+    training = replace(PLAIN, learning_rate=learning_rate, schedule=schedule)
     for step in descend(net, loss, draw, steps=steps, seed=seed, training=training):  # noqa: B007
         reached = score(net, seed, "valid")
         if reached["mse"] <= 0.0015 and reached["wrong"] <= 0.007:
