@@ -12,8 +12,8 @@ Departures from the paper:
 - The recurrence itself is scanned, in chunks, and not its logarithm (appendix B). It neither divides nor takes a
   logarithm, and h stays between the smallest and the largest candidate, so it is stable; and n_t may be negative,
   which the logarithm forbids (there it goes through a positive g).
-- Layers lie in residual blocks of layer normalisation, recurrence, GELU and a gated linear unit, the same as for
-  minLSTM and the LRU here. The paper's blocks vary by task (a convolution over 4 frames, the recurrence, an MLP).
+- Layers lie in residual blocks of layer normalisation, recurrence, GELU and a gated linear unit, as for minLSTM
+  here. The paper's blocks vary by task (a convolution over 4 frames, the recurrence, an MLP; as recalled).
 - b_z starts so that the units forget after 1 to `memory` frames (Tallec & Ollivier 2018, arXiv:1804.11188).
 - Outputs are pooled over time (mean and maximum) for one answer a clip.
 """

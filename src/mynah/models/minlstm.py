@@ -15,8 +15,8 @@ Departures from the paper:
   logarithm, and h stays between the smallest and the largest candidate, so it is stable; and n_t may be negative,
   which the logarithm forbids (there it goes through a positive g).
 - i / (f + i) is computed as sigma(log i - log f), which stays right where both gates are nearly shut.
-- Layers lie in residual blocks of layer normalisation, recurrence, GELU and a gated linear unit, the same as for
-  minGRU and the LRU here. The paper's blocks vary by task (a convolution over 4 frames, the recurrence, an MLP).
+- Layers lie in residual blocks of layer normalisation, recurrence, GELU and a gated linear unit, as for minGRU
+  here. The paper's blocks vary by task (a convolution over 4 frames, the recurrence, an MLP; as recalled).
 - b_f and b_i start so that the units forget after 1 to `memory` frames (Tallec & Ollivier 2018, arXiv:1804.11188).
 - Outputs are pooled over time (mean and maximum) for one answer a clip.
 """
