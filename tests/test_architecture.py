@@ -17,7 +17,7 @@ MAY = {
     "catalog": set(),
     "claims": {"catalog"},
     "reading": {"catalog", "claims"},
-    "problems": {"layers", "sequence", "training"},
+    "problems": {"layers", "representations", "sequence", "training"},
     "verification": {"catalog", "claims", "problems"},
     "training": {"stores"},
     "representations": set(),
