@@ -22,11 +22,22 @@ MAY = {
     "training": {"stores"},
     "representations": set(),
     "layers": {"training"},
+    "kernels": set(),
     "model": {"audio", "layers", "representations", "training"},
     "modelfile": {"catalog", "model", "representations", "training"},
     "transcriber": {"layers", "model", "representations", "texts", "training"},
     "sequence": {"layers", "model", "representations", "training"},
-    "models": {"layers", "representations", "texts", "training", "model", "sequence", "transcriber", "problems"},
+    "models": {
+        "kernels",
+        "layers",
+        "representations",
+        "texts",
+        "training",
+        "model",
+        "sequence",
+        "transcriber",
+        "problems",
+    },
     "datasets": {"audio", "training"},
     "tasks": {"sounds", "audio", "model", "representations", "texts", "transcriber"},
     "trials": {
@@ -88,7 +99,9 @@ def test_import_and_help_load_nothing_heavy():
     assert modules_after(code)[-2] == ""
 
 
-@pytest.mark.parametrize("name", ["audio", "stores", "sounds", "catalog", "reading", "errors", "report", "cli.app"])
+@pytest.mark.parametrize(
+    "name", ["audio", "stores", "sounds", "catalog", "reading", "errors", "report", "kernels", "cli.app"]
+)
 def test_imports_without_torch(name):
     assert "torch" not in modules_after(f"import mynah.{name}")[-2].split()
 

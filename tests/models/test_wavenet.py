@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mynah.layers.next_symbol import Stream, draw_whole
+from mynah import kernels
+from mynah.layers.next_symbol import Stream, draw_whole, rounded
 from mynah.models import wavenet
 from mynah.models.wavenet import FastStream, WaveNetwork, dilated, network, reproduce
 from mynah.testing import check_network, check_streams
@@ -83,3 +84,65 @@ def test_a_little_training_tells_most_of_what_can_be_told():
     net = seeded(100, lambda: network(16, 64, dilated(1, 4)))
     measured = ar2.learn(net, 100, steps=60, learning_rate=1e-2)
     assert measured["excess"] < 0.5
+
+
+def spread(residual=24, skip=40, conditions=0, levels=256):
+    """A WaveNet of odd widths whose logits are of the order of one."""
+    net = seeded(3, lambda: network(residual, skip, dilated(2, 5), levels, conditions)).eval()
+    with torch.no_grad():
+        for value in net.parameters():
+            value.mul_(1.5)
+    return net
+
+
+@pytest.mark.parametrize(("conditions", "levels"), [(0, 256), (3, 256), (0, 77)])
+def test_the_kernel_is_its_twin(kernel, conditions, levels):
+    net = spread(conditions=conditions, levels=levels)
+    given = torch.tensor([0.3, -1.0, 0.5]) if conditions else None
+    rng = np.random.default_rng(0)
+    one, other = wavenet.stream(net, given), FastStream(net, given)
+    for count in (90, 0, 1, 5):  # rings of 16 go round more than once
+        known = rng.integers(0, levels, count)
+        mine, theirs = one.feed(known), other.feed(known)
+        np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-5)
+        uniforms = rng.random(count)
+        for temperature in (1.0, 0.7, 0):
+            drawn = one.draw(uniforms, temperature)
+            assert (drawn == other.draw(uniforms, temperature)).all()
+    assert np.ptp(mine) > 0.5
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "bfloat16-portable"])
+def test_rounded_weights_tell_as_much(kernel, precision):
+    net, symbols = spread(), np.random.default_rng(0).integers(0, 256, 400)
+    told = wavenet.stream(net, precision=precision).feed(symbols)
+    twin = FastStream(rounded(net)).feed(symbols)
+    np.testing.assert_allclose(told, twin, rtol=0, atol=0.1 if precision == "bfloat16" else 2e-5)
+    assert np.abs(told - FastStream(net).feed(symbols)).max() > 1e-4
+
+
+def test_without_kernels_the_twin_draws(monkeypatch):
+    monkeypatch.setattr(kernels, "native", None)
+    net = spread()
+    assert "not built" in kernels.state()
+    assert type(wavenet.stream(net)) is FastStream
+    half = wavenet.stream(net, precision="bfloat16")
+    assert torch.equal(half.net.head[1].weight, net.head[1].weight.bfloat16().float())
+    assert torch.equal(half.net.embedding.weight, net.embedding.weight)
+
+
+def test_the_kernel_refuses_what_does_not_fit(kernel):
+    net = spread()
+    stream = wavenet.stream(net)
+    for wrong in (-1, 257):
+        with pytest.raises(ValueError, match="out of range"):
+            stream.feed(np.array([wrong, 3]))
+    with pytest.raises(ValueError, match="not negative"):
+        stream.draw(np.array([0.5]), -1.0)
+    with pytest.raises(ValueError, match="takes 0 conditions"):
+        wavenet.stream(net, torch.zeros(2))
+    arrays = wavenet._packed(net, None)
+    with pytest.raises(ValueError, match="do not fit"):
+        kernel.wavenet(**{**arrays, "gates": arrays["gates"][:-1]}, precision="float32")
+    with pytest.raises(ValueError, match="no such precision"):
+        kernel.wavenet(**arrays, precision="float16")

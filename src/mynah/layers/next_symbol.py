@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any, cast
 
 import numpy as np
@@ -34,7 +35,7 @@ class NextSymbol(nn.Module):
             torch.cos(angles[:, None] * torch.arange(1, features + 1)), freeze=False
         )
         self.body: Any = body
-        self.head = head
+        self.head: Any = head
 
     def forward(self, before: Tensor, conditions: Tensor | None = None, state: Any = None) -> tuple[Tensor, Any]:
         """Return logits (batch, time, levels) of the symbols that come after `before` (batch, time), and the state.
@@ -144,3 +145,13 @@ def draw_whole(
             seen = inputs[:, max(0, place + 1 - sees) : place + 1]
             inputs[0, place + 1] = choose(net(seen, given)[0][0, -1], uniform, temperature)
     return inputs[0, 1:].numpy()
+
+
+@torch.no_grad()
+def rounded(net: NextSymbol) -> NextSymbol:
+    """Return a copy whose matrices, but for the embedding, are rounded to bfloat16."""
+    copy = deepcopy(net)
+    for name, value in copy.named_parameters():
+        if value.dim() > 1 and not name.startswith("embedding"):
+            value.copy_(value.bfloat16())
+    return copy

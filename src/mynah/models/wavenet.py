@@ -26,11 +26,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mynah import kernels
 from mynah.layers.causal_conv import CausalConv
-from mynah.layers.next_symbol import NextSymbol, Stream, draw_whole
+from mynah.layers.next_symbol import NextSymbol, Stream, draw_whole, rounded
 from mynah.problems import ar2
 from mynah.sequence import SequenceNetwork
 from mynah.training import generator, seeded
@@ -220,6 +222,53 @@ class FastStream(Stream):
             self.state = [ring.roll(-(self.time % len(ring)), dims=0).transpose(0, 1) for ring in self.rings]
             self.rings = None
         return super().feed(symbols)
+
+
+def stream(net: NextSymbol, conditions: Tensor | None = None, precision: str = "float32") -> Any:
+    """Return a new sequence to be drawn from a WaveNet of `network`: by the kernel, or its twin where there is none.
+
+    Args:
+        net: in evaluation mode.
+        conditions: (conditions,) of the whole sequence, or None.
+        precision: of the weights, "float32" or "bfloat16".
+    """
+    if kernels.native is None:
+        return FastStream(net if precision == "float32" else rounded(net), conditions)
+    made = kernels.native.wavenet(**_packed(net, conditions), precision=precision)
+    return kernels.SymbolStream(made, net.start, net.levels)
+
+
+@torch.no_grad()
+def _packed(net: NextSymbol, conditions: Tensor | None) -> dict[str, Any]:
+    """Return what the kernel takes: weights side by side, what the conditions add, widths padded."""
+    layers, residual = list(net.body.layers), net.body.residual
+    net.joined(torch.zeros(1, 1, 1), None if conditions is None else conditions[None])  # refuses a wrong number
+    gates, starts, onward = [], [], []
+    for layer in layers:
+        taps = layer.taps.conv.weight.unflatten(0, (2, residual)).permute(0, 1, 3, 2)  # kind, row, tap, column
+        wide = kernels.padded(taps.numpy(), 1, 3)
+        gates.append(wide.reshape(2 * wide.shape[1], -1))
+        start = layer.taps.conv.bias if layer.given is None else layer.taps.conv.bias + layer.given(conditions)
+        starts.append(kernels.padded(start.view(2, residual).numpy(), 1).ravel())
+        on = layer.onward or nn.Linear(residual, residual).requires_grad_(False)
+        onward.append((kernels.padded(on.weight.numpy(), 0, 1), kernels.padded(on.bias.numpy(), 0)))
+    skips = [kernels.padded(layer.skip.weight.numpy(), 0, 1) for layer in layers]
+    hidden, out = net.head[1], net.head[3]
+    return {
+        "levels": net.levels,
+        "dilations": [layer.dilation for layer in layers],
+        "table": kernels.padded(net.embedding.weight.numpy(), 1),
+        "gates": np.stack(gates),
+        "gates_start": np.stack(starts),
+        "onward": np.stack([weight for weight, _ in onward]),
+        "onward_start": np.stack([bias for _, bias in onward]),
+        "skips": np.concatenate(skips, axis=1),
+        "skips_start": kernels.padded(layers[-1].skip.bias.numpy(), 0),
+        "hidden": kernels.padded(hidden.weight.numpy(), 0, 1),
+        "hidden_start": kernels.padded(hidden.bias.numpy(), 0),
+        "out": kernels.padded(out.weight.numpy(), 0, 1),
+        "out_start": kernels.padded(out.bias.numpy(), 0),
+    }
 
 
 def dilated(blocks: int, doublings: int) -> list[int]:
