@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALLED := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/mynah/kernels/*.cpp src/mynah/kernels/*.h)
 
 .PHONY: demo test test-slow lint bench clean
 
@@ -29,11 +30,11 @@ $(VENV)/made:
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-$(VENV)/base: $(VENV)/made pyproject.toml constraints.txt CMakeLists.txt
+$(VENV)/base: $(VENV)/made $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	touch $@
 
-$(VENV)/test: $(VENV)/made pyproject.toml constraints.txt CMakeLists.txt
+$(VENV)/test: $(VENV)/made $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch $@ $(VENV)/base
 

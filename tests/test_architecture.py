@@ -21,7 +21,7 @@ MAY = {
     "verification": {"catalog", "claims", "problems"},
     "training": {"stores"},
     "representations": set(),
-    "layers": {"training"},
+    "layers": {"kernels", "training"},
     "kernels": set(),
     "model": {"audio", "layers", "representations", "training"},
     "modelfile": {"catalog", "model", "representations", "training"},

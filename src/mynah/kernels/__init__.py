@@ -9,18 +9,21 @@ where the processor multiplies bfloat16 itself, the vectors are rounded too.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-native: Any
+#: The compiled module, or None.
+native: Any = None
+_why = ""
 try:
-    from mynah.kernels import _native as native
-except ImportError:
-    native = None
+    native = import_module("mynah.kernels._native")
+except ModuleNotFoundError:
+    _why = "not built (no C++ compiler when Mynah was installed)"
+except ImportError as error:  # built for another system
+    _why = f"cannot be loaded ({error})"
 
-#: What weights are kept in.
-PRECISIONS = ("float32", "bfloat16")
 #: Widths of matrices are padded to a multiple of it.
 LANE = 16
 
@@ -28,7 +31,7 @@ LANE = 16
 def state() -> str:
     """Return in words whether the kernels are there, and what they use of this processor."""
     if native is None:
-        return "not built (no C++ compiler when Mynah was installed): generation runs in torch, slower"
+        return f"{_why}: torch does their work, with the same results, slower"
     return f"{native.level()}, bfloat16 {'products' if native.multiplies_bfloat16() else 'by shifts'}"
 
 
@@ -66,3 +69,57 @@ def padded(array: np.ndarray, *axes: int) -> np.ndarray:
     """Return a float32 array whose `axes` are filled up with zeros to a multiple of 16."""
     spare = [(0, -size % LANE if axis in axes else 0) for axis, size in enumerate(array.shape)]
     return np.ascontiguousarray(np.pad(array, spare), dtype=np.float32)
+
+
+def by_gates(array: np.ndarray, gates: int, axis: int) -> np.ndarray:
+    """Return a float32 array whose `axis`, so many gates of as many units, has each gate padded on its own."""
+    apart = np.moveaxis(array, axis, 0)
+    apart = padded(apart.reshape(gates, -1, *apart.shape[1:]), 1)
+    return np.ascontiguousarray(np.moveaxis(apart.reshape(-1, *apart.shape[2:]), 0, axis))
+
+
+def packed_cell(rnn: Any) -> dict[str, Any]:
+    """Return the weights of one layer of torch's LSTM or GRU as the kernels take them.
+
+    Returns:
+        "cell", its number of "gates", "into" (rows, inputs), "start" (rows,), "inner" (rows, units) and "inner_start".
+    """
+    cell, gates = ("lstm", 4) if rnn.mode == "LSTM" else ("gru", 3)
+    into, inner, into_bias, inner_bias = (
+        getattr(rnn, f"{name}_l0").detach().numpy() for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
+    # of an LSTM all biases are added outside; of a GRU one lies within the reset
+    outside, inside = (into_bias + inner_bias, 0 * inner_bias) if cell == "lstm" else (into_bias, inner_bias)
+    return {
+        "cell": cell,
+        "gates": gates,
+        "into": by_gates(into, gates, axis=0),
+        "start": by_gates(outside, gates, axis=0),
+        "inner": padded(by_gates(inner, gates, axis=0), 1),
+        "inner_start": by_gates(inside, gates, axis=0),
+    }
+
+
+class RecurrentFilter:
+    """One layer of torch's LSTM or GRU with an affine output, run over frames and carried on from call to call.
+
+    Args:
+        rnn: ``nn.LSTM`` or ``nn.GRU`` of one layer.
+        head: ``nn.Linear`` from its units to the outputs.
+        precision: of the recurrent weights, "float32" or "bfloat16".
+    """
+
+    def __init__(self, rnn: Any, head: Any, precision: str = "float32") -> None:
+        arrays = packed_cell(rnn)
+        arrays.pop("gates")
+        out, start = head.weight.detach().numpy(), head.bias.detach().numpy()
+        self.outputs = len(out)
+        self.net = native.recurrent_filter(
+            **arrays, out=padded(out, 1), out_start=np.ascontiguousarray(start), precision=precision
+        )
+
+    def run(self, x: np.ndarray) -> np.ndarray:
+        """Return y (time, outputs) of the next x (time, inputs), float32."""
+        y = np.empty((len(x), self.outputs), dtype=np.float32)
+        self.net.run(np.ascontiguousarray(x, dtype=np.float32), y)
+        return y
