@@ -24,6 +24,7 @@ lint: $(VENV)/dev
 bench: $(VENV)/test
 	$(BIN)/python benchmarks/log_mel.py
 	$(BIN)/python benchmarks/inspect_folder.py
+	$(BIN)/python benchmarks/generation_speed.py
 
 $(VENV)/made:
 	$(PYTHON) -c 'import sys; sys.exit("Mynah needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'

@@ -51,16 +51,20 @@ def nats(stream, symbols):
 
 
 @pytest.fixture(scope="module")
-def learned():
+def monkeypatch_module():
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def learned(monkeypatch_module):
     """Networks of both families that have learned something of the noisy resonance, and how far they came."""
+    monkeypatch_module.setattr(ar2, "TESTED", 8)
     nets = {
         wavenet: seeded(100, lambda: wavenet.network(16, 32, wavenet.dilated(1, 4))),
         sample_rnn: seeded(100, lambda: network("gru", 32)),
     }
-    return {
-        family: (net, ar2.learn(net, 100, steps=steps, learning_rate=2e-2))
-        for (family, net), steps in zip(nets.items(), (50, 60), strict=True)
-    }
+    return {family: (net, ar2.learn(net, 100, steps=40, learning_rate=2e-2)) for family, net in nets.items()}
 
 
 def test_a_little_training_tells_most_of_what_can_be_told(learned):

@@ -33,7 +33,7 @@ def recurrent_filter(rnn: nn.LSTM | nn.GRU, head: nn.Linear, precision: str = "f
 class TorchFilter:
     """The same as `mynah.kernels.RecurrentFilter`, in torch."""
 
-    def __init__(self, rnn: nn.LSTM | nn.GRU, head: nn.Linear, precision: str = "float32") -> None:
+    def __init__(self, rnn: Any, head: nn.Linear, precision: str = "float32") -> None:
         self.rnn: Any = deepcopy(rnn)
         self.head = head
         self.state: Any = None
