@@ -55,8 +55,8 @@ MAY = {
         "report",
     },
     "report": {"texts"},
+    "testing_generators": {"generator", "model", "modelfile", "testing"},
     "testing": {
-        "generator",
         "layers",
         "model",
         "modelfile",
