@@ -35,32 +35,31 @@ def test_interval_covers_the_true_discrepancy():
     assert 50 <= inside <= 60
 
 
-def test_likeness_is_the_ratio_and_its_parts_are_influences():
+def test_likeness_is_one_less_the_discrepancy():
     real, made = RNG.normal(size=(9, 2)), RNG.normal(0.7, 1, size=(9, 2))
-    within = [judging.kernel(x, x, 1.2) for x in (real, made)]
-    a, c = ((k.sum() - 9) / 72 for k in within)
-    b = judging.kernel(real, made, 1.2).mean()
-    parts = judging.likeness(real, made, 1.2)
-    assert parts.mean() == pytest.approx(2 * b / (a + c))
-    assert parts.mean() == pytest.approx(1 - judging.mmd2(real, made, 1.2) / (a + c))
+    parts = judging.likeness(real, made, 1.2, far=0.3)
+    assert parts.mean() == pytest.approx(1 - judging.mmd2(real, made, 1.2) / 0.3)
+    assert judging.likeness(real, made, 1.2, far=judging.mmd2(real, made, 1.2)).mean() == pytest.approx(0)
+
+
+def test_a_part_is_the_influence_of_its_pair():
+    """Leaving a pair out moves the likeness by its part's distance from the mean, over the pairs that are left."""
+    real, made = RNG.normal(size=(60, 2)), RNG.normal(0.7, 1, size=(60, 2))
+    parts = judging.likeness(real, made, 1.2, far=0.3)
+    for pair in (0, 17, 59):
+        others = np.arange(60) != pair
+        moved = parts.mean() - judging.likeness(real[others], made[others], 1.2, far=0.3).mean()
+        assert moved == pytest.approx((parts[pair] - parts.mean()) / 59, abs=3e-3)
 
 
 def test_the_spread_of_likeness_is_that_of_its_parts():
     """The deviation over independent draws is what the parts of one draw say."""
     drawn, said = [], []
     for _ in range(200):
-        parts = judging.likeness(RNG.normal(size=(40, 2)), RNG.normal(1, 1, size=(40, 2)), 1.5)
+        parts = judging.likeness(RNG.normal(size=(40, 2)), RNG.normal(1, 1, size=(40, 2)), 1.5, far=0.5)
         drawn.append(parts.mean())
         said.append(parts.std() / np.sqrt(40))
     assert np.mean(said) == pytest.approx(np.std(drawn), rel=0.2)
-
-
-def test_likeness_at_its_ends():
-    same = [judging.likeness(RNG.normal(size=(20, 2)), RNG.normal(size=(20, 2)), 1.5).mean() for _ in range(50)]
-    assert np.mean(same) == pytest.approx(1, abs=0.05)
-    assert judging.likeness(RNG.normal(size=(20, 2)), RNG.normal(50, 1, size=(20, 2)), 1.5).mean() < 1e-6
-    scattered = 100.0 * np.arange(6)[:, None]
-    assert judging.likeness(scattered, scattered + 50, 1.0).tolist() == [0.0] * 6
 
 
 def test_diversity_by_hand():

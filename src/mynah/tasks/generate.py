@@ -1,8 +1,9 @@
 """The task of making sounds like those of a folder: with labels, sounds of each; without, sounds like all.
 
 One fold is held out. For each of its clips that are judged by, a model makes one sound of the same label, and the two
-crowds are compared (see `mynah.tasks.judging`): families are ranked by their likeness, since the units of their
-surprise differ.
+crowds are compared (see `mynah.tasks.judging`). Families are ranked by their likeness, since the units of their
+surprise differ: 100 % is as near to the held-out clips as real ones are, 0 % is as far off as white noise of the same
+lengths.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ SHIFT_SECONDS = 0.1
 KNOWN = 200
 #: Draws of training clips that are compared with the held-out ones, as made sounds are.
 REFERENCES = 20
+#: Where white noise is nearer to the sounds than this (MMD^2), likeness is measured by this instead.
+LEAST_FAR = 0.1
 
 
 def check(sounds: Sounds, anyway: bool) -> tuple[Sounds, list[str]]:
@@ -114,15 +117,17 @@ def answer(model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[
     assert mel.rate is not None
     made = [_made(model, part, int(clip)) for clip in part.test]
     waves = [Wave(wave[None], mel.rate) for wave in made]
-    vectors = judging.standardised(
+    *vectors, noise = judging.standardised(
         _vectors(statistics, part.train),
         _vectors(statistics, part.test),
         np.concatenate(represent(waves, _of(statistics), mel.rate)),
+        np.concatenate(represent(_noise(part, mel.rate), _of(statistics), mel.rate)),
     )
     train, real, new = vectors
     width = judging.usual_distance(train[_spread(len(train), 500)])
     low, high = judging.mmd2_interval(real, new, width, seed=part.seed)
-    parts = judging.likeness(real, new, width)
+    noise_mmd2 = judging.mmd2(real, noise, width)
+    far = max(noise_mmd2, LEAST_FAR)
     courses = [judging.levelled(frames) for frames in represent(waves, _of(mel), mel.rate)]
     copies = _copies(part, vectors, courses)
     named = _named(part, names, vectors)
@@ -131,7 +136,9 @@ def answer(model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[
         "mmd2": judging.mmd2(real, new, width),
         "mmd2_low": low,
         "mmd2_high": high,
-        **_reference(part, train, real, width),
+        "mmd2_noise": noise_mmd2,
+        "mmd2_real": (near := _reference(part, train, real, width)),
+        "likeness_real": 1 - near / far,
         "surprise": _surprise(model, part),
         "unit": model.unit,
         "diversity": judging.diversity(real, new),
@@ -142,7 +149,7 @@ def answer(model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[
         "named_right_real": None if named is None else float((named[0] == part.labels[part.test]).mean()),
     }
     shown = [_shown(part, made, copies, named, int(i), mel.rate) for i in _spread(len(made), SHOWN)]
-    return parts, {"judging": facts, "sounds": shown}
+    return judging.likeness(real, new, width, far), {"judging": facts, "sounds": shown}
 
 
 def _of(frames: Frames) -> Any:
@@ -178,15 +185,23 @@ def _surprise(model: Any, part: Part) -> float | None:
     return float(model.surprise(part.frames.take(known), part.labels[known]).mean()) if len(known) else None
 
 
-def _reference(part: Part, train: np.ndarray, real: np.ndarray, width: float) -> dict[str, float]:
-    """Return likeness and discrepancy of the held-out clips and as many training clips, the mean of some draws."""
+def _noise(part: Part, rate: int) -> list[Wave]:
+    """Return white noise as long as each held-out clip, at -20 dB."""
+    mel = part.judged[1]
+    waves = []
+    for clip, frames in zip(part.test.tolist(), mel.take(part.test), strict=True):
+        samples = max(1, round((len(frames) - 1) * mel.representation.hop_seconds * rate))  # type: ignore[union-attr]
+        wave = generator(part.seed, "white noise", clip).standard_normal((1, samples))
+        waves.append(Wave((0.1 * wave).astype(np.float32), rate))
+    return waves
+
+
+def _reference(part: Part, train: np.ndarray, real: np.ndarray, width: float) -> float:
+    """Return the discrepancy of the held-out clips and as many training clips, the mean of some draws."""
     rng = generator(part.seed, "reference")
     count = min(len(real), len(train))
     drawn = [(rng.permutation(len(real))[:count], rng.permutation(len(train))[:count]) for _ in range(REFERENCES)]
-    return {
-        "mmd2_real": float(np.mean([judging.mmd2(real[a], train[b], width) for a, b in drawn])),
-        "likeness_real": float(np.mean([judging.likeness(real[a], train[b], width).mean() for a, b in drawn])),
-    }
+    return float(np.mean([judging.mmd2(real[a], train[b], width) for a, b in drawn]))
 
 
 class _Levelled(Sequence[np.ndarray]):
@@ -202,7 +217,7 @@ class _Levelled(Sequence[np.ndarray]):
         return judging.levelled(self.frames[number])
 
 
-def _copies(part: Part, vectors: tuple[np.ndarray, ...], courses: list[np.ndarray]) -> dict[str, Any]:
+def _copies(part: Part, vectors: Sequence[np.ndarray], courses: list[np.ndarray]) -> dict[str, Any]:
     """Return the nearest training clip of each made sound, its distance, and whether that makes it a copy."""
     train, real, new = vectors
     mel = part.judged[1]
@@ -222,7 +237,7 @@ def _copies(part: Part, vectors: tuple[np.ndarray, ...], courses: list[np.ndarra
     }
 
 
-def _named(part: Part, names: np.ndarray, vectors: tuple[np.ndarray, ...]) -> list[np.ndarray] | None:
+def _named(part: Part, names: np.ndarray, vectors: Sequence[np.ndarray]) -> list[np.ndarray] | None:
     """Return the labels that held-out clips and made sounds are given, or None without labels to tell apart."""
     labels = part.labels[part.train]
     if len(names) < 2 or len(np.unique(labels)) < 2:

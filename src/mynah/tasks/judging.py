@@ -84,29 +84,23 @@ def _weighted(
     return float(sum(within) - 2 * real @ between @ made / (real.sum() * made.sum()))
 
 
-def likeness(real: np.ndarray, made: np.ndarray, width: float) -> np.ndarray:
-    """Return what each (real, made) pair adds to the likeness of the two crowds, whose mean the likeness is.
+def likeness(real: np.ndarray, made: np.ndarray, width: float, far: float) -> np.ndarray:
+    """Return what each pair of a real and a made sound adds to the likeness of the two crowds, their mean.
 
-        likeness = 2 B / (A + C) = 1 - MMD^2 / (A + C)      A, C: mean kernel within the real and the made; B: between
+        likeness = 1 - MMD^2(real, made) / far
 
-    It is 1 in the mean for two samples of one distribution, and 0 for crowds that have nothing in common, whatever
-    the family: what families are ranked by. A pair's part is its influence on the ratio, so that intervals and tests
-    over pairs are right to first order.
+    It is 1 in the mean for two samples of one distribution and 0 for made sounds as far off as `far`, whatever the
+    family, which is what families are ranked by; it can be negative. A pair's part is its influence on the likeness,
+    so that intervals and tests over pairs are right to first order.
 
     Args:
         real, made: (sound, feature), as many of both, at least two.
+        far: a discrepancy to compare with, such as that of white noise.
     """
     of_real, of_made, between = _kernels(real, made, width)
     count = len(real)
-    a, c = of_real.sum(axis=1) / (count - 1), of_made.sum(axis=1) / (count - 1)
-    b = between.mean(axis=1), between.mean(axis=0)
-    whole = float(a.mean() + c.mean())
-    if whole <= 0:  # no two sounds are alike: nothing is shared
-        return np.zeros(count)
-    ratio = 2 * float(between.mean()) / whole
-    above = 2 * ((b[0] - b[0].mean()) + (b[1] - b[1].mean()))
-    below = 2 * ((a - a.mean()) + (c - c.mean()))
-    return ratio + (above - ratio * below) / whole
+    parts = (of_real + of_made).sum(axis=1) / (count - 1) - between.mean(axis=0) - between.mean(axis=1)
+    return 1 - (2 * parts - parts.mean()) / far
 
 
 def diversity(real: np.ndarray, made: np.ndarray) -> float:

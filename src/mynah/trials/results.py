@@ -139,7 +139,7 @@ def family_row(
         ],
         "ended": [r["record"].get("ended") if r else None for r in per_fold],
         "fold_scores": answers.fold_scores,
-        "curves": [_curve(str(i + 1), r) for i, r in enumerate(answers.results) if r and r.get("history")],
+        "curves": [_curve(task, str(i + 1), r) for i, r in enumerate(answers.results) if r and r.get("history")],
         **_answered(task, answers, names),
     }
     if not done or answers.status == "failed":  # a score over the folds that worked would be no score
@@ -200,14 +200,15 @@ def _quantile(values: Sequence[float], share: float) -> float | None:
     return float(np.quantile(values, share)) if len(values) else None
 
 
-def _curve(fold: str, result: dict[str, Any]) -> dict[str, Any]:
+def _curve(task: Task, fold: str, result: dict[str, Any]) -> dict[str, Any]:
     history = result["history"]
+    is_scored = task.answers != "sounds"  # their likeness is not measured while they learn
     return {
         "fold": fold,
         "step": [e["step"] for e in history],
         "train_loss": [e["train_loss"] for e in history],
         "valid_loss": [e["valid_loss"] for e in history],
-        "valid_score": [e["valid_score"] for e in history],
+        "valid_score": [e["valid_score"] if is_scored else None for e in history],
         "best_step": result["record"]["best_step"],
     }
 
