@@ -16,7 +16,7 @@ METRICS = {
     "symbol_accuracy": "one minus the fewest substitutions, insertions and deletions that turn what was said into the "
     "texts, over the symbols of the texts",
     "likeness": "100 % is as near to the held-out clips as real sounds are, 0 % as far off as white noise, by the "
-    "squared maximum mean discrepancy of statistics of log-mel spectra; what is further off than white noise is negative",
+    "squared maximum mean discrepancy of statistics of log-mel spectra; what is further off than that is negative",
     "macro_f1": "the mean over the classes of the harmonic mean of precision and recall",
 }
 
