@@ -101,7 +101,7 @@ def _family(
     for number, sound in enumerate(family["sounds"], 1):
         words = [f"asked for {sound['label']}"] if sound["label"] else []
         if sound["named"] is not None:
-            words.append(f"named {sound['named']}")
+            words.append(f"a classifier says {sound['named']}")
         far = f"{wording.fixed(sound['distance'], 1)}{wording.THIN}dB away"
         limit = "" if threshold is None else f", a copy below {wording.fixed(threshold, 1)}{wording.THIN}dB"
         rows.append(
@@ -109,8 +109,7 @@ def _family(
                 "made": _cell(sound["id"], f"{family['name']} {number}", words, sounding, shown),
                 "nearest": _clip(sound["nearest"], [far + limit], results, sounding, shown),
                 "real": _clip(sound["item"], [], results, sounding, shown),
-                "copy": sound["copy"],
-                "wrong": sound["named"] is not None and sound["named"] != sound["label"],
+                "is_copy": sound["copy"],
             }
         )
     return {

@@ -85,7 +85,10 @@ FIELDS: dict[str, tuple[str, str]] = {
         "score below it); `worse` (p < 0.05); `not tested` (too few recordings to judge); empty when not finished.",
     ),
     "families[].train_seconds": ("number?", "Time to train one fold, mean over folds."),
-    "families[].ms_per_clip": ("number?", "Milliseconds to name one clip: median, one clip at a time, one thread."),
+    "families[].ms_per_clip": (
+        "number?",
+        "Milliseconds to name, write down or make one clip: median, one at a time, one thread.",
+    ),
     "families[].ms_per_clip_p95": ("number?", "The same, 95th percentile."),
     "families[].megabytes": ("number?", "Size of the model file in 10^6 bytes."),
     "families[].parameters": ("integer?", "Numbers learned, null where the method does not count them."),

@@ -43,6 +43,7 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
         "rows": rows,
         "axis": _axis(scale),
         "metric": metric_title(results),
+        "makes": answers(results) == "sounds",
         "intervals": any(family["ci"][0] is not None for family in results["families"]),
         "kept": results["best"],
         "model": results["model"],
