@@ -26,6 +26,7 @@ MAY = {
     "model": {"audio", "layers", "representations", "training"},
     "modelfile": {"catalog", "model", "representations", "training"},
     "transcriber": {"layers", "model", "representations", "texts", "training"},
+    "generator": {"model", "representations", "training"},
     "sequence": {"layers", "model", "representations", "training"},
     "models": {
         "kernels",
@@ -36,10 +37,11 @@ MAY = {
         "model",
         "sequence",
         "transcriber",
+        "generator",
         "problems",
     },
     "datasets": {"audio", "training"},
-    "tasks": {"sounds", "audio", "model", "representations", "texts", "transcriber"},
+    "tasks": {"sounds", "audio", "generator", "model", "representations", "texts", "training", "transcriber"},
     "trials": {
         "tasks",
         "sounds",
@@ -55,7 +57,17 @@ MAY = {
         "report",
     },
     "report": {"texts"},
-    "testing": {"layers", "model", "modelfile", "representations", "sequence", "texts", "training", "transcriber"},
+    "testing_generators": {"generator", "model", "modelfile", "testing"},
+    "testing": {
+        "layers",
+        "model",
+        "modelfile",
+        "representations",
+        "sequence",
+        "texts",
+        "training",
+        "transcriber",
+    },
 }
 SHARED = {"allocator", "errors", "progress", "__init__"}
 
