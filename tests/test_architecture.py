@@ -27,6 +27,7 @@ MAY = {
     "modelfile": {"catalog", "model", "representations", "training"},
     "transcriber": {"layers", "model", "representations", "texts", "training"},
     "generator": {"model", "representations", "training"},
+    "symbol_generator": {"generator", "layers", "representations", "training"},
     "sequence": {"layers", "model", "representations", "training"},
     "models": {
         "kernels",
@@ -38,6 +39,7 @@ MAY = {
         "sequence",
         "transcriber",
         "generator",
+        "symbol_generator",
         "problems",
     },
     "datasets": {"audio", "training"},

@@ -60,7 +60,13 @@ def test_battery_of_transcribers(name):
 
 GENERATORS = [card.name for card in catalog.cards() if "generate" in card.tasks]
 #: Settings and training with which each learns the toy within seconds.
-SMALL_GENERATORS: dict[str, tuple[dict, dict]] = {}
+SMALL_GENERATORS: dict[str, tuple[dict, dict]] = {
+    "wavenet": (
+        {"blocks": 1, "doublings": 5, "residual": 16, "skip": 32},
+        {"budget": "60steps", "crop_seconds": 0.1, "learning_rate": 1e-2},
+    ),
+    "sample_rnn": ({"hidden": 32}, {"budget": "60steps", "crop_seconds": 0.1, "learning_rate": 1e-2}),
+}
 
 
 @pytest.mark.parametrize("name", GENERATORS)

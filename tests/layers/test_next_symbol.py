@@ -22,13 +22,13 @@ def network(levels=7, conditions=0):
 
 def test_a_symbol_is_told_from_those_before_it_alone():
     net, symbols = network(), torch.tensor([[3, 1, 4, 1, 5]])
-    assert net.begun(symbols).tolist() == [[7, 3, 1, 4, 1]]
     nats = net.nats(symbols)
     for place in range(5):
         logits = net(torch.tensor([[7, *symbols[0, :place].tolist()]]))[0][0, -1]
         wanted = -torch.log_softmax(logits, dim=0)[symbols[0, place]]
         torch.testing.assert_close(nats[0, place], wanted)
-    assert not torch.equal(net.nats(symbols, before=torch.tensor([2])), nats)
+    torch.testing.assert_close(net.told(torch.tensor([[7, 3, 1, 4, 1, 5]])), nats)
+    assert net.told(symbols).shape == (1, 4)
 
 
 def test_probabilities_of_all_sequences_add_up_to_one():
@@ -65,7 +65,7 @@ def test_a_stream_is_the_whole_and_goes_on_after_what_is_known():
     assert (np.concatenate([stream.draw(uniforms[:11]), stream.draw(uniforms[11:])]) == whole).all()
     primed = Stream(net)
     told = np.concatenate([primed.feed(whole[:5]), primed.feed(whole[5:5]), primed.feed(whole[5:20])])
-    logits = net(net.begun(torch.from_numpy(whole[None])))[0][0]
+    logits = net(torch.tensor([[net.start, *whole[:-1]]]))[0][0]
     torch.testing.assert_close(torch.from_numpy(told), logits[:20].detach())
     assert (primed.draw(uniforms[20:]) == whole[20:]).all()
     assert len(set(whole.tolist())) > 3

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from mynah.representations import MuLaw
-from mynah.representations.mulaw import LEVELS, SILENCE, compress, decode, edges, encode, expand
+from mynah.representations.mulaw import LEVELS, SILENCE, START, compress, decode, edges, encode, expand
+from mynah.testing import check_representation
 
 
 def test_every_symbol_survives_the_way_through_a_wave():
@@ -47,3 +48,12 @@ def test_a_wave_comes_back_within_half_a_step(level):
     back = module.inverse(symbols, 1000)
     step = (1 / 255 + wave.abs()) * np.log(256) * 2 / 255  # dx/df by that of a symbol
     assert ((back - wave[..., :1000]).abs() <= 0.52 * step[..., :1000]).all()
+
+
+def test_a_symbol_of_its_own_may_stand_before_a_sound():
+    wave = torch.randn(2, 1, 50, generator=torch.Generator().manual_seed(0))
+    plain, started = MuLaw().build(8000), MuLaw(start=True).build(8000)
+    assert (started(wave)[:, 0] == START).all()
+    assert torch.equal(started(wave)[:, 1:], plain(wave))
+    assert torch.equal(started.inverse(started(wave), 50), plain.inverse(plain(wave), 50))
+    check_representation(MuLaw(start=True), 8000)

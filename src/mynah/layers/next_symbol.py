@@ -62,21 +62,18 @@ class NextSymbol(nn.Module):
             conditions = conditions[:, None].expand(-1, x.shape[1], -1)
         return torch.cat([x, conditions], dim=2)
 
-    def begun(self, symbols: Tensor) -> Tensor:
-        """Return the symbols (batch, time) that stand before each of these: `start`, then all but the last."""
-        return torch.cat([symbols.new_full((len(symbols), 1), self.start), symbols[:, :-1]], dim=1)
-
-    def nats(self, symbols: Tensor, conditions: Tensor | None = None, before: Tensor | None = None) -> Tensor:
-        """Return -ln p of each of these symbols (batch, time), of the same shape.
+    def told(self, symbols: Tensor, conditions: Tensor | None = None) -> Tensor:
+        """Return -ln p of each of these symbols (batch, time) but the first, given those before it: (batch, time - 1).
 
         Args:
-            before: symbols (batch,) before the first; None where the sequence starts.
+            conditions: (batch, conditions), or (batch, time - 1, conditions) where they change.
         """
-        inputs = self.begun(symbols)
-        if before is not None:
-            inputs[:, 0] = before
-        logits, _ = self(inputs, conditions)
-        return nn.functional.cross_entropy(logits.transpose(1, 2), symbols, reduction="none")
+        logits, _ = self(symbols[:, :-1], conditions)
+        return nn.functional.cross_entropy(logits.transpose(1, 2), symbols[:, 1:], reduction="none")
+
+    def nats(self, symbols: Tensor, conditions: Tensor | None = None) -> Tensor:
+        """Return -ln p of each symbol (batch, time) of whole sequences, of the same shape."""
+        return self.told(nn.functional.pad(symbols, (1, 0), value=self.start), conditions)
 
 
 def choose(logits: Tensor, uniform: float, temperature: float) -> int:

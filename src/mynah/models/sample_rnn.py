@@ -23,8 +23,10 @@ from mynah import kernels
 from mynah.layers.cells import set_forget_bias
 from mynah.layers.next_symbol import NextSymbol, Stream, rounded
 from mynah.problems import ar2
+from mynah.representations import Representation
 from mynah.sequence import TorchNetwork
-from mynah.training import seeded
+from mynah.symbol_generator import SymbolGenerator
+from mynah.training import Training, seeded
 
 CARD = {
     "name": "sample_rnn",
@@ -101,6 +103,37 @@ def _packed(net: NextSymbol, conditions: Tensor | None) -> dict[str, Any]:
         "out": kernels.padded(net.head.weight.numpy(), 0, 1),
         "out_start": kernels.padded(net.head.bias.numpy(), 0),
     }
+
+
+class SampleRNN(SymbolGenerator):
+    """Sounds made a sample at a time by one recurrent layer, conditioned on their class.
+
+    Args:
+        cell: "lstm" or "gru".
+        hidden: units.
+        precision: see `SymbolGenerator`.
+        training, representation, rate, random_state: see `ByGradient`.
+    """
+
+    def __init__(
+        self,
+        cell: str = "gru",
+        hidden: int = 128,
+        precision: str = "float32",
+        training: Training | None = None,
+        representation: Representation | None = None,
+        rate: int | None = None,
+        random_state: int = 0,
+    ) -> None:
+        super().__init__(precision, training, representation, rate, random_state)
+        self.cell = cell
+        self.hidden = hidden
+
+    def network(self, conditions: int) -> NextSymbol:
+        return network(self.cell, self.hidden, conditions=conditions)
+
+    def stream(self, net: NextSymbol, conditions: Tensor | None) -> Any:
+        return stream(net, conditions, self.precision)
 
 
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:

@@ -34,8 +34,10 @@ from mynah import kernels
 from mynah.layers.causal_conv import CausalConv
 from mynah.layers.next_symbol import NextSymbol, Stream, draw_whole, rounded
 from mynah.problems import ar2
+from mynah.representations import Representation
 from mynah.sequence import SequenceNetwork
-from mynah.training import generator, seeded
+from mynah.symbol_generator import SymbolGenerator
+from mynah.training import Training, generator, seeded
 
 CARD = {
     "name": "wavenet",
@@ -281,6 +283,44 @@ def network(residual: int, skip: int, dilations: Sequence[int], levels: int = 25
     body = WaveNetwork(residual, skip, dilations, conditions)
     head = nn.Sequential(nn.ReLU(), nn.Linear(skip, skip), nn.ReLU(), nn.Linear(skip, levels))
     return NextSymbol(levels, residual, body, head, conditions)
+
+
+class WaveNet(SymbolGenerator):
+    """Sounds made a sample at a time by a WaveNet, conditioned on their class.
+
+    Args:
+        blocks, doublings: the dilations are so many times 1, 2, 4 ... 2^(doublings - 1).
+        residual, skip: see `WaveNetwork`.
+        precision: see `SymbolGenerator`.
+        training, representation, rate, random_state: see `ByGradient`.
+    """
+
+    def __init__(
+        self,
+        blocks: int = 2,
+        doublings: int = 9,
+        residual: int = 32,
+        skip: int = 64,
+        precision: str = "float32",
+        training: Training | None = None,
+        representation: Representation | None = None,
+        rate: int | None = None,
+        random_state: int = 0,
+    ) -> None:
+        super().__init__(precision, training, representation, rate, random_state)
+        self.blocks = blocks
+        self.doublings = doublings
+        self.residual = residual
+        self.skip = skip
+
+    def network(self, conditions: int) -> NextSymbol:
+        return network(self.residual, self.skip, dilated(self.blocks, self.doublings), conditions=conditions)
+
+    def stream(self, net: NextSymbol, conditions: Tensor | None) -> Any:
+        return stream(net, conditions, self.precision)
+
+    def heard(self, net: NextSymbol) -> int:
+        return net.body.sees
 
 
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:

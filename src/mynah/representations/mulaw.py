@@ -18,8 +18,8 @@ from mynah.representations.representation import Representation, check_waves
 
 MU = 255
 LEVELS = MU + 1
-#: The symbol of silence.
-SILENCE = 128
+#: The symbol of silence, and that which stands before a sound.
+SILENCE, START = 128, LEVELS
 
 
 def compress(wave: Tensor) -> Tensor:
@@ -54,24 +54,34 @@ def _scaled(wave: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class MuLaw(Representation):
-    """A frame a sample, a feature a channel: the symbol 0 to 255, as float32."""
+    """A frame a sample, a feature a channel: the symbol 0 to 255, as float32.
+
+    Args:
+        start: whether the symbol 256 stands before the first sample, so that an excerpt shows where a sound begins.
+    """
 
     NAME: ClassVar[str] = "mulaw"
+    start: bool = False
 
     def build(self, rate: int) -> MuLawModule:
-        return MuLawModule()
+        return MuLawModule(self.start)
 
 
 class MuLawModule(nn.Module):
     """Waves (batch, channel, time) to symbols (batch, time, channel); gradients pass as if nothing were rounded."""
 
+    def __init__(self, start: bool) -> None:
+        super().__init__()
+        self.before = 1 if start else 0
+
     def frame_count(self, samples: int) -> int:
-        return samples
+        return samples + self.before
 
     def forward(self, waves: Tensor) -> Tensor:
         scaled = _scaled(check_waves(waves)).transpose(1, 2)
-        return scaled + (torch.floor(scaled) - scaled).detach()  # exact: both lie within a factor of two, or one is 0
+        symbols = scaled + (torch.floor(scaled) - scaled).detach()  # exact: within a factor of two, or 0
+        return nn.functional.pad(symbols, (0, 0, self.before, 0), value=float(START))
 
     def inverse(self, frames: Tensor, samples: int) -> Tensor:
         """Return the waves (batch, channel, samples) in the middle of what each symbol stands for."""
-        return decode(frames.round()).transpose(1, 2)[..., :samples]
+        return decode(frames[:, self.before :].round()).transpose(1, 2)[..., :samples]
