@@ -99,7 +99,7 @@ VARIANTS = {
     "minlstm": [{"layers": 1}, {"layers": 3}],
     "lru": [{"layers": 1}, {"layers": 3}, {"state": 2}],
     "stack_rnn": [{}, {"memory": "list", "idle": True}, {"recurrent": True, "depth": 3, "capacity": 4}],
-    "neural_turing_machine": [{"rows": 4, "columns": 3}],
+    "neural_turing_machine": [{"rows": 4, "columns": 3}, {"rows": 4, "columns": 3, "controller": "lstm"}],
     "neural_stack": [{"cell": 4}, {"memory": "queue", "cell": 3}, {"memory": "deque", "cell": 3}],
 }
 
