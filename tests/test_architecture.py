@@ -25,8 +25,19 @@ MAY = {
     "model": {"audio", "layers", "representations", "training"},
     "modelfile": {"catalog", "model", "representations", "training"},
     "transcriber": {"layers", "model", "representations", "texts", "training"},
+    "generator": {"model", "representations", "training"},
     "sequence": {"layers", "model", "representations", "training"},
-    "models": {"layers", "representations", "texts", "training", "model", "sequence", "transcriber", "problems"},
+    "models": {
+        "layers",
+        "representations",
+        "texts",
+        "training",
+        "model",
+        "sequence",
+        "transcriber",
+        "generator",
+        "problems",
+    },
     "datasets": {"audio", "training"},
     "tasks": {"sounds", "audio", "model", "representations", "texts", "transcriber"},
     "trials": {
@@ -44,7 +55,17 @@ MAY = {
         "report",
     },
     "report": {"texts"},
-    "testing": {"layers", "model", "modelfile", "representations", "sequence", "texts", "training", "transcriber"},
+    "testing_generators": {"generator", "model", "modelfile", "testing"},
+    "testing": {
+        "layers",
+        "model",
+        "modelfile",
+        "representations",
+        "sequence",
+        "texts",
+        "training",
+        "transcriber",
+    },
 }
 SHARED = {"allocator", "errors", "progress", "__init__"}
 

@@ -10,6 +10,7 @@ from mynah import catalog
 from mynah.model import ByGradient, NetModel
 from mynah.sequence import SequenceModel
 from mynah.testing import check_model, check_network, check_streams, check_transcriber
+from mynah.testing_generators import check_generator
 from mynah.training import Training
 
 NAMES = [card.name for card in catalog.cards() if "classify" in card.tasks]
@@ -57,7 +58,26 @@ def test_battery_of_transcribers(name):
     check_transcriber(make, learns=None if name == "constant_text" else 0.7)
 
 
-@pytest.mark.parametrize("name", [*NAMES, *TRANSCRIBERS])
+GENERATORS = [card.name for card in catalog.cards() if "generate" in card.tasks]
+#: Settings and training with which each learns the toy within seconds.
+SMALL_GENERATORS: dict[str, tuple[dict, dict]] = {}
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_battery_of_generators(name):
+    kind = catalog.model_class(name)
+    settings, training = SMALL_GENERATORS.get(name, ({}, {}))
+
+    def make():
+        model = kind(**settings)
+        if isinstance(model, ByGradient):
+            model.training = dataclasses.replace(kind.default_training, **training)
+        return model
+
+    check_generator(make)
+
+
+@pytest.mark.parametrize("name", [*NAMES, *TRANSCRIBERS, *GENERATORS])
 def test_card_is_true(name):
     card = catalog.card(name)
     kind = catalog.model_class(name)
