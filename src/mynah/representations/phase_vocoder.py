@@ -61,7 +61,7 @@ class PhaseVocoderModule(nn.Module):
         width, hop = samples_of(window_seconds, rate, least=2), samples_of(hop_seconds, rate)
         if hop > LONGEST_HOP * width:
             raise UsageError(
-                f"the hop of a phase vocoder must be at most {LONGEST_HOP} windows, or frequencies cannot be told apart",
+                f"the hop of a phase vocoder is at most {LONGEST_HOP} windows, or frequencies cannot be told apart",
                 measured=f"hop {hop}, window {width} samples",
                 remedy="Lengthen the window or shorten the hop.",
             )
