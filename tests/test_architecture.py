@@ -43,7 +43,7 @@ MAY = {
         "problems",
     },
     "datasets": {"audio", "training"},
-    "tasks": {"sounds", "audio", "model", "representations", "texts", "transcriber"},
+    "tasks": {"sounds", "audio", "generator", "model", "representations", "texts", "training", "transcriber"},
     "trials": {
         "tasks",
         "sounds",

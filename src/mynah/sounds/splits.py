@@ -41,6 +41,13 @@ class Splits:
     description: str
     folds: tuple[Fold, ...]
 
+    def first(self, count: int | None) -> Splits:
+        """Return the splits with their first `count` folds alone; None is all."""
+        if count is None or len(self.folds) <= count:
+            return self
+        words = f"{self.description}; of these, only the first {'judges' if count == 1 else f'{count} judge'}"
+        return Splits(self.kind, words, self.folds[:count])
+
 
 def split(sounds: Sounds, *, folds: int = 5, seed: int = 0) -> Splits:
     """Choose the folds; the same sounds and seed give the same folds.
