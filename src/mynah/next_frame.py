@@ -147,9 +147,7 @@ class Forecast:
     def of(cls, y: Tensor) -> Forecast:
         """Unpack the outputs of a `NextFrame`."""
         level, spread, angle, focus = y[..., :-1].chunk(4, dim=2)
-        return cls(
-            level, LEAST_SPREAD + nn.functional.softplus(spread), angle, focus.clamp(*FOCUS).exp(), y[..., -1]
-        )
+        return cls(level, LEAST_SPREAD + nn.functional.softplus(spread), angle, focus.clamp(*FOCUS).exp(), y[..., -1])
 
     def surprise(self, level: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
         """Return minus the log-densities of standardised levels and of angles (batch, time, bin), in nats."""

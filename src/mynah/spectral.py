@@ -59,11 +59,10 @@ class SpectralGenerator(NetGenerator):
         raise NotImplementedError(f"{type(self).__name__} must define body")  # an abstract method
 
     def build(self, inputs: int, classes: int) -> nn.Module:
-        front: Any = self._front_end
-        if not isinstance(self.representation_, PhaseVocoder) or inputs != 2 * front.bins:
-            raise ValueError(f"{type(self).__name__} hears one channel of a phase vocoder, not {self.representation_}")
-        told = classes if self.told else 0
-        return NextFrame(self.body(self.hidden), self.hidden, front.bins, front.span_hz, told, NOISE)
+        if not isinstance(self.representation_, PhaseVocoder):
+            raise ValueError(f"{type(self).__name__} hears frames of a phase vocoder, not {self.representation_}")
+        told, span_hz = classes if self.told else 0, self.representation_.span_hz(self._rate)
+        return NextFrame(self.body(self.hidden), self.hidden, inputs // 2, span_hz, told, NOISE)
 
     def prepare(self, net: Any, frames: Frames) -> None:
         net.learn(frames)

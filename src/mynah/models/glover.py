@@ -102,7 +102,7 @@ def network(inputs: int, hidden: int, layers: int) -> SequenceNetwork:
 
 
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
-    """Learn notes with two layers of 128 units ("notes"), or learn nothing ("resynthesis")."""
+    """Learn notes with two layers of 128 units ("notes"), or learn nothing ("resynthesis"); `quick` is the same."""
     if experiment == "resynthesis":
         return {"snr": notes.resynthesis(seed)}
     if experiment != "notes":
@@ -112,4 +112,4 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
         bins, span_hz = notes.MODULE.bins, notes.MODULE.span_hz
         return NextFrame(network(128, 128, 2), 128, bins, span_hz, classes=len(notes.KINDS), noise=NOISE)
 
-    return notes.learn(seeded(seed, build), seed, quick)
+    return notes.learn(seeded(seed, build), seed)

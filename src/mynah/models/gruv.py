@@ -102,7 +102,7 @@ def network(cell: str, inputs: int, hidden: int, layers: int = 1) -> SequenceNet
 
 
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
-    """Learn notes with 128 units of LSTM ("notes") or GRU ("notes-gru"), see `mynah.problems.notes`."""
+    """Learn notes with 128 units of LSTM ("notes") or GRU ("notes-gru"); `quick` is the same."""
     cells = {"notes": "lstm", "notes-gru": "gru"}
     if experiment not in cells:
         raise ValueError(f"no experiment {experiment!r}")
@@ -111,4 +111,4 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
         body = network(cells[experiment], 128, 128)
         return NextFrame(body, 128, notes.MODULE.bins, notes.MODULE.span_hz, noise=NOISE)
 
-    return notes.learn(seeded(seed, build), seed, quick)
+    return notes.learn(seeded(seed, build), seed)

@@ -148,11 +148,11 @@ def strays(net: NextFrame, seed: int, temperature: float = 0.0) -> np.ndarray:
     return np.array([cents_off(m, p, w[begin:]) for m, p, w in zip(made, pitches, waves, strict=True)])
 
 
-#: Steps of training, and in short.
-STEPS, QUICK_STEPS = 240, 60
+#: Steps of training.
+STEPS = 120
 
 
-def learn(net: NextFrame, seed: int, quick: bool = False) -> dict[str, float]:
+def learn(net: NextFrame, seed: int) -> dict[str, float]:
     """Train a network, and test it.
 
     Returns:
@@ -161,7 +161,7 @@ def learn(net: NextFrame, seed: int, quick: bool = False) -> dict[str, float]:
         the "surprise" of new notes in nats a bin.
     """
     net.learn(sounds("train").frames.flatten(0, 1).numpy()[None])
-    for _ in descend(net, loss, draw, steps=QUICK_STEPS if quick else STEPS, seed=seed, training=TRAINING):
+    for _ in descend(net, loss, draw, steps=STEPS, seed=seed, training=TRAINING):
         pass
     net.eval()
     off, reached = strays(net, seed), error(net)

@@ -44,13 +44,17 @@ class PhaseVocoder(Representation):
         """Return the module; `UsageError`, a `ValueError`, where hop and window do not fit each other."""
         return PhaseVocoderModule(rate, self.window_seconds, self.hop_seconds)
 
+    def span_hz(self, rate: int) -> float:
+        """Return the width around a bin's centre that frequencies lie in; beyond, they cannot be told apart."""
+        return rate / samples_of(self.hop_seconds, rate)
+
 
 class PhaseVocoderModule(nn.Module):
     """Waves (batch, channel, time) to frames (batch, 1 + time // hop, channel * 2 * bins), and back.
 
     Attributes:
         stft: the transform; `bins` of it, `hop` samples between frames.
-        span_hz: frequencies lie within half of it around a bin's centre; beyond, they cannot be told apart.
+        span_hz: see `PhaseVocoder`.
         centres: (bin,) cycles a hop of the bins' centres.
     """
 
