@@ -68,7 +68,9 @@ class NextFrame(SequenceNetwork):
         self.own, self.steer = nn.Linear(2 * pasts + 1, LOCAL), nn.Linear(body.width, LOCAL, bias=False)
         self.judge = nn.Linear(LOCAL, 2 * pasts + 4)
         with torch.no_grad():  # it begins with: as it was
-            self.leave.weight.mul_(0.1)
+            for layer in (self.leave, self.judge):
+                layer.weight.mul_(0.1)
+                layer.bias.zero_()
             self.leave.bias[-1] = GOING_ON
             self.judge.bias[[0, pasts]] = AS_IT_WAS
 

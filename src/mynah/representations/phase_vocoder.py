@@ -63,7 +63,7 @@ class PhaseVocoderModule(nn.Module):
     def __init__(self, rate: int, window_seconds: float, hop_seconds: float) -> None:
         super().__init__()
         width, hop = samples_of(window_seconds, rate, least=2), samples_of(hop_seconds, rate)
-        if hop > LONGEST_HOP * width:
+        if hop_seconds > LONGEST_HOP * window_seconds * (1 + 1e-9):  # a hop may be rounded up, so not in samples
             raise UsageError(
                 f"the hop of a phase vocoder is at most {LONGEST_HOP} windows, or frequencies cannot be told apart",
                 measured=f"hop {hop}, window {width} samples",
