@@ -60,7 +60,10 @@ def test_battery_of_transcribers(name):
 
 GENERATORS = [card.name for card in catalog.cards() if "generate" in card.tasks]
 #: Settings and training with which each learns the toy within seconds.
-SMALL_GENERATORS: dict[str, tuple[dict, dict]] = {}
+SMALL_GENERATORS: dict[str, tuple[dict, dict]] = {
+    "gruv": ({"hidden": 12}, {"budget": "12steps"}),
+    "glover": ({"hidden": 12}, {"budget": "12steps"}),
+}
 
 
 @pytest.mark.parametrize("name", GENERATORS)
