@@ -21,15 +21,18 @@ MAY = {
     "verification": {"catalog", "claims", "problems"},
     "training": {"stores"},
     "representations": set(),
-    "layers": {"training"},
+    "layers": {"kernels", "training"},
+    "kernels": set(),
     "model": {"audio", "layers", "representations", "training"},
     "modelfile": {"catalog", "model", "representations", "training"},
     "transcriber": {"layers", "model", "representations", "texts", "training"},
     "generator": {"model", "representations", "training"},
     "next_frame": {"layers", "representations", "sequence", "training"},
     "spectral": {"generator", "next_frame", "representations", "sequence", "training"},
+    "symbol_generator": {"generator", "layers", "representations", "training"},
     "sequence": {"layers", "model", "representations", "training"},
     "models": {
+        "kernels",
         "layers",
         "representations",
         "texts",
@@ -40,6 +43,7 @@ MAY = {
         "generator",
         "next_frame",
         "spectral",
+        "symbol_generator",
         "problems",
     },
     "datasets": {"audio", "training"},
@@ -113,7 +117,9 @@ def test_import_and_help_load_nothing_heavy():
     assert modules_after(code)[-2] == ""
 
 
-@pytest.mark.parametrize("name", ["audio", "stores", "sounds", "catalog", "reading", "errors", "report", "cli.app"])
+@pytest.mark.parametrize(
+    "name", ["audio", "stores", "sounds", "catalog", "reading", "errors", "report", "kernels", "cli.app"]
+)
 def test_imports_without_torch(name):
     assert "torch" not in modules_after(f"import mynah.{name}")[-2].split()
 
