@@ -61,6 +61,8 @@ def test_battery_of_transcribers(name):
 GENERATORS = [card.name for card in catalog.cards() if "generate" in card.tasks]
 #: Settings and training with which each learns the toy within seconds.
 SMALL_GENERATORS: dict[str, tuple[dict, dict]] = {
+    "gruv": ({"hidden": 12}, {"budget": "12steps"}),
+    "glover": ({"hidden": 12}, {"budget": "12steps"}),
     "wavenet": (
         {"blocks": 1, "doublings": 5, "residual": 16, "skip": 32},
         {"budget": "30steps", "crop_seconds": 0.05, "learning_rate": 1e-2},

@@ -7,6 +7,7 @@ from mynah.representations.cache import VERSION, Frames, compute
 from mynah.representations.cepstrum import MFCC
 from mynah.representations.mel import LogMel
 from mynah.representations.mulaw import MuLaw
+from mynah.representations.phase_vocoder import PhaseVocoder
 from mynah.representations.representation import Representation
 from mynah.representations.representation import by_name as _by_name
 from mynah.representations.statistics import ClipStatistics
@@ -14,7 +15,7 @@ from mynah.representations.stft import STFT
 from mynah.representations.waveform import Waveform
 
 KINDS: dict[str, type[Representation]] = {
-    kind.NAME: kind for kind in (Waveform, MuLaw, STFT, LogMel, MFCC, ClipStatistics)
+    kind.NAME: kind for kind in (Waveform, MuLaw, STFT, PhaseVocoder, LogMel, MFCC, ClipStatistics)
 }
 
 
@@ -36,6 +37,7 @@ __all__ = [
     "Frames",
     "LogMel",
     "MuLaw",
+    "PhaseVocoder",
     "Representation",
     "Waveform",
     "augment_log_mel",
