@@ -21,6 +21,7 @@ STAGES = {
     "apply": "listening",
     "render": "making sounds",
     "verify": "running experiments",
+    "compose": "writing music",
 }
 PLAIN_SECONDS = 10.0
 #: Nothing is drawn for what takes less.

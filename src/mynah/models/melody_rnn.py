@@ -1,4 +1,4 @@
-"""Melody RNN: basic, mono, lookback and attention (Magenta 2016, "Generating long-term structure in songs and stories").
+"""Melody RNN: basic, mono, lookback, attention (Magenta 2016, "Generating long-term structure in songs and stories").
 
 A melody is one event a sixteenth note (see `mynah.music.melody`), and an LSTM says which comes next.
 
@@ -15,8 +15,8 @@ A melody is one event a sixteenth note (see `mynah.music.melody`), and an LSTM s
 Departures from Magenta:
 - Pitches are learned as they are; training moves each excerpt by up to half an octave, in place of moving all songs to
   C major.
-- The place in the bar is counted from the piece's own meter, so a bar ago is a bar ago in 3/4 too; whether the bar is odd
-  stands for the fifth bit of their counter.
+- The place in the bar is counted from the piece's own meter, so a bar ago is a bar ago in 3/4 too; whether the bar is
+  odd stands for the fifth bit of their counter.
 - Attention sees one event, as basic does; theirs also sees keys and chords already sung.
 - One excerpt is 128 steps; Adam with weight decay and a cosine in place of a decaying rate.
 """
@@ -267,9 +267,9 @@ def accuracy(model: MelodyRNN, pieces: list[Piece]) -> float:
         with torch.no_grad():
             answers = model.net_.eval()(rows[:, :, :-1])[0][0].argmax(dim=1).tolist()
         for step in np.flatnonzero(_odd(position, length)):
-            right += model._said(answers[step], events, step, length) == events[step]
+            right += model._said(answers[step], events, int(step), length) == events[step]
             total += 1
-    return right / total
+    return float(right / total)
 
 
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:

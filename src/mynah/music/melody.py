@@ -22,7 +22,9 @@ def events_of(piece: Piece) -> np.ndarray:
     """Return the (step,) events of the pitched notes, from tick 0 to the end of the last note."""
     scale = RESOLUTION / piece.ticks
     notes = [note for note in piece.notes if not note.is_drum]
-    spans = sorted((round(n.start * scale), -n.pitch, max(round(n.end * scale), round(n.start * scale) + 1)) for n in notes)
+    spans = sorted(
+        (round(n.start * scale), -n.pitch, max(round(n.end * scale), round(n.start * scale) + 1)) for n in notes
+    )
     events = np.full(max((end for _, _, end in spans), default=0), NO_EVENT)
     began, sounding, until = -1, -1, 0
     for start, lowered, end in spans:

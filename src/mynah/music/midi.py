@@ -14,6 +14,8 @@ from mynah.errors import BadInput, MynahError, NotEnoughData, Stopped
 from mynah.music.piece import DRUMS, Meter, Note, Piece, Tempo
 
 SUFFIXES = (".mid", ".midi")
+#: Names a folder that `compose` wrote: what lies there is no music to learn from.
+DOCUMENT = "music.json"
 #: Largest file that is read, and longest piece: more is damage, or wants to exhaust the memory.
 LARGEST_BYTES, LONGEST_QUARTERS = 16 << 20, 50_000
 
@@ -122,9 +124,7 @@ def write(piece: Piece, path: str | os.PathLike[str]) -> Path:
     """
     path = Path(path)
     file = mido.MidiFile(type=1, ticks_per_beat=piece.ticks)
-    changes = [
-        (t.tick, mido.MetaMessage("set_tempo", tempo=min(t.microseconds, 0xFFFFFF))) for t in piece.tempos
-    ] + [
+    changes = [(t.tick, mido.MetaMessage("set_tempo", tempo=min(t.microseconds, 0xFFFFFF))) for t in piece.tempos] + [
         (m.tick, mido.MetaMessage("time_signature", numerator=m.numerator, denominator=m.denominator))
         for m in piece.meters
     ]
@@ -171,6 +171,8 @@ def _track(events: list[tuple[int, mido.Message]]) -> mido.MidiTrack:
 def read_folder(folder: str | os.PathLike[str]) -> Found:
     """Return the pieces below a folder in the order of their names, with what is wrong with the other files.
 
+    Hidden files and what an earlier `compose` wrote are left out.
+
     Raises:
         BadInput: the folder is not there, or holds no MIDI files.
         NotEnoughData: not one of them can be learned from.
@@ -178,7 +180,7 @@ def read_folder(folder: str | os.PathLike[str]) -> Found:
     root = Path(folder)
     if not root.is_dir():
         raise BadInput("no such folder of MIDI files", where=root, remedy="Name a folder with .mid files in it.")
-    files = sorted(path for path in root.rglob("*") if path.is_file() and not path.name.startswith("."))
+    files = sorted(_files(root))
     midi = [path for path in files if path.suffix.lower() in SUFFIXES]
     if not midi:
         others = sorted({path.suffix.lower() or "without suffix" for path in files})
@@ -207,3 +209,12 @@ def read_folder(folder: str | os.PathLike[str]) -> Found:
             remedy="Put in files with notes on a channel other than 10.",
         )
     return Found(tuple(pieces), tuple(problems))
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(root):
+        if DOCUMENT in names:
+            folders.clear()
+            continue
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(place) / name for name in names if not name.startswith("."))
