@@ -17,13 +17,14 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from mynah.layers.cells import set_forget_bias, zero_biases
 from mynah.layers.dropout import Dropout
 from mynah.layers.masks import time_mask
 from mynah.model import ByGradient, Model
 from mynah.music import Meter, Piece, Tempo
 from mynah.music.piece import bar_ticks
 from mynah.representations import Frames
-from mynah.sequence import SequenceNetwork
+from mynah.sequence import SequenceNetwork, TorchNetwork
 from mynah.training import Batch, Batches, Event, Fit, Keeper, Training, generator, inner_split, key, one_thread, seeded
 from mynah.training.batches import pad
 
@@ -241,7 +242,7 @@ class Heldout:
 class EventComposer(NetComposer):
     """A composer that names one event after the other: the last number of a row is the event that came.
 
-    A family writes `encode`, `sizes`, `outputs`, `network` and `_compose`.
+    A family writes `encode`, `sizes`, `outputs` and `_compose`.
 
     Args:
         hidden, layers: of the network.
@@ -278,8 +279,12 @@ class EventComposer(NetComposer):
         raise NotImplementedError(f"{type(self).__name__} must define outputs")  # an abstract method
 
     def network(self, inputs: int) -> SequenceNetwork:
-        """Return the network over vectors of so many features."""
-        raise NotImplementedError(f"{type(self).__name__} must define network")  # an abstract method
+        """Return the network over vectors of so many features: layers of LSTM."""
+        share = self.dropout if self.layers > 1 else 0.0
+        lstm = nn.LSTM(inputs, self.hidden, self.layers, batch_first=True, dropout=share)
+        zero_biases(lstm)
+        set_forget_bias(lstm, self.hidden, 1.0)
+        return TorchNetwork(lstm)
 
     def build(self, inputs: int) -> nn.Module:
         sizes = self.sizes()

@@ -30,12 +30,11 @@ import torch
 from torch import Tensor, nn
 
 from mynah.composer import EventComposer, draw, going_on, steps_to_fill
-from mynah.layers.cells import set_forget_bias, zero_biases
 from mynah.music import Piece
 from mynah.music.melody import FIRST_NOTE, NO_EVENT, RESOLUTION, ago, events_of, folded, notes_of
 from mynah.music.piece import bars as bars_of
 from mynah.problems import repeats
-from mynah.sequence import SequenceNetwork, TorchNetwork
+from mynah.sequence import SequenceNetwork
 from mynah.training import Training
 
 CARD = {
@@ -146,13 +145,7 @@ class MelodyRNN(EventComposer):
         return [self._events] * 3 + [1] * (2 + 1 + PLACE_BITS)
 
     def network(self, inputs: int) -> SequenceNetwork:
-        if self.variant == "attention":
-            return AttentionNetwork(inputs, self.hidden)
-        share = self.dropout if self.layers > 1 else 0.0
-        lstm = nn.LSTM(inputs, self.hidden, self.layers, batch_first=True, dropout=share)
-        zero_biases(lstm)
-        set_forget_bias(lstm, self.hidden, 1.0)
-        return TorchNetwork(lstm)
+        return AttentionNetwork(inputs, self.hidden) if self.variant == "attention" else super().network(inputs)
 
     def encode(self, piece: Piece) -> np.ndarray:
         piece = piece.from_start()

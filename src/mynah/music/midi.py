@@ -143,7 +143,7 @@ def write(piece: Piece, path: str | os.PathLike[str]) -> Path:
 
 
 def _messages(piece: Piece, track: int) -> Iterator[tuple[int, mido.Message]]:
-    """Yield tick and message of the notes of a track: at one tick ends come first, then instruments, then beginnings."""
+    """Yield tick and message of a track's notes: at one tick ends come first, then instruments, then beginnings."""
     events: list[tuple[int, int, Note]] = []
     for note in piece.notes:
         if note.track == track:

@@ -1,6 +1,6 @@
 """Melodies whose bar 2k repeats bar 2k - 1: what looking back a bar is for.
 
-A bar is a random walk over a scale in sixteenth notes; what comes in an even bar is known, what comes in an odd one is not.
+A bar is eight eighths drawn from a scale: what comes in an even bar can be known, what comes in an odd one cannot.
 """
 
 from __future__ import annotations
