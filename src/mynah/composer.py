@@ -106,12 +106,13 @@ class Composer(Model):
         pieces = list(X)
         if not pieces:
             raise ValueError("a composer needs at least one piece")
+        for number, piece in enumerate(pieces):
+            if isinstance(piece, Piece) and not piece.pitched.notes:
+                raise ValueError(f"piece {number} has no pitched notes")
         if reset:
             self._begin(pieces)
             self.representation_ = self.rate_ = None
         frames = Frames.from_arrays([self.encode(piece) for piece in pieces])
-        if frames.lengths.min() < 1:
-            raise ValueError(f"piece {int(frames.lengths.argmin())} has no pitched notes")
         if reset:
             self.n_features_in_ = frames.feature_count
         return frames

@@ -128,8 +128,6 @@ class CharRNN(EventComposer):
         X = list(X)
         if reset:
             self.alphabet_ = sorted(set("".join(map(_text, X))))
-            if not self.alphabet_:
-                raise ValueError("there are no characters to learn")
         return super()._frames(X, reset=reset)
 
     def _begin(self, pieces: Sequence[Piece | str]) -> None:
@@ -138,7 +136,7 @@ class CharRNN(EventComposer):
     def encode(self, piece: Piece | str) -> np.ndarray:
         text = _text(piece)
         if not text:
-            return np.zeros((0, 2), dtype=np.float32)
+            raise ValueError("there is a text without a character")
         codes = np.array([EDGE, *self._codes_of(text), EDGE], dtype=np.float32)
         return np.stack([codes[:-1], codes[1:]], axis=1)
 

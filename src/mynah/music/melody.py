@@ -34,7 +34,9 @@ def events_of(piece: Piece) -> np.ndarray:
             events[until] = NOTE_OFF
         events[start] = FIRST_NOTE - lowered
         began, sounding, until = start, -lowered, end
-    return events[:until]
+    if until < len(events):  # lower notes go on
+        events[until] = NOTE_OFF
+    return events
 
 
 def notes_of(events: np.ndarray, ticks: int, begin: int = 0, velocity: int = 80) -> tuple[Note, ...]:

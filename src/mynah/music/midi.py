@@ -200,6 +200,7 @@ def read_folder(folder: str | os.PathLike[str]) -> Found:
                 )
             pieces.append(piece)
         except BadInput as error:
+            error.where = path.relative_to(root).as_posix()
             problems.append(str(error))
     if not pieces:
         raise NotEnoughData(

@@ -15,10 +15,10 @@ from mynah.report.svg import Scale, drawing, line, tag, text
 from mynah.report.wording import plural
 
 SCHEMA = "mynah.music/1"
-#: Size of a drawing, its margins, and the most quarter notes in one row.
+#: Size of a drawing and its margins.
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 1000.0, 220.0, 44.0, 10.0, 24.0
-#: Quarter notes drawn of a piece, at most.
-LONGEST = 128
+#: Quarter notes drawn of a piece, and, of what was given, those drawn before the new where not all can be.
+LONGEST, GIVEN = 128, 32
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
@@ -81,24 +81,36 @@ def _facts(piece: dict[str, Any]) -> list[str]:
     facts = [f"{piece['seconds']:.1f} s", f"{len(piece['notes'])} notes"]
     if piece["drums"]:
         facts.append(f"{piece['drums']} strokes of drums, not drawn")
+    first, last = _drawn(piece)
     end = max((note[1] for note in piece["notes"]), default=0.0)
-    return [*facts, f"the first {LONGEST} quarter notes are drawn"] if end > LONGEST else facts
+    if first > 0 or last < end:
+        facts.append(f"drawn: the quarter notes {first + 1:.0f} to {last:.0f} of {end:.0f}")
+    return facts
+
+
+def _drawn(piece: dict[str, Any]) -> tuple[float, float]:
+    """Return where the drawing begins and ends, in quarter notes: at a bar line, and so that what is new is seen."""
+    end = max((note[1] for note in piece["notes"]), default=4.0)
+    if end <= LONGEST or piece["primed"] <= GIVEN:
+        return 0.0, min(end, LONGEST)
+    first = max((bar for bar in piece["bars"] if bar <= piece["primed"] - GIVEN), default=0.0)
+    return first, min(end, first + LONGEST)
 
 
 def roll(piece: dict[str, Any]) -> Markup:
     """Return a piano roll: time to the right, pitch up, a line a bar, and a shade behind what was given."""
-    notes = [note for note in piece["notes"] if note[0] < LONGEST]
-    end = min(LONGEST, max((note[1] for note in notes), default=4.0))
+    first, end = _drawn(piece)
+    notes = [note for note in piece["notes"] if note[1] > first and note[0] < end]
     low, high = min((n[2] for n in notes), default=60) - 1, max((n[2] for n in notes), default=72) + 2
-    across, up = Scale(0, end, LEFT, WIDTH - 4), Scale(low, high, HEIGHT - BOTTOM, TOP)
+    across, up = Scale(first, end, LEFT, WIDTH - 4), Scale(low, high, HEIGHT - BOTTOM, TOP)
     parts = []
-    if piece["primed"] > 0:
+    if piece["primed"] > first:
         until = across(min(end, piece["primed"]))
         box = {"x": LEFT, "y": TOP, "width": until - LEFT, "height": HEIGHT - TOP - BOTTOM, "class": "given"}
         parts += [tag("rect", box), line(until, TOP, until, HEIGHT - BOTTOM, "until")]
-    starts = [bar for bar in piece["bars"] if bar < end]
+    starts = [(number, bar) for number, bar in enumerate(piece["bars"]) if first <= bar < end]
     every = max(1, round(len(starts) / 16))
-    for number, bar in enumerate(starts):
+    for number, bar in starts:
         parts.append(line(across(bar), TOP, across(bar), HEIGHT - BOTTOM, "grid"))
         if number % every == 0:
             parts.append(text(across(bar) + 3, HEIGHT - 8, str(number + 1)))
@@ -108,10 +120,13 @@ def roll(piece: dict[str, Any]) -> Markup:
             parts.append(text(LEFT - 6, up(pitch) + 4, f"{NAMES[0]}{pitch // 12 - 1}", anchor="end"))
     tall = abs(up(0) - up(1))
     for start, stop, pitch in notes:
-        wide = max(1.5, across(min(end, stop)) - across(start) - 1)
+        wide = max(1.5, across(min(end, stop)) - across(max(first, start)) - 1)
         kind = "note given" if start < piece["primed"] else "note"
         parts.append(
-            tag("rect", {"x": across(start), "y": up(pitch + 1), "width": wide, "height": tall, "class": kind})
+            tag(
+                "rect",
+                {"x": across(max(first, start)), "y": up(pitch + 1), "width": wide, "height": tall, "class": kind},
+            )
         )
     lowest, highest = (f"{NAMES[pitch % 12]}{pitch // 12 - 1}" for pitch in (low + 1, high - 2))
     label = f"Piano roll: {len(notes)} notes from {lowest} to {highest} in {len(starts)} bars"

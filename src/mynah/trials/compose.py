@@ -161,7 +161,7 @@ def compose(
 
 def _facts(document: dict[str, Any]) -> dict[str, Any]:
     """Return what a model file keeps of the document."""
-    return {name: document[name] for name in ("dataset", "learned", "held_out", "history", "problems")}
+    return {name: document[name] for name in ("dataset", "learned", "held_out", "history")}
 
 
 def _opened(path: Path) -> tuple[Composer, dict[str, Any]]:
@@ -170,7 +170,7 @@ def _opened(path: Path) -> tuple[Composer, dict[str, Any]]:
     if not isinstance(model, Composer) or not isinstance(facts, dict):
         raise IncompatibleFile("this model makes no music", where=path.name, remedy="Make one with `mynah compose`.")
     card = catalog.card(catalog.name_of(type(model)))
-    return model, {"schema": SCHEMA, "family": card.name, "title": card.title, **facts}
+    return model, {"schema": SCHEMA, "family": card.name, "title": card.title, "problems": [], **facts}
 
 
 def _learned(
