@@ -183,9 +183,10 @@ class BiaxialNetwork(nn.Module):
         zero_biases(self.time)
         set_forget_bias(self.time, hidden, 1.0)
         self.dropout = Dropout(dropout)
-        self.notes: Any = AXES[note_axis](hidden, across)
+        notes: Any = AXES[note_axis](hidden, across)
         with torch.no_grad():
-            self.notes.answer.bias[0] = RARELY
+            notes.answer.bias[0] = RARELY
+        self.notes: Any = notes
 
     def forward(self, before: Tensor, beat: Tensor, chosen: Tensor) -> Tensor:
         """Return logits (batch, time, 2, notes) that each note sounds, and that it is struck if it does.
