@@ -21,7 +21,7 @@ from mynah.layers.cells import set_forget_bias, zero_biases
 from mynah.layers.dropout import Dropout
 from mynah.layers.masks import time_mask
 from mynah.model import ByGradient, Model
-from mynah.music import Meter, Piece, Tempo
+from mynah.music import Meter, Note, Piece, Tempo
 from mynah.music.piece import bar_ticks
 from mynah.representations import Frames
 from mynah.sequence import SequenceNetwork, TorchNetwork
@@ -331,7 +331,7 @@ def draw(logits: Tensor, temperature: float, rng: np.random.Generator) -> int:
     return int(np.searchsorted(np.cumsum(odds), rng.random() * odds.sum(), side="right").clip(max=len(odds) - 1))
 
 
-def going_on(begin: Piece, notes: Sequence[Any], name: str = "") -> Piece:
+def going_on(begin: Piece, notes: Sequence[Note]) -> Piece:
     """Return a piece with more notes on a track of their own, where it has any."""
     track = max((note.track for note in begin.notes), default=-1) + 1
-    return replace(begin, notes=(*begin.notes, *(replace(note, track=track) for note in notes)), name=name)
+    return replace(begin, notes=(*begin.notes, *(replace(note, track=track) for note in notes)), name="")

@@ -52,7 +52,7 @@ CARD = {
     "reference": "Composing music with recurrent neural networks, hexahedria.com",
     "tasks": ("compose",),
     "reading": ("biaxial-rnn",),
-    "superseded_by": ("Music Transformer, arXiv:1809.04281",),
+    "superseded_by": (),
     "aliases": ("biaxial-rnn", "hexahedria"),
     "estimator": "Biaxial",
     "cost": "gradient",

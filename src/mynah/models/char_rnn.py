@@ -36,7 +36,7 @@ CARD = {
     "reference": "The unreasonable effectiveness of recurrent neural networks, karpathy.github.io",
     "tasks": ("compose",),
     "reading": ("char-rnn",),
-    "superseded_by": ("Transformer language models, arXiv:1706.03762",),
+    "superseded_by": (),
     "aliases": ("char-rnn", "character-rnn"),
     "estimator": "CharRNN",
     "cost": "gradient",

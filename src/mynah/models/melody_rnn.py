@@ -45,7 +45,7 @@ CARD = {
     "reference": "Generating long-term structure in songs and stories, magenta.tensorflow.org",
     "tasks": ("compose",),
     "reading": ("melody-rnn",),
-    "superseded_by": ("Music Transformer, arXiv:1809.04281",),
+    "superseded_by": (),
     "aliases": ("melody-rnn", "melody"),
     "estimator": "MelodyRNN",
     "cost": "gradient",
