@@ -389,7 +389,7 @@ class OverChorales(nn.Module):
 
 #: Units along time and along the notes: as many parameters as the LSTM of 36 units over 88 notes (21,400).
 SIZES = {"below": (40, 24), "lstm": (40, 16)}
-EPOCHS = 30
+EPOCHS = 12
 TRAINING = replace(PLAIN, batch=8, learning_rate=6e-3, schedule="cosine")
 
 
@@ -413,7 +413,7 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     """Run an experiment; `quick` is the same.
 
     transposition: new networks over random chords, moved by up to an octave. chorales and chorales-lstm: trained as
-    the networks of `mynah.problems.chorales`, without noise on the weights, by Adam for 30 epochs.
+    the networks of `mynah.problems.chorales`, without noise on the weights, by Adam for 12 epochs.
     """
     if experiment == "transposition":
         return {

@@ -32,7 +32,7 @@ def read(path: str | os.PathLike[str]) -> Piece:
     """Return the notes, tempo and meter of a file; a note that never ends, ends with its track.
 
     Raises:
-        BadInput: it is no MIDI file, is damaged, or has no notes but drums or none at all.
+        BadInput: it is no MIDI file, is damaged, too long, of a kind that is not read, or has no notes.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:

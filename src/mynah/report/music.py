@@ -81,6 +81,8 @@ def _facts(piece: dict[str, Any]) -> list[str]:
     facts = [f"{piece['seconds']:.1f} s", f"{len(piece['notes'])} notes"]
     if piece["drums"]:
         facts.append(f"{piece['drums']} strokes of drums, not drawn")
+    if not any(note[0] >= piece["primed"] for note in piece["notes"]):
+        facts.append("nothing but silence came")
     first, last = _drawn(piece)
     end = max((note[1] for note in piece["notes"]), default=0.0)
     if first > 0 or last < end:

@@ -31,6 +31,8 @@ MODEL, DOCUMENT, PAGE, PREVIEWS = "composer.mynah", midi.DOCUMENT, "report.html"
 SCHEMA = "mynah.music/1"
 #: Share of the pieces that are not learned, so that what was learned can be judged; of fewer than so many, none.
 HELD_SHARE, FEWEST_TO_HOLD = 0.15, 4
+#: What is said of a piece without new notes.
+SILENT = "nothing but silence came: train longer, or raise the temperature"
 #: Steps of the grid that the page draws bar lines on, a quarter note.
 GRID = 4
 
@@ -99,7 +101,9 @@ class Composition:
             )
         else:
             lines.append("no piece was held out, so what was learned is not judged")
-        lines += [f"piece   {self.folder / piece['file']}" for piece in document["composed"]]
+        for piece in document["composed"]:
+            silent = "" if any(note[0] >= piece["primed"] for note in piece["notes"]) else f"  ({SILENT})"
+            lines.append(f"piece   {self.folder / piece['file']}{silent}")
         lines += [f"sound   {self.folder / piece['wav']}" for piece in document["composed"] if piece["wav"]]
         lines += [f"page    {self.folder / PAGE}", f"model   {self.folder / MODEL}"]
         lines.append(f"next    mynah compose {self.folder / MODEL} --prime YOURS.mid")
