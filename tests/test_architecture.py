@@ -60,18 +60,7 @@ MAY = {
         "report",
     },
     "report": {"texts"},
-    "testing": {
-        "composer",
-        "layers",
-        "model",
-        "modelfile",
-        "music",
-        "representations",
-        "sequence",
-        "texts",
-        "training",
-        "transcriber",
-    },
+    "testing": {"layers", "model", "modelfile", "representations", "sequence", "texts", "training", "transcriber"},
 }
 SHARED = {"allocator", "errors", "progress", "__init__"}
 
