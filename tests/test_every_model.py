@@ -75,8 +75,11 @@ VARIANTS = {
     "gru": [{}, {"layers": 2}],
     "clockwork": [{"hidden": 6, "modules": 3}, {"hidden": 6, "modules": 3, "layers": 2}],
     "ufcnn": [{}, {"layers": 1}, {"layers": 3, "length": 2}],
+    "mingru": [{"layers": 1}, {"layers": 3}],
+    "minlstm": [{"layers": 1}, {"layers": 3}],
+    "lru": [{"layers": 1}, {"layers": 3}, {"state": 2}],
     "stack_rnn": [{}, {"memory": "list", "idle": True}, {"recurrent": True, "depth": 3, "capacity": 4}],
-    "neural_turing_machine": [{"rows": 4, "columns": 3}],
+    "neural_turing_machine": [{"rows": 4, "columns": 3}, {"rows": 4, "columns": 3, "controller": "lstm"}],
     "neural_stack": [{"cell": 4}, {"memory": "queue", "cell": 3}, {"memory": "deque", "cell": 3}],
 }
 

@@ -3,12 +3,14 @@
 import json
 import sys
 import types
+from dataclasses import replace
 
 import pytest
 
-from mynah import claims, verification
+from mynah import catalog, claims, verification
 from mynah.catalog import Card
 from mynah.claims import Claim, Row
+from mynah.models import echo_state, lstm
 from mynah.verification import Experiment, Outcome, judge, verify
 
 PLAIN = {"experiment": "e", "title": "t", "measure": "m", "paper": "p"}
@@ -164,3 +166,26 @@ def test_the_code_of_an_experiment_is_its_own_and_what_it_imports():
     verification._gather("mynah.models.lstm", found)
     assert {"mynah.models.lstm", "mynah.problems.adding", "mynah.training.loop", "mynah.layers.heads"} <= set(found)
     assert not {"mynah.models.gru", "mynah.trials.learn", "mynah.report.page"} & set(found)
+
+
+def verdict(name, experiment, measure):
+    """Verify one claim of a real family, on one seed."""
+    real = next(card for card in catalog.cards() if card.name == name)
+    wanted = tuple(c for c in real.claims if c["experiment"] == experiment and c["measure"] == measure)
+    (row,) = rows(replace(real, claims=wanted), quick=True)
+    assert row.why == ""
+    return row.passed
+
+
+def test_a_reservoir_that_does_not_forget_its_start_misses_its_gate(monkeypatch):
+    assert verdict("echo_state", "mackey-glass-400", "nrmse84") is True
+    drawn = echo_state.reservoir
+    monkeypatch.setattr(echo_state, "reservoir", lambda *args, radius, **settings: drawn(*args, radius=2.0, **settings))
+    assert verdict("echo_state", "mackey-glass-400", "nrmse84") is False
+
+
+def test_an_lstm_that_drops_its_state_misses_its_gate(monkeypatch):
+    assert verdict("lstm", "stateful", "carried") is True
+    run = lstm.LSTMNetwork.forward
+    monkeypatch.setattr(lstm.LSTMNetwork, "forward", lambda self, x, state=None: run(self, x))
+    assert verdict("lstm", "stateful", "carried") is False

@@ -61,19 +61,25 @@ def _parts(x: Tensor) -> tuple[Tensor, ...]:
 
 
 def learn(
-    body: Callable[[], SequenceNetwork], seed: int, *, learning_rate: float, steps: int = 5000
+    body: Callable[[], SequenceNetwork],
+    seed: int,
+    *,
+    learning_rate: float,
+    steps: int = 5000,
+    schedule: str = "constant",
 ) -> dict[str, float]:
     """Train a sequence network until it passes on validation sequences, for 250,000 sequences at most.
 
     Args:
         body: makes the network.
+        learning_rate, schedule: see `Training`.
         steps: of 50 sequences, at most.
 
     Returns:
         "mse" and "wrong" on test sequences, and the "sequences" that were seen.
     """
     net = seeded(seed, lambda: LastFrame(body(), 1))
-    training = replace(PLAIN, learning_rate=learning_rate)
+    training = replace(PLAIN, learning_rate=learning_rate, schedule=schedule)
 
     def passes() -> bool:
         reached = score(net, seed, "valid")
