@@ -8,7 +8,7 @@ from mynah.models import melody_rnn
 from mynah.models.melody_rnn import AttentionNetwork, MelodyRNN
 from mynah.music import Meter, Note, Piece
 from mynah.testing import check_network
-from mynah.training import seeded
+from mynah.training import Training, seeded
 
 
 def quarters(*pitches, meter=(4, 4)):
@@ -77,6 +77,20 @@ def test_moving_keeps_the_tune_and_its_repeats():
         assert row.tolist() == model.encode(quarters(*(p + shift for p in (60, 62, 60, 62)), meter=(2, 4))).tolist()
     low = torch.from_numpy(model.encode(quarters(48)))[None].repeat(20, 1, 1)
     assert model.varied(low, None, None, torch.Generator().manual_seed(0))[0][:, 0, -1].min() == 2
+
+
+@pytest.mark.parametrize(("variant", "low", "high"), [("basic", 48, 84), ("mono", 0, 128), ("attention", 48, 84)])
+def test_other_variants_learn_and_write(variant, low, high):
+    training = Training(budget="80steps", batch=8, learning_rate=3e-2, valid=0.0, average=0.9, augment=False)
+    model = MelodyRNN(variant, hidden=16, layers=1, dropout=0.0, window=16, training=training)
+    starts = (50, 52, 54, 56)
+    scale = [Piece(tuple(Note(n, n + 1, start + n) for n in range(24)), 4) for start in starts]  # in sixteenths
+    model.fit(scale)
+    assert (model.surprise(scale) < 0.8 * model.without_learning(scale, scale)).all()
+    made = next(model.generate(1, bars=4, like=scale[0]))
+    new = [note.pitch for note in made.notes if note.track == 1]
+    assert new
+    assert all(low <= pitch < high for pitch in new)
 
 
 def test_attention_passes_the_laws():
