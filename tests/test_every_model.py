@@ -65,9 +65,9 @@ SMALL_GENERATORS: dict[str, tuple[dict, dict]] = {
     "glover": ({"hidden": 12}, {"budget": "12steps"}),
     "wavenet": (
         {"blocks": 1, "doublings": 5, "residual": 16, "skip": 32},
-        {"budget": "30steps", "crop_seconds": 0.05, "learning_rate": 1e-2},
+        {"budget": "20steps", "crop_seconds": 0.05, "learning_rate": 1e-2},
     ),
-    "sample_rnn": ({"hidden": 32}, {"budget": "30steps", "crop_seconds": 0.05, "learning_rate": 1e-2}),
+    "sample_rnn": ({"hidden": 16}, {"budget": "15steps", "crop_seconds": 0.02, "learning_rate": 2e-2}),
 }
 
 
