@@ -17,19 +17,25 @@ MAY = {
     "catalog": set(),
     "claims": {"catalog"},
     "reading": {"catalog", "claims"},
-    "problems": {"layers", "music", "sequence", "training"},
+    "problems": {"datasets", "layers", "music", "next_frame", "representations", "sequence", "training"},
     "verification": {"catalog", "claims", "problems"},
     "training": {"stores"},
     "representations": set(),
-    "layers": {"training"},
+    "layers": {"kernels", "training"},
+    "kernels": set(),
     "model": {"audio", "layers", "representations", "training"},
     "modelfile": {"catalog", "model", "representations", "training"},
     "music": set(),
     "composer": {"layers", "model", "music", "representations", "sequence", "training"},
     "transcriber": {"layers", "model", "representations", "texts", "training"},
+    "generator": {"model", "representations", "training"},
+    "next_frame": {"layers", "representations", "sequence", "training"},
+    "spectral": {"generator", "next_frame", "representations", "sequence", "training"},
+    "symbol_generator": {"generator", "layers", "representations", "training"},
     "sequence": {"layers", "model", "representations", "training"},
     "models": {
         "composer",
+        "kernels",
         "layers",
         "music",
         "representations",
@@ -38,10 +44,14 @@ MAY = {
         "model",
         "sequence",
         "transcriber",
+        "generator",
+        "next_frame",
+        "spectral",
+        "symbol_generator",
         "problems",
     },
     "datasets": {"audio", "music", "training"},
-    "tasks": {"sounds", "audio", "model", "representations", "texts", "transcriber"},
+    "tasks": {"sounds", "audio", "generator", "model", "representations", "texts", "training", "transcriber"},
     "trials": {
         "tasks",
         "sounds",
@@ -60,7 +70,17 @@ MAY = {
         "report",
     },
     "report": {"texts"},
-    "testing": {"layers", "model", "modelfile", "representations", "sequence", "texts", "training", "transcriber"},
+    "testing_generators": {"generator", "model", "modelfile", "testing"},
+    "testing": {
+        "layers",
+        "model",
+        "modelfile",
+        "representations",
+        "sequence",
+        "texts",
+        "training",
+        "transcriber",
+    },
 }
 SHARED = {"allocator", "errors", "progress", "__init__"}
 
@@ -104,7 +124,9 @@ def test_import_and_help_load_nothing_heavy():
     assert modules_after(code)[-2] == ""
 
 
-@pytest.mark.parametrize("name", ["audio", "stores", "sounds", "catalog", "reading", "errors", "report", "cli.app"])
+@pytest.mark.parametrize(
+    "name", ["audio", "stores", "sounds", "catalog", "reading", "errors", "report", "kernels", "cli.app"]
+)
 def test_imports_without_torch(name):
     assert "torch" not in modules_after(f"import mynah.{name}")[-2].split()
 

@@ -74,16 +74,34 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, wave, monkeypatch):
     audio.write(path, wave, 16000)
     before = path.read_bytes()
 
-    def full(name, *_, **__):
-        with open(name, "wb") as file:
-            file.write(b"half")
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(soundfile, "write", full)
+    monkeypatch.setattr(soundfile.SoundFile, "write", full)
     with pytest.raises(Stopped, match="No space left"):
         audio.write(path, wave, 16000)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac"])
+def test_blocks_make_the_file_that_the_whole_makes(tmp_path, wave, suffix):
+    audio.write(tmp_path / f"whole{suffix}", wave, 16000)
+    pieces = np.split(wave, [1, 700, 700, 9000], axis=1)
+    assert audio.write_blocks(tmp_path / f"blocks{suffix}", iter(pieces), 16000, channels=2) == 16000
+    assert (tmp_path / f"blocks{suffix}").read_bytes() == (tmp_path / f"whole{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("error", [RuntimeError, OSError, ValueError, KeyboardInterrupt])
+def test_what_the_blocks_raise_is_passed_on_and_nothing_is_left(tmp_path, wave, error):
+    def blocks():
+        yield wave
+        assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
+        raise error("of the maker")
+
+    with pytest.raises(error, match="of the maker"):
+        audio.write_blocks(tmp_path / "a.wav", blocks(), 16000, channels=2)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_unknown_suffix_and_missing_file(tmp_path, wave):

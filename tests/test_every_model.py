@@ -10,6 +10,7 @@ from mynah import catalog
 from mynah.model import ByGradient, NetModel
 from mynah.sequence import SequenceModel
 from mynah.testing import check_model, check_network, check_streams, check_transcriber
+from mynah.testing_generators import check_generator
 from mynah.training import Training
 
 NAMES = [card.name for card in catalog.cards() if "classify" in card.tasks]
@@ -57,7 +58,34 @@ def test_battery_of_transcribers(name):
     check_transcriber(make, learns=None if name == "constant_text" else 0.7)
 
 
-@pytest.mark.parametrize("name", [*NAMES, *TRANSCRIBERS])
+GENERATORS = [card.name for card in catalog.cards() if "generate" in card.tasks]
+#: Settings and training with which each learns the toy within seconds.
+SMALL_GENERATORS: dict[str, tuple[dict, dict]] = {
+    "gruv": ({"hidden": 12}, {"budget": "12steps"}),
+    "glover": ({"hidden": 12}, {"budget": "12steps"}),
+    "wavenet": (
+        {"blocks": 1, "doublings": 5, "residual": 16, "skip": 32},
+        {"budget": "30steps", "crop_seconds": 0.05, "learning_rate": 1e-2},
+    ),
+    "sample_rnn": ({"hidden": 32}, {"budget": "30steps", "crop_seconds": 0.05, "learning_rate": 1e-2}),
+}
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_battery_of_generators(name):
+    kind = catalog.model_class(name)
+    settings, training = SMALL_GENERATORS.get(name, ({}, {}))
+
+    def make():
+        model = kind(**settings)
+        if isinstance(model, ByGradient):
+            model.training = dataclasses.replace(kind.default_training, **training)
+        return model
+
+    check_generator(make)
+
+
+@pytest.mark.parametrize("name", [*NAMES, *TRANSCRIBERS, *GENERATORS])
 def test_card_is_true(name):
     card = catalog.card(name)
     kind = catalog.model_class(name)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mynah.errors import IncompatibleFile, UsageError
-from mynah.representations import KINDS, MFCC, STFT, ClipStatistics, LogMel, Waveform, by_name, stft
+from mynah.representations import KINDS, MFCC, STFT, ClipStatistics, LogMel, PhaseVocoder, Waveform, by_name, stft
 from mynah.testing import check_representation
 
 RATES = (8000, 16000, 44100)
@@ -117,7 +117,7 @@ def test_channels_lie_side_by_side(kind):
     assert torch.allclose(module(wave), torch.cat(each, dim=2), atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", [STFT, LogMel, MFCC])
+@pytest.mark.parametrize("kind", [STFT, PhaseVocoder, LogMel, MFCC])
 def test_settings_in_seconds_give_the_same_frames_a_second(kind):
     for rate in (8000, 22_050, 96_000):
         module = kind(hop_seconds=0.01).build(rate)
@@ -148,7 +148,12 @@ def test_gradients_reach_the_wave(kind):
 
 
 def test_inverse_exists_exactly_where_there_is_one():
-    assert [name for name, kind in KINDS.items() if hasattr(kind().build(8000), "inverse")] == ["waveform", "stft"]
+    assert [name for name, kind in KINDS.items() if hasattr(kind().build(8000), "inverse")] == [
+        "waveform",
+        "mulaw",
+        "stft",
+        "phase_vocoder",
+    ]
 
 
 @pytest.mark.parametrize("hop", [0.004, 0.01, 0.016])
@@ -184,6 +189,8 @@ def test_stft_refuses_what_it_cannot_invert():
         ClipStatistics(parts=0),
         ClipStatistics(coefficients=65),
         Waveform(frame_seconds=0.0),
+        PhaseVocoder(hop_seconds=0.0116),
+        PhaseVocoder(window_seconds=0.0),
     ],
     ids=repr,
 )

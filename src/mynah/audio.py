@@ -10,7 +10,7 @@ import io
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -350,6 +350,24 @@ def write(path: str | os.PathLike[str], wave: np.ndarray, rate: int, *, subtype:
         UsageError: a suffix, rate, channel count or subtype that the format does not have.
         Stopped: the disk is full or cannot be written; a file that was there is untouched.
     """
+    write_blocks(path, [wave], rate, channels=1 if wave.ndim == 1 else len(wave), subtype=subtype)
+
+
+def write_blocks(
+    path: str | os.PathLike[str],
+    blocks: Iterable[np.ndarray],
+    rate: int,
+    *,
+    channels: int = 1,
+    subtype: str | None = None,
+) -> int:
+    """Do what `write` does with a sound that comes in blocks (channel, time), none of which is kept.
+
+    What `blocks` raises is passed on, and nothing is left under `path` but what was there.
+
+    Returns:
+        The samples of each channel.
+    """
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in _FORMATS:
@@ -357,25 +375,41 @@ def write(path: str | os.PathLike[str], wave: np.ndarray, rate: int, *, subtype:
     subtype = subtype or ("OPUS" if suffix == ".opus" else None)
     # a short name of our own: the final one may already be as long as the disk allows
     part = path.with_name(f".{os.getpid()}-{threading.get_ident()}.part")
+    kind = f"{rate} Hz, {channels} channels, {subtype or 'usual subtype'}"
+    written = 0
     try:
-        soundfile.write(_name(part), wave.T, rate, format=_FORMATS[suffix], subtype=subtype)
-        os.replace(part, path)
+        with _written(path, kind):
+            file = soundfile.SoundFile(_name(part), "w", rate, channels, subtype, format=_FORMATS[suffix])
+        with file:
+            for block in blocks:
+                with _written(path, kind):
+                    file.write(block.T)
+                written += block.shape[-1]
+        with _written(path, kind):
+            os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return written
+
+
+@contextlib.contextmanager
+def _written(path: Path, kind: str) -> Iterator[None]:
+    """Say in our words why a file of this kind could not be written."""
+    try:
+        yield
     except (OSError, AssertionError) as error:  # soundfile asserts that every frame was taken
         raise Stopped(
             "the sound could not be written", where=path, measured=str(error) or "disk full?", remedy="Free some space."
         ) from error
-    except (soundfile.LibsndfileError, ValueError) as error:
+    except (soundfile.LibsndfileError, ValueError, TypeError) as error:
         if _is_system(error):
             raise Stopped("the sound could not be written", where=path, remedy="Free some space.") from error
-        channels = 1 if wave.ndim == 1 else len(wave)
         raise UsageError(
-            f"{_FORMATS[suffix]} cannot hold this",
+            f"{_FORMATS[path.suffix.lower()]} cannot hold this",
             where=path,
-            measured=f"{rate} Hz, {channels} channels, {subtype or 'usual subtype'}: {error}",
+            measured=f"{kind}: {error}",
             remedy="Resample it, or write .wav.",
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _is_system(error: Exception) -> bool:

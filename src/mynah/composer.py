@@ -125,7 +125,7 @@ class Composer(Model):
         self.meter_ = max(sorted(set(meters)), key=meters.count)
         self.velocity_ = int(np.median([note.velocity for note in notes])) if notes else 80
 
-    def _codes(self, y: ArrayLike, count: int) -> np.ndarray:
+    def _codes(self, y: ArrayLike | None, count: int) -> np.ndarray:
         return np.zeros(count, dtype=int)
 
     def facts(self) -> dict[str, Any]:

@@ -75,12 +75,12 @@ class Model(BaseEstimator):
 
     # --- the scikit-learn verbs
 
-    def fit(self, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> Model:
+    def fit(self, X: Any, y: ArrayLike | None, groups: ArrayLike | None = None) -> Model:
         """Learn from clips and the right answers.
 
         Args:
             X: clips, see the module.
-            y: (clip,) labels or texts.
+            y: (clip,) labels or texts; None where a family needs none.
             groups: (clip,) recordings or speakers; an inner validation split never cuts through one.
 
         Raises:
@@ -91,7 +91,7 @@ class Model(BaseEstimator):
         return self
 
     def fit_events(
-        self, X: Any, y: ArrayLike, groups: ArrayLike | None = None, keeper: Keeper | None = None
+        self, X: Any, y: ArrayLike | None, groups: ArrayLike | None = None, keeper: Keeper | None = None
     ) -> Iterator[Event]:
         """Do what `fit` does, yielding an `Event` now and then (never, for families that learn in one go).
 
@@ -115,7 +115,7 @@ class Model(BaseEstimator):
 
     # --- what a kind of model writes
 
-    def _codes(self, y: ArrayLike, count: int) -> np.ndarray:
+    def _codes(self, y: ArrayLike | None, count: int) -> np.ndarray:
         """Check the answers to `count` clips, remember what they are made of, and return them in numbers."""
         raise NotImplementedError(f"{type(self).__name__} must define _codes")  # an abstract method
 
@@ -274,12 +274,12 @@ class ClassifierModel(ClassifierMixin, Model):
         self.classes_ = np.array(facts["labels"])
         self.temperature_, self.threshold_ = float(facts["temperature"]), float(facts["threshold"])
 
-    def _codes(self, y: ArrayLike, count: int) -> np.ndarray:
+    def _codes(self, y: ArrayLike | None, count: int) -> np.ndarray:
         self.classes_, codes = np.unique(self._labels(y, count), return_inverse=True)
         self.temperature_, self.threshold_ = 1.0, 0.0
         return codes
 
-    def _labels(self, y: ArrayLike, count: int) -> np.ndarray:
+    def _labels(self, y: ArrayLike | None, count: int) -> np.ndarray:
         if y is None:
             raise ValueError(f"requires y to be passed, but the target y is None: {type(self).__name__}")
         labels: np.ndarray = column_or_1d(y, warn=True)

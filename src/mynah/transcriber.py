@@ -58,7 +58,7 @@ class TranscriberModel(Model):
     def _transcripts(self, frames: Frames) -> list[Transcript]:
         raise NotImplementedError(f"{type(self).__name__} must define _transcripts")  # an abstract method
 
-    def _codes(self, y: ArrayLike, count: int) -> np.ndarray:
+    def _codes(self, y: ArrayLike | None, count: int) -> np.ndarray:
         """Return (clip, longest + 1) symbol numbers from one, then 0 for the end, then -1."""
         texts = list(np.asarray(y, dtype=object).ravel())
         if len(texts) != count:

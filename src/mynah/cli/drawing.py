@@ -20,6 +20,7 @@ STAGES = {
     "previews": "making previews",
     "apply": "listening",
     "render": "making sounds",
+    "make": "making sounds",
     "verify": "running experiments",
     "compose": "writing music",
 }

@@ -21,7 +21,9 @@ def command(
         str,
         typer.Argument(help="A folder with one sub-folder a label or a labels file; or folder or URL of a packed one."),
     ],
-    task: Annotated[str, typer.Option(help="classify, or transcribe: labels are texts.")] = "classify",
+    task: Annotated[
+        str, typer.Option(help="classify, transcribe, generate; auto: classify, or generate where there are no labels.")
+    ] = "auto",
     families: Annotated[str, typer.Option(help="usual, all, or names with commas from `mynah list`.")] = "usual",
     budget: Annotated[str, typer.Option(help="10m in all, or 500steps or 20epochs for each fit.")] = "10m",
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("mynah-run"),

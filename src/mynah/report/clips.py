@@ -9,6 +9,7 @@ from mynah import texts
 from mynah.report import wording
 from mynah.report.confusion import part_of_file
 from mynah.report.embed import Preview
+from mynah.report.schema import answers
 
 #: Mistakes without sound that are still named.
 MOST_SILENT = 500
@@ -17,7 +18,7 @@ MOST_SILENT = 500
 def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
     """Return what templates/clips.html shows, or None with nothing to list."""
     family = next((f for f in results["families"] if f["name"] == results["best"]), None)
-    if family is None and not heard:
+    if answers(results) == "sounds" or (family is None and not heard):
         return None
     sounding = {preview.item for preview in heard}
     wrong = [] if family is None else [k for k in range(len(results["items"])) if _is_wrong(results, family, k)]
@@ -34,7 +35,7 @@ def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> 
         "heard": len(heard),
         "unheard": len(results["items"]) - len(heard),
         "dropped": dropped,
-        "written": results["task"] == "transcribe",
+        "written": answers(results) == "texts",
     }
 
 

@@ -11,12 +11,12 @@ from typing import Any
 from markupsafe import Markup
 
 from mynah.report import svg, wording
-from mynah.report.verdict import LOOKS, above_chance, look, metric_title, whisker
+from mynah.report.verdict import LOOKS, above_chance, baseline, look, metric_title, whisker
 
 #: key of a family, its name on the button and on the axis, how a value is written
 AXES: list[tuple[str, str, str, Callable[[float | None], str]]] = [
     ("train_seconds", "training", "time to train one fold", wording.duration),
-    ("ms_per_clip", "per clip", "time to name one clip", wording.milliseconds),
+    ("ms_per_clip", "per clip", "time for one clip", wording.milliseconds),
     ("megabytes", "size", "size of the model file", wording.megabytes),
 ]
 #: Round times, in seconds: decades would be odd from a minute on.
@@ -74,7 +74,7 @@ def section(results: dict[str, Any]) -> dict[str, Any] | None:
         "charts": charts,
         "below": [f"{family['name']} ({wording.percent(family['score'])})" for family in below],
         "unscored": [family["name"] for family in results["families"] if family["score"] is None],
-        "chance": wording.percent(results["chance"], 0),
+        "chance": f"{baseline(results)} ({wording.percent(results['chance'], 0)})",
         "intervals": any(family["ci"][0] is not None for family in shown),
         "ranked": any(family["verdict"] == "best" for family in scored),
         "legend": [
@@ -147,7 +147,7 @@ def _grid(
         y = plot.y(results["chance"])
         parts += [
             svg.line(LEFT, y, width - RIGHT, y, "chance"),
-            svg.text(width - RIGHT, y - 5, "chance", anchor="end", kind="soft"),
+            svg.text(width - RIGHT, y - 5, baseline(results), anchor="end", kind="soft"),
         ]
     return parts
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from mynah.report import wording
+from mynah.report.schema import answers
 
 #: Longer lists are cut; skipped.csv has all.
 MOST_ROWS = 200
 #: A label is doubtful when another class has at least the first of these probabilities, and it at most the second.
 SURE, UNLIKELY = 0.9, 0.03
+#: What the clips are counted by.
+PER_CLASS = {"classes": "of each class", "texts": "with each symbol", "sounds": "of each label"}
 CHANNELS = {"1": "mono", "2": "stereo"}
 
 
@@ -26,7 +29,7 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
             ("Format", list(data["formats"].items())),
         ],
         "resampled": _hertz(str(data["rate_used"])) if set(rates) != {str(data["rate_used"])} else "",
-        "per_class_of": "with each symbol" if results["task"] == "transcribe" else "of each class",
+        "per_class_of": PER_CLASS[answers(results)],
         "per_class": [
             {"label": label, "count": n, "width": round(100 * n / max(largest, 1), 1)}
             for label, n in data["per_class"].items()

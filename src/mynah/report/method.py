@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from mynah.report import wording
+from mynah.report.schema import answers
 from mynah.report.verdict import metric_title, still_improving, trained_on
 
 METRICS = {
@@ -14,6 +15,8 @@ METRICS = {
     "accuracy": "the share of clips that were given their name",
     "symbol_accuracy": "one minus the fewest substitutions, insertions and deletions that turn what was said into the "
     "texts, over the symbols of the texts",
+    "likeness": "100 % is as near to the held-out clips as real sounds are, 0 % as far off as white noise, by the "
+    "squared maximum mean discrepancy of statistics of log-mel spectra; what is further off than that is negative",
     "macro_f1": "the mean over the classes of the harmonic mean of precision and recall",
 }
 
@@ -110,7 +113,7 @@ def limits(results: dict[str, Any]) -> list[str]:
             "There is one fold only: the tests know how the choice of clips moves a score, "
             "not how the luck of training does."
         )
-    if results["task"] == "classify" and per_class and min(per_class) < 20:
+    if answers(results) == "classes" and per_class and min(per_class) < 20:
         said.append(
             f"The smallest class has {wording.plural(min(per_class), 'clip')}: one clip more or less moves its "
             f"line in the table of classes by {wording.fixed(100 / max(min(per_class), 1), 0)} points."

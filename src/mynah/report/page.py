@@ -8,7 +8,18 @@ from typing import Any
 
 from markupsafe import Markup
 
-from mynah.report import calibration, classes, clips, confusion, cost, health, learning, method, verdict
+from mynah.report import (
+    calibration,
+    classes,
+    clips,
+    confusion,
+    cost,
+    generated,
+    health,
+    learning,
+    method,
+    verdict,
+)
 from mynah.report.embed import Preview, previews
 from mynah.report.offline import asset, date_of, environment, hash_of, write
 from mynah.report.privacy import without_paths
@@ -47,7 +58,8 @@ def build(run_folder: Path, out: Path | None = None, *, max_mb: float = 25) -> P
     results = without_paths(read_results(run_folder))
     page = Path(out) if out is not None else run_folder / "report.html"
     bare = _render(results, [], 0)
-    found = list(previews(run_folder / "previews", len(results["items"])))
+    made = sum(len(family.get("sounds", ())) for family in results["families"])
+    found = list(previews(run_folder / "previews", len(results["items"]) + made))
     fitting = _fitting(found, int(max_mb * 1e6) - len(bare.encode()))
     text = _render(results, fitting, len(found) - len(fitting)) if fitting or found else bare
     write(page, text)
@@ -69,6 +81,7 @@ def _render(results: dict[str, Any], heard: list[Preview], dropped: int) -> str:
     script = f'(() => {{\n"use strict";\n{script}\n}})();'
     sections = {name: make(results) for name, make in SECTIONS.items()}
     sections["clips"] = clips.section(results, heard, dropped)
+    sections["generated"] = generated.section(results, heard, dropped)
     return (
         environment()
         .get_template("page.html")

@@ -25,7 +25,12 @@ FIELDS: dict[str, tuple[str, str]] = {
     "created": ("string", "When, ISO 8601 with time zone."),
     "mynah": ("string", "Version that wrote the document."),
     "status": ("string", "`complete`, or `partial` after an interruption."),
-    "task": ("string", "`classify` or `transcribe`."),
+    "task": ("string", "`classify`, `transcribe` or `generate`."),
+    "answers": (
+        "string",
+        "What a family answers: `classes`, `texts` or `sounds`; where absent, `texts` if a family has `said`, else "
+        "`classes`.",
+    ),
     "metric": ("string", "What families are ranked by: a key of `families[].scores`."),
     "metric_title": ("string", "The metric in words."),
     "verdict": ("string", "The outcome as one sentence."),
@@ -62,7 +67,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "families[].reference": ("string", "The paper."),
     "families[].score": (
         "number?",
-        "The metric on held-out clips, at most 1; null when it failed or no fold finished.",
+        "The metric on held-out clips; null when it failed or no fold finished.",
     ),
     "families[].ci": (
         "number?[]",
@@ -80,7 +85,10 @@ FIELDS: dict[str, tuple[str, str]] = {
         "score below it); `worse` (p < 0.05); `not tested` (too few recordings to judge); empty when not finished.",
     ),
     "families[].train_seconds": ("number?", "Time to train one fold, mean over folds."),
-    "families[].ms_per_clip": ("number?", "Milliseconds to name one clip: median, one clip at a time, one thread."),
+    "families[].ms_per_clip": (
+        "number?",
+        "Milliseconds to name, write down or make one clip: median, one at a time, one thread.",
+    ),
     "families[].ms_per_clip_p95": ("number?", "The same, 95th percentile."),
     "families[].megabytes": ("number?", "Size of the model file in 10^6 bytes."),
     "families[].parameters": ("integer?", "Numbers learned, null where the method does not count them."),
@@ -103,7 +111,7 @@ FIELDS: dict[str, tuple[str, str]] = {
         "{number?}",
         "All metrics: `accuracy`, `balanced_accuracy`, `macro_f1`, `log_loss`, `ece`; of a transcription "
         "`symbol_accuracy`, `symbol_error_rate`, of which `substitutions`, `insertions` and `deletions`, and "
-        "`texts_right`; empty without a score.",
+        "`texts_right`; of made sounds `likeness`; empty without a score.",
     ),
     "families[].per_class": ("object[]", "One entry a class; empty without a score, and of texts."),
     "families[].per_class[].label": ("string", "The class."),
@@ -127,6 +135,46 @@ FIELDS: dict[str, tuple[str, str]] = {
         "Class index a clip, in the order of `items`; null where no fold answered, and of texts.",
     ),
     "families[].said": ("string?[]", "Text a clip, where the task is to transcribe; null where no fold answered."),
+    "families[].gained": (
+        "number?[]",
+        "Where sounds are made: what each held-out clip and the sound made beside it add to the score; null for clips "
+        "that no sound was made beside.",
+    ),
+    "families[].judging": ("object?", "How made sounds were judged, the mean over folds; null when no fold finished."),
+    "families[].judging.made": ("number?", "Sounds made, and held-out clips they are compared with."),
+    "families[].judging.mmd2": (
+        "number?",
+        "Squared maximum mean discrepancy (unbiased, Gaussian kernel) between statistics of made and held-out sounds.",
+    ),
+    "families[].judging.mmd2_low": ("number?", "Lower end of its 95 % interval (bootstrap)."),
+    "families[].judging.mmd2_high": ("number?", "Upper end."),
+    "families[].judging.mmd2_real": ("number?", "The same between held-out clips and as many training clips."),
+    "families[].judging.mmd2_noise": ("number?", "The same between held-out clips and white noise as long."),
+    "families[].judging.likeness_real": ("number?", "The score of training clips, had a family made them."),
+    "families[].judging.surprise": ("number?", "Mean loss on held-out clips, in `unit`."),
+    "families[].judging.unit": ("string", "Of `surprise`; figures of different units cannot be compared."),
+    "families[].judging.diversity": ("number?", "Mean distance between two made sounds over that of two real ones."),
+    "families[].judging.copies": ("number?", "Share of made sounds nearer to a training clip than `copy_distance`."),
+    "families[].judging.copies_real": ("number?", "The same share of held-out clips."),
+    "families[].judging.copy_distance": (
+        "number?",
+        "First percentile of the distance of training clips to their nearest other one, in dB.",
+    ),
+    "families[].judging.named_right": (
+        "number?",
+        "Share of made sounds that a classifier of the training clips names as they were asked for; null without "
+        "labels to tell apart.",
+    ),
+    "families[].judging.named_right_real": ("number?", "Its share on the held-out clips."),
+    "families[].sounds": ("object[]", "Some of the made sounds, for the page."),
+    "families[].sounds[].id": ("integer", "Number of its preview, after those of the items."),
+    "families[].sounds[].file": ("string", "Where it is in the run's folder."),
+    "families[].sounds[].label": ("string?", "What was asked for."),
+    "families[].sounds[].item": ("integer", "Held-out clip that it was made beside."),
+    "families[].sounds[].nearest": ("integer", "Training clip that is nearest to it."),
+    "families[].sounds[].distance": ("number", "How far that is, in dB."),
+    "families[].sounds[].copy": ("boolean", "Whether that makes it a copy."),
+    "families[].sounds[].named": ("string?", "What a classifier of the training clips names it."),
     "items": ("object[]", "One entry a clip."),
     "items[].file": ("string", "Path inside the folder, with forward slashes."),
     "items[].label": ("string?", "The label or text."),
@@ -203,6 +251,10 @@ OPTIONAL = frozenset(
         "families[].plans",
         "families[].ended",
         "families[].said",
+        "answers",
+        "families[].gained",
+        "families[].judging",
+        "families[].sounds",
         "how.options",
         "how.options.optimizer",
         "how.options.activation",
@@ -246,6 +298,12 @@ def read_results(run: Path) -> dict[str, Any]:
         error.where = path
         raise
     return document
+
+
+def answers(document: dict[str, Any]) -> str:
+    """Return what the families of a document answer: "classes", "texts" or "sounds"."""
+    told = "texts" if any("said" in family for family in document["families"]) else "classes"
+    return str(document.get("answers", told))
 
 
 def validate(document: Any, *, strict: bool = False) -> None:
@@ -328,6 +386,12 @@ def _check_sizes(document: dict[str, Any]) -> None:
     for family in document["families"]:
         if any(code is not None and not 0 <= code < classes for code in family["predicted"]):
             raise IncompatibleFile(f"{family['name']} predicts a class that does not exist")
+    clips = len(document["items"])
+    made = [sound for family in document["families"] for sound in family.get("sounds", ())]
+    if [sound["id"] for sound in made] != list(range(clips, clips + len(made))):
+        raise IncompatibleFile("the made sounds are not numbered after the clips")
+    if any(not 0 <= sound[key] < clips for sound in made for key in ("item", "nearest")):
+        raise IncompatibleFile("a made sound stands beside a clip that does not exist")
     for row in document["top"]:
         for pair in row or []:
             if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], int) and 0 <= pair[0] < classes):
@@ -345,7 +409,8 @@ def _sizes(document: dict[str, Any]) -> Iterator[tuple[str, int, int]]:
         name = family["name"]
         yield f"ci of {name}", len(family["ci"]), 2
         yield f"predicted of {name}", len(family["predicted"]), items
-        yield f"said of {name}", len(family.get("said", document["items"])), items
+        for key in ("said", "gained"):
+            yield f"{key} of {name}", len(family.get(key, document["items"])), items
         for key in ("per_class", "confusion"):
             if family[key]:
                 yield f"{key} of {name}", len(family[key]), classes

@@ -52,9 +52,9 @@ const startCommands = () => {
 
 const startLists = () => {
   for (const list of document.querySelectorAll("details.list")) {
-    list.addEventListener("toggle", () => {
-      for (const row of list.querySelectorAll(".clip:not(.silent)")) nearby.observe(row);
-    }, { once: true });
+    const begin = () => { for (const row of list.querySelectorAll(".clip:not(.silent)")) nearby.observe(row); };
+    if (list.open) begin();
+    else list.addEventListener("toggle", begin, { once: true });
   }
 };
 

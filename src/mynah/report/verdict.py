@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from mynah.report import svg, wording
+from mynah.report.schema import answers
 
 PLOT_WIDTH, PLOT_HEIGHT = 190, 26
 #: verdict -> shape, size and class of its mark; told apart by shape as well as by colour
@@ -42,6 +43,7 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
         "rows": rows,
         "axis": _axis(scale),
         "metric": metric_title(results),
+        "makes": answers(results) == "sounds",
         "intervals": any(family["ci"][0] is not None for family in results["families"]),
         "kept": results["best"],
         "model": results["model"],
@@ -52,12 +54,13 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
 
 def kinds(results: dict[str, Any]) -> tuple[str, str]:
     """Return what `classes` are called, one and several."""
-    return ("symbol", "symbols") if results["task"] == "transcribe" else ("class", "classes")
+    return {"texts": ("symbol", "symbols"), "sounds": ("label", "labels")}.get(answers(results), ("class", "classes"))
 
 
 def baseline(results: dict[str, Any]) -> str:
     """Return what the best constant answer is called."""
-    return "best constant text" if results["task"] == "transcribe" else "chance"
+    names = {"texts": "best constant text", "sounds": "white noise"}
+    return names.get(answers(results), "chance")
 
 
 def error_rate(results: dict[str, Any]) -> list[str]:

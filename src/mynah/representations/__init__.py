@@ -6,13 +6,17 @@ from mynah.representations.augmentation import augment_log_mel
 from mynah.representations.cache import VERSION, Frames, compute
 from mynah.representations.cepstrum import MFCC
 from mynah.representations.mel import LogMel
+from mynah.representations.mulaw import MuLaw
+from mynah.representations.phase_vocoder import PhaseVocoder
 from mynah.representations.representation import Representation
 from mynah.representations.representation import by_name as _by_name
 from mynah.representations.statistics import ClipStatistics
 from mynah.representations.stft import STFT
 from mynah.representations.waveform import Waveform
 
-KINDS: dict[str, type[Representation]] = {kind.NAME: kind for kind in (Waveform, STFT, LogMel, MFCC, ClipStatistics)}
+KINDS: dict[str, type[Representation]] = {
+    kind.NAME: kind for kind in (Waveform, MuLaw, STFT, PhaseVocoder, LogMel, MFCC, ClipStatistics)
+}
 
 
 def by_name(document: dict[str, Any]) -> Representation:
@@ -32,6 +36,8 @@ __all__ = [
     "ClipStatistics",
     "Frames",
     "LogMel",
+    "MuLaw",
+    "PhaseVocoder",
     "Representation",
     "Waveform",
     "augment_log_mel",

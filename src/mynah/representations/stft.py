@@ -97,11 +97,16 @@ class STFTModule(nn.Module):
                 measured=f"hop {self.hop}, window {self.width} samples",
             )
         parts = frames.unflatten(2, (-1, 2, self.bins)).permute(0, 2, 1, 4, 3).flatten(0, 1)
-        pieces = torch.fft.irfft(torch.view_as_complex(parts.double().contiguous()), n=self.size) * self.window
-        weights = self.window.square().expand(1, frames.shape[1], -1)
-        wave = self._overlap(pieces) / self._overlap(weights).clamp(min=1e-8)
+        wave, weights = self.overlapped(torch.view_as_complex(parts.double().contiguous()))
         start = self.size // 2
-        return wave[:, start : start + samples].float().reshape(frames.shape[0], -1, samples)
+        wave = (wave / weights.clamp(min=1e-8))[:, start : start + samples]
+        return wave.float().reshape(frames.shape[0], -1, samples)
+
+    def overlapped(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
+        """Return windowed frames added at their places (batch, time), and what squared windows add up to (1, time)."""
+        pieces = torch.fft.irfft(spectra, n=self.size) * self.window
+        weights = self.window.square().expand(1, spectra.shape[1], -1)
+        return self._overlap(pieces), self._overlap(weights)
 
     def _overlap(self, pieces: Tensor) -> Tensor:
         """Add pieces (batch, frame, size) at their places: (batch, time)."""
@@ -110,6 +115,39 @@ class STFTModule(nn.Module):
             pieces.transpose(1, 2), (1, length), kernel_size=(1, self.size), stride=(1, self.hop)
         )
         return folded[:, 0, 0]
+
+
+class OverlapAdd:
+    """`STFTModule.inverse` of one wave piece by piece: what is kept between the pieces does not grow.
+
+    Args:
+        stft: the transform.
+    """
+
+    def __init__(self, stft: STFTModule) -> None:
+        self.stft = stft
+        self.wave = self.weights = torch.zeros(stft.size - stft.hop, dtype=torch.float64)
+        self.ahead = stft.size // 2  # samples before the wave begins
+
+    def push(self, spectra: Tensor) -> Tensor:
+        """Return the float32 samples (time,) that spectra (frame, bin) complete."""
+        wave, weights = (part[0] for part in self.stft.overlapped(spectra[None]))
+        kept = self.stft.size - self.stft.hop
+        wave[:kept] += self.wave
+        weights[:kept] += self.weights
+        done = len(wave) - kept
+        self.wave, self.weights = wave[done:], weights[done:]
+        return self._finished(wave[:done], weights[:done])
+
+    def end(self) -> Tensor:
+        """Return the samples (time,) up to the centre of the last frame."""
+        left = max(0, self.stft.size // 2 - self.stft.hop)
+        return self._finished(self.wave[:left], self.weights[:left])
+
+    def _finished(self, wave: Tensor, weights: Tensor) -> Tensor:
+        dropped = min(self.ahead, len(wave))
+        self.ahead -= dropped
+        return (wave / weights.clamp(min=1e-8)).float()[dropped:]
 
 
 def power(spectrum: Tensor) -> Tensor:

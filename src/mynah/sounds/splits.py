@@ -41,6 +41,13 @@ class Splits:
     description: str
     folds: tuple[Fold, ...]
 
+    def first(self, count: int | None) -> Splits:
+        """Return the splits with their first `count` folds alone; None is all."""
+        if count is None or len(self.folds) <= count:
+            return self
+        words = f"{self.description}; of these, only the first {'judges' if count == 1 else f'{count} judge'}"
+        return Splits(self.kind, words, self.folds[:count])
+
 
 def split(sounds: Sounds, *, folds: int = 5, seed: int = 0) -> Splits:
     """Choose the folds; the same sounds and seed give the same folds.
@@ -163,7 +170,8 @@ def check_enough(sounds: Sounds, *, anyway: bool = False, classes: int = 2) -> l
             "the sounds have no labels, so there is nothing to tell apart",
             where=sounds.name,
             measured=f"{len(sounds)} clips",
-            remedy="Put them into one folder a label, or name them in labels.csv (columns file,label).",
+            remedy="Put them into one folder a label, or name them in labels.csv (columns file,label); to make sounds "
+            "like these, `mynah learn` needs no labels.",
         )
     if len(sounds.classes) < classes:
         raise NotEnoughData(

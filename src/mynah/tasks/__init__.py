@@ -10,7 +10,9 @@ from mynah.errors import UsageError
 if TYPE_CHECKING:
     from mynah.tasks.task import Task
 
-NAMES = ("classify", "transcribe")
+NAMES = ("classify", "transcribe", "generate")
+#: In place of a task: to classify, or, where there are no labels, to generate.
+AUTO = "auto"
 
 
 def by_name(name: str) -> Task:
@@ -20,6 +22,6 @@ def by_name(name: str) -> Task:
         UsageError: there is none of this name.
     """
     if name not in NAMES:
-        raise UsageError("no such task", where=name, remedy=f"Use {' or '.join(NAMES)}.")
+        raise UsageError("no such task", where=name, remedy=f"Use {', '.join(NAMES)} or {AUTO}.")
     task: Task = import_module(f"mynah.tasks.{name}").TASK
     return task

@@ -99,11 +99,14 @@ def apply(
         progress: told after each file.
 
     Raises:
-        UsageError: a model that was fitted on arrays, or windows that cannot be meant.
+        UsageError: a model that makes sounds or was fitted on arrays, or windows that cannot be meant.
         BadInput: a path that does not exist, or no sound at all.
     """
+    from mynah.generator import GeneratorModel
     from mynah.transcriber import TranscriberModel
 
+    if isinstance(model, GeneratorModel):
+        raise UsageError("this model makes sounds, and names none", remedy="Use `mynah generate` with it.")
     known = USUAL | (training_seconds or {})
     kind = _Writer if isinstance(model, TranscriberModel) else _Listener
     listener = kind(model, windows or Windows(), known)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mynah.sounds import Sounds, check_enough
-from mynah.tasks.task import Stakes, Task
-
-if TYPE_CHECKING:
-    from mynah.representations import Frames
+from mynah.tasks.task import Part, Stakes, Task
 
 
 def check(sounds: Sounds, anyway: bool) -> tuple[Sounds, list[str]]:
@@ -19,18 +16,18 @@ def check(sounds: Sounds, anyway: bool) -> tuple[Sounds, list[str]]:
     return sounds, check_enough(sounds, anyway=anyway)
 
 
-def answer(model: Any, frames: Frames, names: np.ndarray) -> np.ndarray:
+def answer(model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
     """Return (clip, class) probabilities; answers that are none must not be left out of the score in silence.
 
     Raises:
         ValueError: they are none.
     """
-    found = model.predict_proba(frames)
+    found = model.predict_proba(part.frames.take(part.test))
     if not np.isfinite(found).all() or not np.allclose(found.sum(axis=1), 1, atol=1e-3):
         raise ValueError("its answers are not probabilities")
     probabilities = np.zeros((len(found), len(names)), dtype=np.float32)
     probabilities[:, np.searchsorted(names, model.classes_)] = found
-    return probabilities
+    return probabilities, {}
 
 
 def said(probabilities: np.ndarray, names: np.ndarray) -> np.ndarray:
@@ -60,10 +57,10 @@ def counts(labels: np.ndarray, names: np.ndarray) -> dict[str, int]:
 
 TASK = Task(
     name="classify",
+    answers="classes",
     metric="balanced_accuracy",
     metric_title="balanced accuracy",
     lowest="chance",
-    probable=True,
     check=check,
     strata=lambda sounds: sounds,
     names=np.unique,

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mynah.errors import BadInput, NotEnoughData
 from mynah.sounds import Sounds, check_enough
-from mynah.tasks.task import Stakes, Task
+from mynah.tasks.task import Part, Stakes, Task
 from mynah.texts import best_constant, edits, errors, symbols, vocabulary
-
-if TYPE_CHECKING:
-    from mynah.representations import Frames
 
 #: Leaks that are facts predicting a label; with a text a clip, they say nothing.
 _OF_LABELS = ("rate", "codec", "channels", "duration")
@@ -65,9 +62,9 @@ def strata(sounds: Sounds) -> Sounds:
     return replace(sounds, clips=tuple(replace(clip, label="text") for clip in sounds))
 
 
-def answer(model: Any, frames: Frames, names: np.ndarray) -> np.ndarray:
+def answer(model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
     """Return the (clip,) texts."""
-    return model.predict(frames)
+    return model.predict(part.frames.take(part.test)), {}
 
 
 def stakes(labels: np.ndarray, names: np.ndarray) -> Stakes:
@@ -119,10 +116,10 @@ def counts(labels: np.ndarray, names: np.ndarray) -> dict[str, int]:
 
 TASK = Task(
     name="transcribe",
+    answers="texts",
     metric="symbol_accuracy",
     metric_title="symbol accuracy (1 - error rate)",
     lowest="constant_text",
-    probable=False,
     check=check,
     strata=strata,
     names=lambda labels: np.array(vocabulary(labels)),

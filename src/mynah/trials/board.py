@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from mynah.report.schema import answers
 from mynah.report.verdict import baseline, error_rate, kinds
 from mynah.training.budget import Budget
 
@@ -16,6 +17,7 @@ COLUMNS = ("family", "score [95 %]", "against the best", "train", "ms/clip", "MB
 
 def as_text(results: dict[str, Any], folder: Path) -> str:
     """Return what `mynah learn` prints: the data, the table, the verdict, the files in the run's folder."""
+    makes = answers(results) == "sounds"
     lines = [_data(results, folder), *aligned([COLUMNS, *(cells(row) for row in results["families"])])]
     lines += [f"  {row['name']}: {row['message']}" for row in results["families"] if row["message"]]
     if results["status"] == "partial":
@@ -26,7 +28,8 @@ def as_text(results: dict[str, Any], folder: Path) -> str:
     lines.append(f"report  {folder / results['report']}")
     if results["model"]:
         lines.append(f"model   {folder / results['model']}")
-        lines.append(f"next    mynah apply {shlex.quote(str(folder / results['model']))} NEW/")
+        model = shlex.quote(str(folder / results["model"]))
+        lines.append(f"next    mynah {f'generate {model}' if makes else f'apply {model} NEW/'}")
     return "\n".join(lines)
 
 
@@ -85,6 +88,8 @@ def _data(results: dict[str, Any], folder: Path) -> str:
         f"{data['duration']['min']:.1f}-{data['duration']['max']:.1f} s; {results['split']['description']}; "
         f"score: {results['metric_title']}, {baseline(results)} {100 * results['chance']:.0f} %"
     )
+    if answers(results) == "sounds" and not results["classes"]:
+        text += "\n  there are no labels, so what was learned is to make sounds like these"
     if results["skipped"]:
         text += f"\n  {results['skipped']} files set aside, see {folder / 'skipped.csv'}"
     for leak in results["leaks"]:

@@ -78,10 +78,11 @@ def compare(folders: Sequence[str | os.PathLike[str]]) -> Comparison:
     return _compared(entries, true, np.array([item["group"] for item in first["items"]]), runs)
 
 
-def answered(results: dict[str, Any], row: dict[str, Any]) -> list[str | None]:
-    """Return what a family said of each item: a label or a text; None where no fold answered."""
-    if "said" in row:
-        return list(row["said"])
+def answered(results: dict[str, Any], row: dict[str, Any]) -> list[Any]:
+    """Return what a family said of each item: a label, a text or what it gained; None where no fold answered."""
+    for key in ("said", "gained"):
+        if key in row:
+            return list(row[key])
     return [None if code is None else results["classes"][code] for code in row["predicted"]]
 
 

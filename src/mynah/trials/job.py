@@ -18,6 +18,7 @@ from mynah.errors import MynahError, Stopped
 from mynah.model import ByGradient, Model, with_budget
 from mynah.representations import Frames
 from mynah.sounds.clip import Wave
+from mynah.tasks.task import Part, Task
 from mynah.training import Checkpoints, Saver, Training, noticed, one_thread, world
 from mynah.trials.draining import listen_only_in_fits
 from mynah.trials.trial import Trial, TrialStore
@@ -35,7 +36,7 @@ class Job:
 
     Attributes:
         trial: what is run.
-        frames: of all clips, memory-mapped.
+        frames: of all clips, memory-mapped; `judged` as the task judges them.
         labels, groups: (clip,) of all clips.
         train, test: clip numbers of the fold.
         timed: a few clips of the test part.
@@ -48,6 +49,7 @@ class Job:
 
     trial: Trial
     frames: Frames
+    judged: tuple[Frames, ...]
     labels: np.ndarray
     groups: np.ndarray
     train: np.ndarray
@@ -82,12 +84,14 @@ def run(job: Job, store: TrialStore) -> str:
             return TOLD
         if not world().is_first:  # of several processes of one fit, the first does what is left
             return job.trial.hash
-        answers = task.answer(model, job.frames.take(job.test), task.names(job.labels))
+        part = Part(job.frames, job.judged, job.labels, job.train, job.test, job.trial.seed, folder)
+        answers, facts = task.answer(model, part, task.names(job.labels))
         result |= {
+            "facts": facts,
             "record": model.record_,
             "history": getattr(model, "history_", []),
             "parameters": model.parameter_count,
-            "milliseconds": _milliseconds(model, job.timed),
+            "milliseconds": _milliseconds(model, job.timed, task),
             "megabytes": _megabytes(model, folder, keep=job.keep_model),
         }
     except (Stopped, KeyboardInterrupt):
@@ -157,18 +161,18 @@ def settings_of(family: str, *, optimizer: str | None = None, activation: str | 
     return json.dumps(settings, sort_keys=True)
 
 
-def _milliseconds(model: Model, clips: Sequence[Any]) -> list[float]:
-    """Milliseconds of CPU from wave to answer, one clip at a time on one thread, decoding left out."""
+def _milliseconds(model: Model, clips: Sequence[Any], task: Task) -> list[float]:
+    """Milliseconds of CPU of one use, one clip at a time on one thread, decoding left out."""
     rate = model.rate_
     if not clips or rate is None:
         return []
     held = [Wave(clip.read(rate), rate) for clip in clips]
     times = []
     with one_thread():
-        model.predict(held[:1])
+        task.use(model, held[0])
         for clip in held:
             began = time.thread_time()
-            model.predict([clip])
+            task.use(model, clip)
             times.append(1000 * (time.thread_time() - began))
     return times
 

@@ -25,7 +25,7 @@ from mynah.training import Budget, joined, key, spot_watched, world
 from mynah.trials import results as documents
 from mynah.trials.job import TIMED_CLIPS, Job, new_model, settings_of
 from mynah.trials.plan import Plan
-from mynah.trials.previews import preview_order, write_previews
+from mynah.trials.previews import Heard, preview_order, write_previews
 from mynah.trials.run import Run
 from mynah.trials.schedule import Workers, run_all
 from mynah.trials.trial import Trial, TrialStore, write_json
@@ -139,6 +139,7 @@ class Learning:
         self.names = self.task.names(self.labels)
         self.rate = min(sounds.common_rate, HIGHEST_RATE)
         self.frames: dict[Representation, Frames] = {}
+        self.judged: tuple[Frames, ...] = ()
         self.warnings: list[str] = []
 
     @classmethod
@@ -153,9 +154,11 @@ class Learning:
             strict=plan.strict,
             progress=progress,
         )
+        if plan.task == tasks.AUTO:
+            plan = replace(plan, task="classify" if sounds.classes else "generate")
         task = tasks.by_name(plan.task)
         sounds, warnings = task.check(sounds, plan.anyway)
-        splits = split(task.strata(sounds), folds=plan.folds, seed=plan.seed)
+        splits = split(task.strata(sounds), folds=plan.folds, seed=plan.seed).first(task.folds)
         _refuse_other_sounds(out, sounds)
         try:
             out.mkdir(parents=True, exist_ok=True)
@@ -222,14 +225,13 @@ class Learning:
         for family in self.families:
             representation = catalog.model_class(family).default_representation
             if representation not in self.frames:
-                self.frames[representation] = compute(
-                    self.sounds,
-                    representation,
-                    self.rate,
-                    self.folder / "cache",
-                    workers=self.workers,
-                    progress=self.progress,
-                )
+                self.frames[representation] = self._frames(self.sounds, representation)
+        heard = self.task.heard(self.sounds)
+        self.judged = tuple(self._frames(heard, representation) for representation in self.task.judged_by)
+
+    def _frames(self, sounds: Sounds, representation: Representation) -> Frames:
+        cache = self.folder / "cache"
+        return compute(sounds, representation, self.rate, cache, workers=self.workers, progress=self.progress)
 
     @cached_property
     def _learners(self) -> list[str]:
@@ -281,16 +283,18 @@ class Learning:
 
     def _job(self, family: str, fold: int) -> Job:
         part = self.splits.folds[fold]
-        spread = np.unique(np.linspace(0, len(part.test) - 1, TIMED_CLIPS).astype(int))
+        test = self.task.held(self.sounds, part.test)
+        spread = np.unique(np.linspace(0, len(test) - 1, TIMED_CLIPS).astype(int))
         trial = self._trial(family, fold)
         return Job(
             trial=trial,
             frames=self.frames[catalog.model_class(family).default_representation],
+            judged=self.judged,
             labels=self.labels,
             groups=self.groups,
             train=part.train,
-            test=part.test,
-            timed=[self.sounds[int(part.test[i])] for i in spread],
+            test=test,
+            timed=[self.sounds[int(test[i])] for i in spread],
             allowance="" if " shared by " in trial.budget else trial.budget,
             keep_model=fold == 0,
             learns=family in self._learners,
@@ -309,10 +313,10 @@ class Learning:
         else:
             family, steps = world().same((choice.kept, _usual_steps(answers[choice.kept])))
             self._keep(self._refitted(family, steps, document), document, len(self.sounds))
-            order = preview_order(document)
-            write_previews(self.sounds, order, self.folder / "previews", progress=self.progress)
+            order, heard = preview_order(document), Heard(self.sounds, self.folder, document)
+            write_previews(heard, order, self.folder / "previews", progress=self.progress)
             if self.plan.tensorboard:
-                show_clips(self.folder / "tensorboard" / "clips", document, self.sounds, self.rate, order)
+                show_clips(self.folder / "tensorboard" / "clips", document, heard, self.rate, order)
         document["how"]["seconds"] = time.monotonic() - self.began
         self._write(document)
         return Run(self.folder, document)
@@ -338,7 +342,7 @@ class Learning:
         }
         choice = self._choose(rows, answers)
         document = self._document(rows, choice, status)
-        if choice is not None and self.task.probable:
+        if choice is not None and self.task.answers == "classes":
             codes = np.searchsorted(self.names, self.labels)
             document["calibration"] = documents.calibration(answers[choice.kept], codes)
             document["top"] = documents.top_three(answers[choice.kept])
@@ -395,6 +399,7 @@ class Learning:
             "mynah": mynah.__version__,
             "status": status,
             "task": self.task.name,
+            "answers": self.task.answers,
             "metric": self.task.metric,
             "metric_title": self.task.metric_title,
             "verdict": self._sentence(choice),
@@ -405,7 +410,7 @@ class Learning:
             "classes": [str(name) for name in self.names],
             "folds": len(self.splits.folds),
             "dataset": documents.dataset(self.sounds, self.rate, self.task.counts(self.labels, self.names)),
-            "families": documents.ranked(rows.values()),
+            "families": documents.numbered(documents.ranked(rows.values()), len(self.sounds)),
             "items": documents.items(self.sounds, self.splits),
             "top": [None] * len(self.sounds),
             **documents.health(self.sounds),

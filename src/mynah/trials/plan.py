@@ -10,6 +10,7 @@ from typing import Any
 from mynah import catalog, tasks
 from mynah.errors import UsageError
 from mynah.layers.activation import activation
+from mynah.tasks import AUTO
 from mynah.training import Budget, check_optimizer
 from mynah.trials.cluster import check_executor
 
@@ -27,7 +28,8 @@ class Plan:
     """How a folder is learned; every field is an option of `mynah learn`.
 
     Attributes:
-        task: what the models are asked to do: "classify" or "transcribe".
+        task: what the models are asked to do: "classify", "transcribe" or "generate"; "auto" is to classify, or,
+            where the sounds have no labels, to generate.
         families: names in a list or with commas, "all", or None for those that need not be asked for.
         labels: labels file; None looks for the usual names beside the audio.
         target: its column that holds the label or the text.
@@ -49,7 +51,7 @@ class Plan:
         plans: steps of each family and fold, as a run recorded them, instead of a budget in time.
     """
 
-    task: str = "classify"
+    task: str = AUTO
     families: Sequence[str] | str | None = None
     labels: str | None = None
     target: str = "label"
@@ -88,8 +90,8 @@ class Plan:
     @property
     def names(self) -> list[str]:
         """The families, by their names in the catalog."""
-        task = tasks.by_name(self.task).name
-        serving = [card.name for card in catalog.cards() if task in card.tasks]
+        possible = ("classify", "generate") if self.task == AUTO else (tasks.by_name(self.task).name,)
+        serving = [card.name for card in catalog.cards() if set(possible) & set(card.tasks)]
         if self.families is None:
             return [name for name in serving if not catalog.card(name).asked]
         if self.families == ALL:
@@ -98,7 +100,9 @@ class Plan:
         chosen = list(dict.fromkeys(catalog.card(name.strip()).name for name in named))
         wrong = [name for name in chosen if name not in serving]
         if wrong:
-            raise UsageError(f"does not {self.task}", where=", ".join(wrong), remedy=f"Use {', '.join(serving)}.")
+            raise UsageError(
+                f"does not {' or '.join(possible)}", where=", ".join(wrong), remedy=f"Use {', '.join(serving)}."
+            )
         return chosen
 
     def decisive(self, folder: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -46,6 +47,8 @@ def preview_order(document: dict[str, Any], *, most: int = 600) -> list[int]:
         return []
     if "said" in family:
         return _by_errors(document, family, most)
+    if "sounds" in family:
+        return _made(document, most)
     code = {label: number for number, label in enumerate(document["classes"])}
     labels = [code.get(item["label"]) for item in document["items"]]
     mistakes: list[tuple[float, int]] = []
@@ -73,6 +76,48 @@ def _by_errors(document: dict[str, Any], family: dict[str, Any], most: int) -> l
         if said is not None
     }
     return sorted(wrong, key=lambda clip: (-wrong[clip], clip))[:most]
+
+
+def _made(document: dict[str, Any], most: int) -> list[int]:
+    """Return the numbers of all made sounds, the best family's first, each with its nearest clip and a held-out one."""
+    sounds = [sound for family in document["families"] for sound in family["sounds"]]
+    numbers = dict.fromkeys(sound[key] for sound in sounds for key in ("id", "nearest", "item"))
+    return list(numbers)[:most]
+
+
+@dataclass(frozen=True)
+class _MadeSound:
+    """A sound that a model has made, as a clip."""
+
+    path: Path
+
+    @property
+    def rate(self) -> int:
+        return audio.info(self.path).rate
+
+    def read(self, rate: int | None = None, mono: bool = True) -> np.ndarray:
+        return audio.read(self.path, rate=rate, mono=mono)[0]
+
+
+class Heard(Sequence[Readable]):
+    """The clips of a run, and after them the sounds that its families have made.
+
+    Args:
+        clips: what was learned from.
+        folder: of the run.
+        document: its results.
+    """
+
+    def __init__(self, clips: Sequence[Readable], folder: Path, document: dict[str, Any]) -> None:
+        self.clips = clips
+        made = (sound for family in document["families"] for sound in family.get("sounds", ()))
+        self.made = {sound["id"]: _MadeSound(folder / sound["file"]) for sound in made}
+
+    def __len__(self) -> int:
+        return len(self.clips) + len(self.made)
+
+    def __getitem__(self, number: Any) -> Any:
+        return self.made[number] if number in self.made else self.clips[number]
 
 
 def write_previews(
@@ -135,8 +180,8 @@ def _write(path: Path, data: bytes) -> None:
 
 def _preview(clip: Readable, seconds: float) -> tuple[bytes, dict[str, Any]] | None:
     """Return the MP3 and its entry in the index; None for a clip that cannot be read any more or has no sound."""
-    rate = min(clip.rate, HIGHEST_RATE)
     try:
+        rate = min(clip.rate, HIGHEST_RATE)
         wave = clip.read(rate, True)[0]
     except BadInput:
         return None

@@ -43,9 +43,9 @@ class Answers:
     Attributes:
         family: name in the catalog.
         results: per fold in the order of the split, None where the trial has not finished.
-        said: (clip,) labels or texts; of no meaning where not `answered`.
+        said: (clip,) labels, texts or gains; of no meaning where not `answered`.
         answered: (clip,) bool.
-        probabilities: (clip, class), calibrated, or None where answers are texts.
+        probabilities: (clip, class), calibrated, or None where answers have none.
         temperature: of the kept model, from all answers.
         fold_scores: per fold, None where it has not finished.
     """
@@ -87,7 +87,7 @@ def gather(
         said[test], fold_of[test] = task.said(result["answers"], names), number
         scores[number] = task.stakes(labels[test], names).score(task.gain(labels[test], said[test], names))
     answers = Answers(family, list(results), said, fold_of >= 0, scores)
-    if task.probable:
+    if task.answers == "classes":
         raw = np.zeros((len(labels), len(names)))
         for result in done.values():
             raw[np.array(result["test"], dtype=int)] = result["answers"]
@@ -139,7 +139,7 @@ def family_row(
         ],
         "ended": [r["record"].get("ended") if r else None for r in per_fold],
         "fold_scores": answers.fold_scores,
-        "curves": [_curve(str(i + 1), r) for i, r in enumerate(answers.results) if r and r.get("history")],
+        "curves": [_curve(task, str(i + 1), r) for i, r in enumerate(answers.results) if r and r.get("history")],
         **_answered(task, answers, names),
     }
     if not done or answers.status == "failed":  # a score over the folds that worked would be no score
@@ -166,12 +166,25 @@ def family_row(
 
 
 def _answered(task: Task, answers: Answers, names: np.ndarray) -> dict[str, Any]:
-    """Return what a family said of each clip: the number of a class, or a text."""
+    """Return what a family said of each clip: the number of a class, a text, or what was gained by sounds."""
     known = zip(answers.said, answers.answered, strict=True)
-    if task.probable:
+    if task.answers == "classes":
         code = {name: number for number, name in enumerate(names)}
         return {"predicted": [code[said] if ok else None for said, ok in known]}
-    return {"predicted": [None] * len(answers.said), "said": [str(said) if ok else None for said, ok in known]}
+    nothing = {"predicted": [None] * len(answers.said)}
+    if task.answers == "sounds":
+        return nothing | {"gained": [float(said) if ok else None for said, ok in known], **_made(answers)}
+    return nothing | {"said": [str(said) if ok else None for said, ok in known]}
+
+
+def _made(answers: Answers) -> dict[str, Any]:
+    """Return how a family's sounds were judged, and those of the first fold that can be heard, by their trial."""
+    done = [result for result in answers.results if result is not None and result["status"] == "ok"]
+    if not done:
+        return {"judging": None, "sounds": []}
+    judged = [result["facts"]["judging"] for result in done]
+    judging = {key: _mean([j[key] for j in judged if j[key] is not None]) for key in judged[0] if key != "unit"}
+    return {"judging": judging | {"unit": judged[0]["unit"]}, "sounds": done[0]["facts"]["sounds"]}
 
 
 def _budget_seconds(done: Sequence[dict[str, Any]]) -> float | None:
@@ -187,14 +200,15 @@ def _quantile(values: Sequence[float], share: float) -> float | None:
     return float(np.quantile(values, share)) if len(values) else None
 
 
-def _curve(fold: str, result: dict[str, Any]) -> dict[str, Any]:
+def _curve(task: Task, fold: str, result: dict[str, Any]) -> dict[str, Any]:
     history = result["history"]
+    is_scored = task.answers != "sounds"  # their likeness is not measured while they learn
     return {
         "fold": fold,
         "step": [e["step"] for e in history],
         "train_loss": [e["train_loss"] for e in history],
         "valid_loss": [e["valid_loss"] for e in history],
-        "valid_score": [e["valid_score"] for e in history],
+        "valid_score": [e["valid_score"] if is_scored else None for e in history],
         "best_step": result["record"]["best_step"],
     }
 
@@ -301,6 +315,13 @@ def ranked(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         return row["status"] != "ok", 0.0 if row["score"] is None else -row["score"], row["megabytes"] or 0.0
 
     return sorted(rows, key=rank)
+
+
+def numbered(rows: list[dict[str, Any]], first: int) -> list[dict[str, Any]]:
+    """Return the families with a number for each of their sounds, from `first` on, after those of the clips."""
+    for number, sound in enumerate((sound for row in rows for sound in row.get("sounds", ())), first):
+        sound["id"] = number
+    return rows
 
 
 def write_skipped(path: Path, sounds: Sounds) -> None:

@@ -67,15 +67,24 @@ class Curves:
 
 
 def show_clips(folder: Path, document: dict[str, Any], sounds: Any, rate: int, order: list[int]) -> None:
-    """Write sounds and spectrograms of the clips most worth hearing for TensorBoard, named by label and answer."""
+    """Write sounds and spectrograms of what is most worth hearing for TensorBoard, named by label and answer."""
     from mynah.trials.previews import spectrogram
 
     row = next(row for row in document["families"] if row["name"] == document["best"])
     writer = summary_writer(folder)
     for clip in order[:HEARD]:
         wave = sounds[clip].read(rate)[0]
-        said = row["said"][clip] if "said" in row else document["classes"][row["predicted"][clip]]
-        name = f"{document['items'][clip]['label']} heard as {said}/{document['items'][clip]['file']}"
+        name = _titled(document, row, clip)
         writer.add_audio(name, np.clip(wave, -1, 1)[None], 0, sample_rate=rate)
         writer.add_image(name, spectrogram(wave, rate)[::-1].copy(), 0, dataformats="HW")
     writer.close()
+
+
+def _titled(document: dict[str, Any], row: dict[str, Any], clip: int) -> str:
+    if clip >= len(document["items"]):
+        return f"made/{clip - len(document['items'])}"
+    item = document["items"][clip]
+    if "gained" in row:
+        return f"real/{item['file']}"
+    said = row["said"][clip] if "said" in row else document["classes"][row["predicted"][clip]]
+    return f"{item['label']} heard as {said}/{item['file']}"

@@ -1,0 +1,245 @@
+"""A variational autoencoder of whole sounds, decoded into partials and noise: few clips, and sounds between them.
+
+After Bowman et al. 2016 (arXiv:1511.06349, a recurrent decoder told of one vector a sequence), RAVE (Caillon & Esling
+2021, arXiv:2111.05011, variational autoencoders of audio) and DDSP (Engel et al. 2020, arXiv:2001.04643, partials and
+filtered noise). With x a sound's phase-vocoder frames, c its class:
+
+    q(z | x) = N(m(x), s(x))                    two layers over the frames, means over time
+    p(x_t | z, c): level N(a_t, b_t), turn of the phase von Mises(d_t, k_t), or "it has ended"
+                                                from h_t = GRU(h_{t-1}; z, c), and not from what was made before
+    loss: - log p(x | z, c) / values + PRESSURE KL(q(z | x) || N(0, 1)) / dimensions
+
+Nothing that was made is fed back, so errors do not add up. After training, z of a class is normal with the mean and
+covariance of its clips' m(x) (Ghosh et al. 2020, arXiv:1903.12436, a density after the fact). A sound is
+
+    X_t = 10^(a_t / 20) (A_t exp(i phase_t) + sqrt(1 - A_t^2) W_t),      A_t = I1(k_t) / I0(k_t)
+
+where the phase sums d_t, locked to the nearest peak, and W_t are the spectra of one stream of white noise: a bin whose
+phase can be foretold is a partial, any other is noise.
+
+Departures from these papers: small enough for minutes on a processor; no adversary (RAVE); neither pitch nor loudness
+are measured beforehand (DDSP); the weight of the divergence is a constant.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mynah.generator import NetGenerator, Request
+from mynah.layers.masks import mean_and_max, time_mask
+from mynah.layers.standardise import Standardise
+from mynah.next_frame import Forecast
+from mynah.representations import Frames, PhaseVocoder, Representation
+from mynah.representations.phase_vocoder import FLOOR_DB, OverlapAdd, PhaseVocoderModule
+from mynah.training import Batch, Event, Keeper, Training, generator
+
+CARD = {
+    "name": "frame_vae",
+    "title": "Variational autoencoder of sounds, decoded into partials and noise",
+    "year": 2021,
+    "authors": "after S. Bowman and others, A. Caillon and P. Esling, J. Engel and others",
+    "reference": "arXiv:1511.06349, arXiv:2111.05011, arXiv:2001.04643",
+    "tasks": ("generate",),
+    "reading": (),
+    "superseded_by": (),
+    "aliases": ("vae",),
+    "estimator": "FrameVAE",
+    "cost": "gradient",
+}
+#: Weight of the divergence of a dimension against the surprise of a value.
+PRESSURE = 0.02
+#: Frames decoded at a time when a sound is made.
+BLOCK = 50
+#: Phases that a sound begins with, in turns: sines, so that it does not begin with a click.
+BEGIN = -0.25
+#: Mean of the level of noise in dB below the level of its mean power (Euler's constant times 10 / ln 10).
+BELOW_POWER_DB = 10 * 0.5772156649 / math.log(10)
+
+
+class SoundVAE(nn.Module):
+    """Encoder of whole sounds and recurrent decoder.
+
+    Args:
+        bins, span_hz: of the phase vocoder.
+        classes: at least 1.
+        hidden: units of each layer.
+        latent: numbers that describe a sound.
+
+    Attributes:
+        centre: (class, latent) mean of the clips of a class.
+        factor: (class, latent, latent) square root of their covariance.
+    """
+
+    centre: Tensor
+    factor: Tensor
+
+    def __init__(self, bins: int, span_hz: float, classes: int, hidden: int, latent: int) -> None:
+        super().__init__()
+        self.bins, self.latent, self.radians = bins, latent, 2 * math.pi / span_hz
+        self.standardise = Standardise(bins)
+        self.listen = nn.Sequential(nn.Linear(bins, hidden), nn.ReLU(), nn.Conv1d(hidden, hidden, 5, padding=2))
+        self.describe = nn.Linear(2 * hidden, 2 * latent)
+        self.begin = nn.Linear(latent + classes, hidden)
+        self.decoder = nn.GRU(latent + classes, hidden, batch_first=True)
+        self.leave = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 4 * bins + 1))
+        self.register_buffer("centre", torch.zeros(classes, latent))
+        self.register_buffer("factor", torch.eye(latent).repeat(classes, 1, 1))
+
+    def encode(self, frames: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return mean and logarithm of the deviation of z, each (batch, latent)."""
+        x = self.standardise(frames[..., : self.bins], lengths)
+        x = torch.relu(self.listen[1](self.listen[0](x)))
+        x = torch.relu(self.listen[2](x.transpose(1, 2))).transpose(1, 2)
+        mean, deviation = self.describe(mean_and_max(x, lengths)).chunk(2, dim=1)
+        return mean, deviation.clamp(-6.0, 2.0)
+
+    def decode(self, z: Tensor, label: Tensor, time: int, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the packed `Forecast` of `time` frames, and the state to go on from."""
+        told = torch.cat([z, label], dim=1)
+        before = torch.tanh(self.begin(told))[None] if state is None else state
+        h, state = self.decoder(told[:, None].expand(-1, time, -1), before)
+        return self.leave(h), state
+
+
+class FrameVAE(NetGenerator):
+    """Sounds decoded from a vector that is drawn for the class; classes are told to the decoder.
+
+    Args:
+        hidden: units of each layer.
+        latent: numbers that describe a sound.
+        training, representation, rate, random_state: see `NetModel`; the representation is a `PhaseVocoder`.
+    """
+
+    unit: ClassVar[str] = "nats a bin of level and frequency"
+    default_representation: ClassVar[Representation] = PhaseVocoder(0.046, 0.0115)
+    default_training: ClassVar[Training] = Training(
+        budget="600steps", batch=16, learning_rate=2e-3, weight_decay=0.0, average=0.98, crop_seconds=2.0, augment=False
+    )
+
+    def __init__(
+        self,
+        hidden: int = 192,
+        latent: int = 16,
+        training: Training | None = None,
+        representation: Representation | None = None,
+        rate: int | None = None,
+        random_state: int = 0,
+    ) -> None:
+        super().__init__(training, representation, rate, random_state)
+        self.hidden = hidden
+        self.latent = latent
+
+    def build(self, inputs: int, classes: int) -> nn.Module:
+        if not isinstance(self.representation_, PhaseVocoder):
+            raise ValueError(f"{type(self).__name__} hears frames of a phase vocoder, not {self.representation_}")
+        span_hz = self.representation_.span_hz(self._rate)
+        return SoundVAE(inputs // 2, span_hz, classes, self.hidden, self.latent)
+
+    def prepare(self, net: Any, frames: Frames) -> None:
+        net.standardise.learn(frame[:, : net.bins] for frame in frames)
+
+    def losses(self, net: Any, batch: Batch) -> Tensor:
+        mean, deviation = net.encode(batch.frames, batch.lengths)
+        z = mean + deviation.exp() * torch.randn_like(mean) if net.training else mean
+        divergence = (0.5 * (mean.square() + (2 * deviation).exp() - 1) - deviation).mean(dim=1)
+        packed, _ = net.decode(z, batch.target, batch.frames.shape[1] + 1)
+        return _surprise(net, Forecast.of(packed), batch, self._longest) + PRESSURE * divergence
+
+    @property
+    def _longest(self) -> int:
+        """Frames of the longest excerpt: one so long was cut, and has no end."""
+        front: Any = self._front_end
+        return front.frame_count(max(1, round(self.settings.crop_seconds * self._rate)))
+
+    def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray, keeper: Keeper | None) -> Iterator[Event]:
+        yield from super()._learn(frames, codes, groups, keeper)
+        net = self.net_.eval()
+        with torch.no_grad():
+            found = [net.encode(torch.from_numpy(np.array(clip[: self._longest]))[None], None)[0] for clip in frames]
+            z = torch.cat(found).double()
+            for code in range(len(self.classes_)):
+                of_class = z[torch.from_numpy(codes == code)]
+                away = of_class - of_class.mean(dim=0)
+                net.centre[code] = of_class.mean(dim=0)
+                values, vectors = torch.linalg.eigh(away.T @ away / max(1, len(away) - 1))
+                net.factor[code] = vectors * values.clamp(min=0.0).sqrt()
+
+    def _sound(self, request: Request) -> Iterator[np.ndarray]:
+        front: Any = self._front_end
+        net, draws = self.net_.eval(), request.draws
+        label = torch.eye(len(self.classes_))[request.code][None]
+        drawn = torch.from_numpy(draws.standard_normal(self.latent)).float()
+        z = net.centre[request.code] + request.temperature * net.factor[request.code] @ drawn
+        skipped, state = 0, None
+        if request.like is not None:
+            heard = front(torch.from_numpy(request.like)[None, None])
+            z, skipped = net.encode(heard[:, : self._longest], None)[0][0], heard.shape[1]
+        for _ in range(skipped):  # what is like it has gone so far
+            _, state = net.decode(z[None], label, 1, state)
+        noise = draws if request.temperature else generator("noise of the most probable sound")
+        voice = _Voice(front, noise)
+        while True:
+            packed, state = net.decode(z[None], label, BLOCK, state)
+            forecast = Forecast.of(packed)
+            ended = int((forecast.end[0] <= 0).int().cumprod(dim=0).sum())
+            level = forecast.level[0] * net.standardise.scale + net.standardise.mean
+            if ended:
+                beside = forecast.angle[0] / net.radians
+                yield voice.push(level[:ended], beside[:ended], forecast.focus[0, :ended]).numpy()
+            if ended < BLOCK:
+                break
+        yield voice.overlap.end().numpy()
+
+
+def _surprise(net: Any, forecast: Forecast, batch: Batch, longest: int) -> Tensor:
+    """Return the (batch,) mean surprise in nats a bin, the end included where a sound was not cut."""
+    level = net.standardise(batch.frames[..., : net.bins], None)
+    angle = batch.frames[..., net.bins :] * net.radians
+    count = batch.frames.shape[1]
+    first = Forecast(*(getattr(forecast, name)[:, :count] for name in ("level", "spread", "angle", "focus", "end")))
+    of_level, of_angle = first.surprise(level, angle)
+    each = (of_level + net.standardise.scale.log() + of_angle).mean(dim=2)
+    mask = time_mask(batch.lengths, count)
+    total = ((each + nn.functional.softplus(first.end) / net.bins) * mask).sum(dim=1)
+    last = forecast.end.gather(1, batch.lengths[:, None])[:, 0]
+    total = total + (batch.lengths < longest) * nn.functional.softplus(-last) / net.bins
+    return total / batch.lengths.clamp(min=1)
+
+
+class _Voice:
+    """Levels, frequencies and how far they can be foretold, to partials and noise, piece by piece."""
+
+    def __init__(self, module: PhaseVocoderModule, noise: np.random.Generator) -> None:
+        self.module, self.noise = module, noise
+        self.turns = torch.full((module.bins,), BEGIN, dtype=torch.float64)
+        self.overlap = OverlapAdd(module.stft)
+        self.begun = False
+        size = module.stft.size
+        self.white = torch.from_numpy(noise.standard_normal(size - module.hop))
+        self.white_scale = float(module.stft.window.square().sum()) ** 0.5
+
+    def push(self, level: Tensor, beside: Tensor, focus: Tensor) -> Tensor:
+        """Return the samples (time,) that frames of level in dB, Hz beside the centre and focus complete."""
+        stft, hop = self.module.stft, self.module.hop
+        coherent = (torch.special.i1e(focus) / torch.special.i0e(focus)).double()
+        if not self.begun:
+            beside = beside.clone()
+            beside[0] = -self.module.centres * self.module.span_hz  # the phases it begins with, not a frequency
+            coherent[0] = coherent[min(1, len(coherent) - 1)]
+            self.begun = True
+        level = level.clamp(min=FLOOR_DB, max=0.0)
+        tone, self.turns = self.module.locked(torch.cat([level, beside], dim=1), self.turns)
+        fresh = torch.from_numpy(self.noise.standard_normal(len(level) * hop))
+        self.white = torch.cat([self.white, fresh])
+        pieces = self.white.unfold(0, stft.size, hop)
+        self.white = self.white[len(level) * hop :]
+        spectra = torch.fft.rfft(pieces * stft.window) / self.white_scale
+        power = self.module.full_scale * 10 ** ((level.double() + BELOW_POWER_DB) / 20)
+        rest = (1 - coherent.square()).clamp(min=0.0).sqrt()
+        return self.overlap.push(coherent * tone + rest * power * spectra)

@@ -1,0 +1,300 @@
+"""The task of making sounds like those of a folder: with labels, sounds of each; without, sounds like all.
+
+One fold is held out. For each of its clips that are judged by, a model makes one sound of the same label, and the two
+crowds are compared (see `mynah.tasks.judging`). Families are ranked by their likeness, since the units of their
+surprise differ: 100 % is as near to the held-out clips as real ones are, 0 % is as far off as white noise of the same
+lengths.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mynah import audio
+from mynah.errors import BadInput, Stopped
+from mynah.representations import ClipStatistics, Frames, LogMel
+from mynah.representations.cache import represent
+from mynah.sounds import Clip, Sounds, check_enough
+from mynah.sounds.clip import Problem, Wave
+from mynah.tasks import judging
+from mynah.tasks.task import Part, Stakes, Task
+from mynah.training import generator, key
+
+#: Shorter clips than this are set aside: there is no course of a sound to learn in them.
+SHORTEST_SECONDS = 0.05
+#: Sounds are judged by their beginning, as far as this.
+HEARD_SECONDS = 2.0
+#: So much sound is made to judge a model, and at least and at most so many sounds.
+JUDGED_SECONDS, LEAST_JUDGED, MOST_JUDGED = 24.0, 12, 60
+#: Sounds of each model that the page plays.
+SHOWN = 6
+#: A copy may begin this much earlier or later than its original.
+SHIFT_SECONDS = 0.1
+#: Training clips whose distance to their nearest other one says what a copy is.
+KNOWN = 200
+#: Draws of training clips that are compared with the held-out ones, as made sounds are.
+REFERENCES = 20
+#: Where white noise is nearer to the sounds than this (MMD^2), likeness is measured by this instead.
+LEAST_FAR = 0.1
+
+
+def check(sounds: Sounds, anyway: bool) -> tuple[Sounds, list[str]]:
+    """Return the sounds that are long enough, and what is too few in them.
+
+    Raises:
+        BadInput: all clips are too short.
+        NotEnoughData: too few clips, or all of one recording, where that is not accepted.
+    """
+    short = [clip for clip in sounds if clip.seconds < SHORTEST_SECONDS]
+    if len(short) == len(sounds):
+        raise BadInput(
+            f"all clips are shorter than {1000 * SHORTEST_SECONDS:.0f} ms, too short to learn how a sound goes on",
+            where=sounds.name,
+            measured=f"{len(sounds)} clips, the longest {1000 * max(clip.seconds for clip in sounds):.0f} ms",
+            remedy="Use longer sounds.",
+        )
+    left_out = tuple(
+        Problem(clip.file, "short", "set aside", f"{1000 * clip.seconds:.0f} ms", "Use longer sounds.")
+        for clip in short
+    )
+    kept = tuple(clip for clip in sounds if clip.seconds >= SHORTEST_SECONDS)
+    leaks = tuple(leak for leak in sounds.leaks if leak.kind in ("duplicates", "groups", "takes"))
+    sounds = replace(sounds, clips=kept, problems=sounds.problems + left_out, leaks=leaks)
+    one = replace(sounds, clips=tuple(replace(clip, label="sound") for clip in sounds))
+    return sounds, check_enough(one, anyway=anyway, classes=1)
+
+
+def strata(sounds: Sounds) -> Sounds:
+    """Return the sounds with a label each, so that folds hold labels alike where there are any."""
+    return replace(sounds, clips=tuple(replace(clip, label=clip.label or "sound") for clip in sounds))
+
+
+def names(labels: np.ndarray) -> np.ndarray:
+    """Return the labels, sorted; none where there are none."""
+    return np.unique(labels[labels != ""])
+
+
+def heard(sounds: Sounds) -> Sounds:
+    """Return the clips as far as they are judged."""
+    return replace(sounds, clips=tuple(_beginning(clip) for clip in sounds))
+
+
+def _beginning(clip: Clip) -> Clip:
+    if clip.seconds <= HEARD_SECONDS:
+        return clip
+    frames = round(HEARD_SECONDS * clip.rate)
+    cut = f"{clip.content}:{HEARD_SECONDS}" if clip.content else ""
+    return replace(clip, end=clip.start + HEARD_SECONDS, frames=frames, content=cut)
+
+
+def held(sounds: Sounds, clips: np.ndarray) -> np.ndarray:
+    """Return the held-out clips that are judged by: evenly of all labels, as many as there is time to make."""
+    usual = float(np.mean([min(sounds[int(i)].seconds, HEARD_SECONDS) for i in clips]))
+    count = int(np.clip(JUDGED_SECONDS / usual, LEAST_JUDGED, MOST_JUDGED))
+    by_label = clips[np.argsort([sounds.labels[int(i)] for i in clips], kind="stable")]
+    return np.sort(by_label[_spread(len(clips), count)])
+
+
+def _spread(length: int, count: int) -> np.ndarray:
+    """Return at most `count` numbers below `length`, evenly."""
+    return np.unique(np.linspace(0, length - 1, min(count, length)).round().astype(int))
+
+
+def answer(model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return what each pair of a held-out clip and a made sound adds to the likeness, and how the sounds were judged.
+
+    Raises:
+        ValueError: fewer than two held-out clips.
+    """
+    if len(part.test) < 2:
+        raise ValueError("at least two held-out clips are needed to compare sounds with")
+    statistics, mel = part.judged
+    assert mel.rate is not None
+    made = [_made(model, part, int(clip)) for clip in part.test]
+    waves = [Wave(wave[None], mel.rate) for wave in made]
+    *vectors, noise = judging.standardised(
+        _vectors(statistics, part.train),
+        _vectors(statistics, part.test),
+        np.concatenate(represent(waves, _of(statistics), mel.rate)),
+        np.concatenate(represent(_noise(part, mel.rate), _of(statistics), mel.rate)),
+    )
+    train, real, new = vectors
+    width = judging.usual_distance(train[_spread(len(train), 500)])
+    low, high = judging.mmd2_interval(real, new, width, seed=part.seed)
+    noise_mmd2 = judging.mmd2(real, noise, width)
+    far = max(noise_mmd2, LEAST_FAR)
+    courses = [judging.levelled(frames) for frames in represent(waves, _of(mel), mel.rate)]
+    copies = _copies(part, vectors, courses)
+    named = _named(part, names, vectors)
+    facts = {
+        "made": len(made),
+        "mmd2": judging.mmd2(real, new, width),
+        "mmd2_low": low,
+        "mmd2_high": high,
+        "mmd2_noise": noise_mmd2,
+        "mmd2_real": (near := _reference(part, train, real, width)),
+        "likeness_real": 1 - near / far,
+        "surprise": _surprise(model, part),
+        "unit": model.unit,
+        "diversity": judging.diversity(real, new),
+        "copies": float(copies["is_copy"].mean()),
+        "copies_real": copies["real"],
+        "copy_distance": copies["threshold"],
+        "named_right": None if named is None else float((named[1] == part.labels[part.test]).mean()),
+        "named_right_real": None if named is None else float((named[0] == part.labels[part.test]).mean()),
+    }
+    shown = [_shown(part, made, copies, named, int(i), mel.rate) for i in _spread(len(made), SHOWN)]
+    return judging.likeness(real, new, width, far), {"judging": facts, "sounds": shown}
+
+
+def _of(frames: Frames) -> Any:
+    assert frames.representation is not None
+    return frames.representation
+
+
+def _vectors(frames: Frames, clips: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.asarray(row, dtype=np.float64) for row in frames.take(clips)])
+
+
+def _made(model: Any, part: Part, clip: int) -> np.ndarray:
+    """Return the beginning of a sound of a clip's label, whatever other clips are judged."""
+    label = part.labels[clip] if part.labels[clip] in model.classes_ else None
+    sound = next(model.generate(label=label, seed=key(part.seed, "judged", clip)))
+    return beginning(sound, round(HEARD_SECONDS * model.rate_))
+
+
+def beginning(sound: Any, samples: int) -> np.ndarray:
+    """Return at most so many samples of a sound in blocks; no block is made beyond them."""
+    blocks, made = [], 0
+    for block in sound:
+        blocks.append(block)
+        made += len(block)
+        if made >= samples:
+            break
+    return np.concatenate(blocks)[:samples]
+
+
+def _surprise(model: Any, part: Part) -> float | None:
+    """Return the mean surprise of the held-out clips whose labels were learned, in the model's unit."""
+    known = part.test[np.isin(part.labels[part.test], model.classes_)]
+    return float(model.surprise(part.frames.take(known), part.labels[known]).mean()) if len(known) else None
+
+
+def _noise(part: Part, rate: int) -> list[Wave]:
+    """Return white noise as long as each held-out clip, at -20 dB."""
+    mel = part.judged[1]
+    waves = []
+    for clip, frames in zip(part.test.tolist(), mel.take(part.test), strict=True):
+        samples = max(1, round((len(frames) - 1) * mel.representation.hop_seconds * rate))  # type: ignore[union-attr]
+        wave = generator(part.seed, "white noise", clip).standard_normal((1, samples))
+        waves.append(Wave((0.1 * wave).astype(np.float32), rate))
+    return waves
+
+
+def _reference(part: Part, train: np.ndarray, real: np.ndarray, width: float) -> float:
+    """Return the discrepancy of the held-out clips and as many training clips, the mean of some draws."""
+    rng = generator(part.seed, "reference")
+    count = min(len(real), len(train))
+    drawn = [(rng.permutation(len(real))[:count], rng.permutation(len(train))[:count]) for _ in range(REFERENCES)]
+    return float(np.mean([judging.mmd2(real[a], train[b], width) for a, b in drawn]))
+
+
+class _Levelled(Sequence[np.ndarray]):
+    """Levelled frames of some clips, made when asked."""
+
+    def __init__(self, frames: Frames) -> None:
+        self.frames = frames
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, number: Any) -> Any:
+        return judging.levelled(self.frames[number])
+
+
+def _copies(part: Part, vectors: Sequence[np.ndarray], courses: list[np.ndarray]) -> dict[str, Any]:
+    """Return the nearest training clip of each made sound, its distance, and whether that makes it a copy."""
+    train, real, new = vectors
+    mel = part.judged[1]
+    shift = round(SHIFT_SECONDS / mel.representation.hop_seconds)  # type: ignore[union-attr]
+    known = _Levelled(mel.take(part.train))
+    some = _spread(len(train), KNOWN)
+    apart = judging.nearest([known[int(i)] for i in some], train[some], known, train, shift, own=some)[1]
+    threshold = judging.copy_threshold(apart)
+    found, distances = judging.nearest(courses, new, known, train, shift)
+    held_out = judging.nearest(_Levelled(mel.take(part.test)), real, known, train, shift)[1]
+    return {
+        "threshold": threshold,
+        "nearest": part.train[found],
+        "distances": distances,
+        "is_copy": distances < threshold,
+        "real": float((held_out < threshold).mean()),
+    }
+
+
+def _named(part: Part, names: np.ndarray, vectors: Sequence[np.ndarray]) -> list[np.ndarray] | None:
+    """Return the labels that held-out clips and made sounds are given, or None without labels to tell apart."""
+    labels = part.labels[part.train]
+    if len(names) < 2 or len(np.unique(labels)) < 2:
+        return None
+    return judging.named_right(vectors[0], labels, *vectors[1:])
+
+
+def _shown(
+    part: Part, made: list[np.ndarray], copies: dict[str, Any], named: list[np.ndarray] | None, number: int, rate: int
+) -> dict[str, Any]:
+    """Keep one sound for the page, and say what it is."""
+    name = f"sounds/{number:02d}.wav"
+    try:
+        (part.folder / "sounds").mkdir(exist_ok=True)
+    except OSError as error:
+        raise Stopped("a sound could not be written", where=part.folder, measured=error.strerror) from error
+    audio.write(part.folder / name, made[number][None], rate)
+    return {
+        "file": f"trials/{part.folder.name}/{name}",
+        "label": str(part.labels[part.test[number]]) or None,
+        "item": int(part.test[number]),
+        "nearest": int(copies["nearest"][number]),
+        "distance": float(copies["distances"][number]),
+        "copy": bool(copies["is_copy"][number]),
+        "named": None if named is None else str(named[1][number]),
+    }
+
+
+def counts(labels: np.ndarray, names: np.ndarray) -> dict[str, int]:
+    """Return the clips of each label."""
+    return dict(sorted(Counter(str(label) for label in labels if label).items()))
+
+
+def use(model: Any, clip: Any) -> object:
+    """Make the beginning of one sound."""
+    return beginning(next(model.generate()), round(HEARD_SECONDS * model.rate_))
+
+
+TASK = Task(
+    name="generate",
+    answers="sounds",
+    metric="likeness",
+    metric_title="likeness to held-out sounds",
+    lowest="shaped_noise",
+    check=check,
+    strata=strata,
+    names=names,
+    answer=answer,
+    said=lambda gains, names: gains,
+    stakes=lambda labels, names: Stakes.alike(np.zeros(len(labels), dtype=int)),
+    gain=lambda labels, gains, names: np.asarray(gains, dtype=float),
+    scores=lambda labels, gains, names: {"likeness": float(np.mean(np.asarray(gains, dtype=float)))},
+    baseline=lambda labels, names: 0.0,
+    counts=counts,
+    use=use,
+    judged_by=(ClipStatistics(), LogMel()),
+    heard=heard,
+    held=held,
+    folds=1,
+)

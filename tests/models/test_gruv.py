@@ -1,0 +1,54 @@
+"""GRUV: its cells, what it may hear, its experiments, and a sound that goes on from another."""
+
+import numpy as np
+import pytest
+
+from mynah.models import glover, gruv
+from mynah.models.glover import Glover
+from mynah.models.gruv import GRUV
+from mynah.representations import STFT
+from mynah.testing import toy
+from mynah.training import Training
+
+FEW = Training(budget="8steps", batch=8, valid=0.0)
+
+
+def test_cells_are_two_and_frames_are_those_of_a_phase_vocoder():
+    clips, _ = toy(1)
+    with pytest.raises(ValueError, match="lstm or gru, not 'rnn'"):
+        GRUV(cell="rnn", training=FEW).fit(clips)
+    with pytest.raises(ValueError, match="phase vocoder"):
+        GRUV(representation=STFT(), training=FEW).fit(clips)
+    assert type(GRUV(hidden=4, cell="gru", training=FEW).fit(clips).net_.body.rnn).__name__ == "GRU"
+
+
+def test_glover_is_told_the_class_and_gruv_is_not():
+    clips, labels = toy(2)
+    told, untold = (kind(hidden=6, training=FEW).fit(clips, labels) for kind in (Glover, GRUV))
+    assert (told.net_.classes, untold.net_.classes) == (3, 0)
+    each = [told.surprise(clips[:1], [label])[0] for label in told.classes_]
+    same = [untold.surprise(clips[:1], [label])[0] for label in untold.classes_]
+    assert len(set(each)) == 3
+    assert len(set(same)) == 1
+
+
+def test_what_is_heard_decides_how_it_goes_on():
+    clips, labels = toy(2)
+    model = Glover(hidden=6, training=FEW).fit(clips, labels)
+    made = [
+        np.concatenate(list(next(model.generate(seconds=0.05, like=clip.wave[0], label="rising", temperature=0))))
+        for clip in clips[:2]
+    ]
+    assert np.abs(made[0] - made[1]).max() > 1e-3
+
+
+def test_experiments_are_those_of_the_cards(monkeypatch):
+    nets = []
+    monkeypatch.setattr("mynah.problems.notes.learn", lambda net, seed: nets.append(net) or {"error": 1.0})
+    for module, experiment in ((gruv, "notes"), (gruv, "notes-gru"), (glover, "notes")):
+        assert module.reproduce(experiment, 0) == {"error": 1.0}
+    assert [type(net.body.rnn).__name__ for net in nets] == ["LSTM", "GRU", "LSTM"]
+    assert [net.classes for net in nets] == [0, 0, 4]
+    for module in (gruv, glover):
+        with pytest.raises(ValueError, match="no experiment"):
+            module.reproduce("adding", 0)

@@ -1,0 +1,196 @@
+"""The task of making sounds: what is refused, what is judged, and a whole run with the simplest family."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+import mynah
+from mynah.errors import BadInput, NotEnoughData, UsageError
+from mynah.report import build
+from mynah.report.schema import answers, validate
+from mynah.sounds import scan
+from mynah.tasks import generate
+from mynah.trials.compare import compare
+
+RATE = 8000
+
+
+def tone(hertz, seconds, seed):
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * RATE)) / RATE
+    return 0.5 * np.sin(2 * np.pi * hertz * rng.uniform(0.95, 1.05) * time) * np.exp(-4 * time) + rng.normal(
+        0, 0.003, len(time)
+    )
+
+
+def folder_of(root, labels=("low", "high"), clips=10, seconds=0.3):
+    for number in range(clips):
+        for label in labels:
+            place = root / label
+            place.mkdir(parents=True, exist_ok=True)
+            wave = tone({"low": 300, "high": 1800}.get(label, 700), seconds, number + 100 * len(label))
+            soundfile.write(place / f"{number:02d}.wav", wave, RATE)
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    root = tmp_path_factory.mktemp("generate")
+    return mynah.learn(folder_of(root / "sounds"), out=root / "run", task="generate", executor="sequential")
+
+
+def test_a_run_makes_sounds_and_judges_them(run):
+    results = run.results
+    validate(results, strict=True)
+    assert (results["task"], answers(results), results["folds"]) == ("generate", "sounds", 1)
+    row = next(row for row in run.board if row["name"] == "shaped_noise")
+    judged = row["judging"]
+    assert row["status"] == "ok", row["message"]
+    assert row["score"] == pytest.approx(1 - judged["mmd2"] / max(judged["mmd2_noise"], generate.LEAST_FAR))
+    assert judged["mmd2_low"] < judged["mmd2"] < judged["mmd2_high"]
+    assert judged["mmd2_real"] < judged["mmd2"] < judged["mmd2_noise"]
+    assert judged["named_right_real"] == 1
+    assert judged["made"] == sum(gain is not None for gain in row["gained"]) == 4
+    test = {k for k, gain in enumerate(row["gained"]) if gain is not None}
+    for sound in row["sounds"]:
+        assert sound["item"] in test
+        assert sound["nearest"] not in test
+        assert results["items"][sound["item"]]["label"] == sound["label"]
+        wave, rate = mynah.read(run.folder / sound["file"])
+        assert rate == RATE
+        assert wave.std() > 0
+
+
+def test_the_page_has_each_sound_once(run):
+    row = run.board[0]
+    page = build(run.folder).read_text(encoding="utf-8")
+    heard = {sound[key] for sound in row["sounds"] for key in ("id", "item", "nearest")}
+    assert page.count("data:audio/mpeg") == len(heard)
+    assert "Judged without ears" in page
+    assert "a copy</p>" not in page
+    assert "chance" not in page.split("<main>")[1].split("</main>")[0].lower()
+
+
+def test_the_model_goes_on_from_python(run):
+    model = run.best
+    first, second = (np.concatenate(list(sound)) for sound in model.generate(2, seconds=0.2))
+    assert first.shape == second.shape == (RATE // 5,)
+
+
+def test_runs_can_be_compared_and_repeated(run):
+    assert compare([run.folder]).rows[0]["score"] == pytest.approx(run.board[0]["score"])
+    assert run.to_repeat(run.folder.parent / "sounds")["task"] == "generate"
+    assert "mynah generate" in str(run)
+
+
+def test_without_labels_learn_makes_sounds_by_itself(tmp_path):
+    folder = folder_of(tmp_path / "some", labels=("sound",)) / "sound"
+    run = mynah.learn(folder, out=tmp_path / "run", executor="sequential", families="shaped_noise")
+    assert (run.results["task"], run.results["classes"]) == ("generate", [])
+    assert run.board[0]["judging"]["named_right"] is None
+    assert "there are no labels, so" in str(run)
+    assert "Named as asked" not in (tmp_path / "run/report.html").read_text(encoding="utf-8")
+
+
+def test_with_labels_learn_classifies(tmp_path):
+    run = mynah.learn(folder_of(tmp_path / "some"), out=tmp_path / "run", executor="sequential", families="knn")
+    assert run.results["task"] == "classify"
+
+
+def test_short_clips_are_set_aside(tmp_path):
+    folder = folder_of(tmp_path / "some")
+    soundfile.write(folder / "low" / "tick.wav", tone(300, 0.03, 0), RATE)
+    sounds, _ = generate.check(scan(folder), False)
+    assert len(sounds) == 20
+    assert [(p.file, p.kind, p.action, p.detail) for p in sounds.problems] == [
+        ("low/tick.wav", "short", "set aside", "30 ms")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "words"),
+    [
+        (lambda root: folder_of(root, seconds=0.04), BadInput, "shorter than 50 ms.*the longest 40 ms"),
+        (lambda root: folder_of(root, clips=1), NotEnoughData, "too few"),
+        (lambda root: silent(folder_of(root)), BadInput, "silent|bad"),
+    ],
+    ids=["short", "few", "silent"],
+)
+def test_what_is_refused(make, kind, words, tmp_path):
+    with pytest.raises(kind, match=words):
+        mynah.learn(make(tmp_path / "some"), out=tmp_path / "run", task="generate")
+    assert not (tmp_path / "run" / "results.json").exists()
+
+
+def silent(root):
+    for path in root.rglob("*.wav"):
+        soundfile.write(path, np.zeros(2400), RATE)
+    return root
+
+
+def test_a_family_of_another_task_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"does not generate.*shaped_noise"):
+        mynah.learn(folder_of(tmp_path / "some"), out=tmp_path / "run", task="generate", families="lstm")
+
+
+def test_clips_that_judge_are_spread_over_the_labels(tmp_path):
+    sounds = scan(folder_of(tmp_path / "some", clips=40, seconds=0.3))
+    chosen = generate.held(sounds, np.arange(80))
+    assert len(chosen) == generate.MOST_JUDGED
+    assert abs(sum(sounds.labels[i] == "low" for i in chosen) - 30) <= 1
+    long = dataclasses.replace(sounds, clips=tuple(dataclasses.replace(c, frames=RATE * 9) for c in sounds))
+    assert len(generate.held(long, np.arange(80))) == generate.LEAST_JUDGED
+
+
+def test_long_clips_are_judged_by_their_beginning(tmp_path):
+    sounds = scan(folder_of(tmp_path / "some", clips=2, seconds=3.0))
+    heard = generate.heard(sounds)
+    assert {clip.seconds for clip in heard} == {generate.HEARD_SECONDS}
+    assert np.array_equal(heard[0].read(), sounds[0].read()[:, : round(generate.HEARD_SECONDS * RATE)])
+    assert heard[0].content != sounds[0].content
+
+
+def test_a_copier_is_found_out(tmp_path):
+    """A model that plays its training clips, later and softer, is told by the copies and not by the likeness."""
+    from mynah.tasks.task import Part
+    from mynah.trials.learn import Learning
+    from mynah.trials.plan import Plan
+
+    plan = Plan(task="generate", families="shaped_noise", executor="sequential")
+    learning = Learning.prepare(folder_of(tmp_path / "some"), tmp_path / "run", plan, lambda *_: None, "")
+    learning._represent()
+    fold = learning.splits.folds[0]
+    kept = [learning.sounds[int(i)].read()[0] for i in fold.train]
+
+    class Copier:
+        unit, rate_ = "nats a bin", RATE
+        classes_ = np.array(["high", "low"])
+
+        def generate(self, label, seed):
+            of_label = [k for k, i in enumerate(fold.train) if learning.labels[i] == label]
+            wave = kept[of_label[seed % len(of_label)]]
+            yield iter([np.zeros(160, np.float32), 0.4 * wave[:1000], 0.4 * wave[1000:]])
+
+        def surprise(self, frames, labels):
+            return np.zeros(len(frames))
+
+    frames = learning.frames[next(iter(learning.frames))]
+    part = Part(frames, learning.judged, learning.labels, fold.train, fold.test, 0, tmp_path)
+    parts, facts = generate.answer(Copier(), part, learning.names)
+    assert facts["judging"]["copies"] == 1
+    assert facts["judging"]["copies_real"] <= 0.25
+    assert facts["judging"]["named_right"] == 1
+    assert parts.mean() > 0.8
+    assert all(sound["copy"] and sound["distance"] < facts["judging"]["copy_distance"] for sound in facts["sounds"])
+
+
+def test_documents_before_there_were_sounds_are_understood():
+    from results_sample import make_results
+
+    old = make_results(per_class=4)
+    assert answers(old) == "classes"
+    assert answers(old | {"families": [old["families"][0] | {"said": []}]}) == "texts"
+    assert "answers" not in json.loads(json.dumps(old))
