@@ -9,6 +9,7 @@
 #include <string>
 
 #include "recurrent.h"
+#include "scan.h"
 #include "wavenet.h"
 
 namespace nb = nanobind;
@@ -121,11 +122,60 @@ void draw(Net& net, std::int64_t last, Uniforms uniforms, double temperature, Dr
   }
 }
 
+// Arrays over (time, units) as `scan.h` has them; time and units are those of the first.
+using Steps = nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Step = nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+template <class First, class... Rest>
+void must_be_alike(const First& first, const Rest&... rest) {
+  must(((rest.shape(0) == first.shape(0) && rest.shape(1) == first.shape(1)) && ...), "one shape for all steps");
+}
+
+void gated_forwards_of(Array<2> gate, Array<2> candidate, Array<1> start, Steps h) {
+  must_be_alike(gate, candidate, h);
+  must(start.shape(0) == gate.shape(1), "start");
+  nb::gil_scoped_release free;
+  gated_forwards(gate.data(), candidate.data(), start.data(), static_cast<std::int64_t>(gate.shape(0)),
+                 static_cast<std::int64_t>(gate.shape(1)), h.data());
+}
+
+void gated_backwards_of(Array<2> gate, Array<2> candidate, Array<1> start, Array<2> h, Array<2> grad, Steps by_gate,
+                        Steps by_candidate, Step by_start) {
+  must_be_alike(gate, candidate, h, grad, by_gate, by_candidate);
+  must(start.shape(0) == gate.shape(1) && by_start.shape(0) == gate.shape(1), "start");
+  nb::gil_scoped_release free;
+  gated_backwards(gate.data(), candidate.data(), start.data(), h.data(), grad.data(),
+                  static_cast<std::int64_t>(gate.shape(0)), static_cast<std::int64_t>(gate.shape(1)), by_gate.data(),
+                  by_candidate.data(), by_start.data());
+}
+
+void rotated_forwards_of(Array<1> a, Array<2> b, Array<1> start, Steps h) {
+  must_be_alike(b, h);
+  must(a.shape(0) == b.shape(1) && start.shape(0) == b.shape(1) && b.shape(1) % 2 == 0, "a and start");
+  nb::gil_scoped_release free;
+  rotated_forwards(a.data(), b.data(), start.data(), static_cast<std::int64_t>(b.shape(0)),
+                   static_cast<std::int64_t>(b.shape(1)) / 2, h.data());
+}
+
+void rotated_backwards_of(Array<1> a, Array<1> start, Array<2> h, Array<2> grad, Step by_a, Steps by_b,
+                          Step by_start) {
+  must_be_alike(h, grad, by_b);
+  must(a.shape(0) == h.shape(1) && start.shape(0) == h.shape(1) && h.shape(1) % 2 == 0, "a and start");
+  must(by_a.shape(0) == h.shape(1) && by_start.shape(0) == h.shape(1), "gradients by a and by the start");
+  nb::gil_scoped_release free;
+  rotated_backwards(a.data(), start.data(), h.data(), grad.data(), static_cast<std::int64_t>(h.shape(0)),
+                    static_cast<std::int64_t>(h.shape(1)) / 2, by_a.data(), by_b.data(), by_start.data());
+}
+
 }  // namespace
 
 NB_MODULE(_native, module) {
   module.def("level", [] { return std::string(level()); });
   module.def("multiplies_bfloat16", [] { return half_kind() == Kind::kDot; });
+  module.def("gated_forwards", &gated_forwards_of);
+  module.def("gated_backwards", &gated_backwards_of);
+  module.def("rotated_forwards", &rotated_forwards_of);
+  module.def("rotated_backwards", &rotated_backwards_of);
   nb::class_<WaveNet>(module, "WaveNet").def("feed", &feed<WaveNet>).def("draw", &draw<WaveNet>);
   nb::class_<RecurrentFilter>(module, "RecurrentFilter").def("run", &run);
   nb::class_<RecurrentSymbols>(module, "RecurrentSymbols")
