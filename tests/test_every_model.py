@@ -68,6 +68,7 @@ SMALL_GENERATORS: dict[str, tuple[dict, dict]] = {
         {"budget": "30steps", "crop_seconds": 0.05, "learning_rate": 1e-2},
     ),
     "sample_rnn": ({"hidden": 32}, {"budget": "30steps", "crop_seconds": 0.05, "learning_rate": 1e-2}),
+    "frame_vae": ({"hidden": 16, "latent": 4}, {"budget": "40steps"}),
 }
 
 

@@ -41,8 +41,8 @@ def test_the_network_is_its_equations():
 
 def test_nothing_after_a_sample_is_heard_and_what_is_seen_is_as_computed():
     measured = reproduce("structure", 3)
-    assert measured["future"] == 0
-    assert measured["reached"] == 1024 == WaveNetwork(2, 2, dilated(1, 10)).sees
+    assert measured == {"future": 0, "reached": 1024, "apart": 0}
+    assert WaveNetwork(2, 2, dilated(1, 10)).sees == 1024
     with pytest.raises(ValueError, match="at least one layer"):
         WaveNetwork(2, 2, [])
 
@@ -69,7 +69,7 @@ def test_a_ring_goes_on_after_known_samples_in_turns():
 
 
 def test_the_experiments_measure_what_they_say(monkeypatch):
-    monkeypatch.setattr(wavenet, "_gain", lambda seed, doublings: 2.0**doublings)
+    monkeypatch.setattr(wavenet.next_samples, "gain", lambda net, stream, sees, seed: float(sees))
     monkeypatch.setattr(FastStream, "draw", lambda self, uniforms: np.zeros(len(uniforms)))
     broken = reproduce("fast", 0)
     assert broken["same"] < 0.1

@@ -16,6 +16,7 @@ of a sequence is what the best possible model would say of it, on average the en
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -154,3 +155,18 @@ def judge(net: Any, seed: int) -> dict[str, float]:
     said = float(nats[:, SETTLING:].double().mean()) / math.log(2)
     entropy = float(bits(tested)[:, SETTLING:].mean())
     return {"bits": said, "entropy": entropy, "excess": said - entropy}
+
+
+def rounding(stream: Callable[..., Any], seed: int) -> float:
+    """Return how far weights in bfloat16 are from float32 in the bits of 5000 new symbols, relative to them.
+
+    Args:
+        stream: ``stream(precision=...)`` returns a new one of a network, see `mynah.layers.next_symbol.Stream`.
+    """
+    (tested,) = symbols(generator(seed, "ar2", "rounding"), 1, 5000)
+    target = torch.from_numpy(tested)
+    exact, rounded = (
+        float(torch.nn.functional.cross_entropy(torch.from_numpy(stream(precision=name).feed(tested)), target))
+        for name in ("float32", "bfloat16")
+    )
+    return abs(rounded / exact - 1)
