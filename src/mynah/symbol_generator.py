@@ -31,7 +31,7 @@ class SymbolGenerator(NetGenerator):
     """
 
     unit: ClassVar[str] = "bits a sample"
-    default_representation: ClassVar[Representation] = MuLaw(start=True)
+    default_representation: ClassVar[Representation] = MuLaw(lead_seconds=0.125)
     default_training: ClassVar[Training] = Training(batch=8, crop_seconds=0.25, weight_decay=0.0, augment=False)
 
     def __init__(
@@ -65,9 +65,10 @@ class SymbolGenerator(NetGenerator):
         return self.network(classes if classes > 1 else 0)
 
     def losses(self, net: NextSymbol, batch: Batch) -> Tensor:
-        told = net.told(batch.frames[:, :, 0].long(), self._conditions(batch.target))
-        real = torch.arange(told.shape[1]) < batch.lengths[:, None] - 1
-        return (told * real).sum(dim=1) / (math.log(2) * (batch.lengths - 1))
+        symbols = batch.frames[:, :, 0].long()
+        told = net.told(symbols, self._conditions(batch.target))
+        real = (torch.arange(1, symbols.shape[1]) < batch.lengths[:, None]) & (symbols[:, 1:] != net.start)
+        return (told * real).sum(dim=1) / (math.log(2) * real.sum(dim=1).clamp(min=1))
 
     def _conditions(self, target: Tensor) -> Tensor | None:
         return target if len(self.classes_) > 1 else None
@@ -85,16 +86,21 @@ class SymbolGenerator(NetGenerator):
             for at in range(0, symbols.shape[1] - 1, CHUNK):
                 known = symbols[:, at : at + CHUNK + 1]
                 logits, state = net(known[:, :-1], conditions, state)
-                nats += float(torch.nn.functional.cross_entropy(logits[0], known[0, 1:], reduction="sum"))
-            found.append(nats / (math.log(2) * (symbols.shape[1] - 1)))
+                told = torch.nn.functional.cross_entropy(
+                    logits[0], known[0, 1:], ignore_index=net.start, reduction="sum"
+                )
+                nats += float(told)
+            found.append(nats / (math.log(2) * int((symbols != net.start).sum())))
         return np.array(found)
 
     def _sound(self, request: Request) -> Iterator[np.ndarray]:
         net = self.net_.eval()
         stream = self.stream(net, self._conditions(self._one_hot(request.code)))
+        before: Any = np.full(self._front_end.lead, net.start)  # as in training
         if request.like is not None:
-            sees = self.heard(net)
-            stream.feed(encode(torch.from_numpy(request.like if sees is None else request.like[-sees:])).numpy())
+            before = np.concatenate([before, encode(torch.from_numpy(request.like)).numpy()])
+        sees = self.heard(net)
+        stream.feed(before if sees is None else before[-sees:])
         while True:
             symbols = stream.draw(request.draws.random(BLOCK), request.temperature)
             yield decode(torch.from_numpy(symbols)).numpy()

@@ -65,11 +65,15 @@ class NextSymbol(nn.Module):
     def told(self, symbols: Tensor, conditions: Tensor | None = None) -> Tensor:
         """Return -ln p of each of these symbols (batch, time) but the first, given those before it: (batch, time - 1).
 
+        Of `start`, which is given and not told, it is 0.
+
         Args:
             conditions: (batch, conditions), or (batch, time - 1, conditions) where they change.
         """
         logits, _ = self(symbols[:, :-1], conditions)
-        return nn.functional.cross_entropy(logits.transpose(1, 2), symbols[:, 1:], reduction="none")
+        return nn.functional.cross_entropy(
+            logits.transpose(1, 2), symbols[:, 1:], ignore_index=self.start, reduction="none"
+        )
 
     def nats(self, symbols: Tensor, conditions: Tensor | None = None) -> Tensor:
         """Return -ln p of each symbol (batch, time) of whole sequences, of the same shape."""

@@ -286,6 +286,9 @@ def network(residual: int, skip: int, dilations: Sequence[int], levels: int = 25
 class WaveNet(SymbolGenerator):
     """Sounds made a sample at a time by a WaveNet, conditioned on their class.
 
+    What lies further back than it sees it cannot know: of drum hits of half a second, learned for two minutes, those
+    that it makes begin again or go on instead of decaying. A recurrent network or frames carry more of the past.
+
     Args:
         blocks, doublings: the dilations are so many times 1, 2, 4 ... 2^(doublings - 1).
         residual, skip: see `WaveNetwork`.

@@ -14,7 +14,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from mynah.representations.representation import Representation, check_waves
+from mynah.representations.representation import Representation, check_waves, samples_of
 
 MU = 255
 LEVELS = MU + 1
@@ -57,31 +57,32 @@ class MuLaw(Representation):
     """A frame a sample, a feature a channel: the symbol 0 to 255, as float32.
 
     Args:
-        start: whether the symbol 256 stands before the first sample, so that an excerpt shows where a sound begins.
+        lead_seconds: how long the symbol 256 stands before the first sample. An excerpt that begins in there shows how
+            a sound begins; where only one symbol stood there, hardly one excerpt would.
     """
 
     NAME: ClassVar[str] = "mulaw"
-    start: bool = False
+    lead_seconds: float = 0.0
 
     def build(self, rate: int) -> MuLawModule:
-        return MuLawModule(self.start)
+        return MuLawModule(samples_of(self.lead_seconds, rate) if self.lead_seconds else 0)
 
 
 class MuLawModule(nn.Module):
     """Waves (batch, channel, time) to symbols (batch, time, channel); gradients pass as if nothing were rounded."""
 
-    def __init__(self, start: bool) -> None:
+    def __init__(self, lead: int) -> None:
         super().__init__()
-        self.before = 1 if start else 0
+        self.lead = lead
 
     def frame_count(self, samples: int) -> int:
-        return samples + self.before
+        return samples + self.lead
 
     def forward(self, waves: Tensor) -> Tensor:
         scaled = _scaled(check_waves(waves)).transpose(1, 2)
         symbols = scaled + (torch.floor(scaled) - scaled).detach()  # exact: within a factor of two, or 0
-        return nn.functional.pad(symbols, (0, 0, self.before, 0), value=float(START))
+        return nn.functional.pad(symbols, (0, 0, self.lead, 0), value=float(START))
 
     def inverse(self, frames: Tensor, samples: int) -> Tensor:
         """Return the waves (batch, channel, samples) in the middle of what each symbol stands for."""
-        return decode(frames[:, self.before :].round()).transpose(1, 2)[..., :samples]
+        return decode(frames[:, self.lead :].round()).transpose(1, 2)[..., :samples]

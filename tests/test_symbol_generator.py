@@ -1,0 +1,77 @@
+"""Generators over mu-law samples: what counts as told, what a sound begins after, and what it goes on from."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from mynah.models.sample_rnn import SampleRNN
+from mynah.models.wavenet import WaveNet
+from mynah.representations import STFT
+from mynah.representations.mulaw import START, encode
+from mynah.testing import RATE, ToyClip, toy
+from mynah.training import Batch, Training
+
+TRAINING = Training(budget="2steps", batch=4, crop_seconds=0.02, augment=False)
+SMALL = {"blocks": 1, "doublings": 4, "residual": 8, "skip": 16, "training": TRAINING}
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    clips, labels = toy(3)
+    return WaveNet(**SMALL).fit(clips, labels)
+
+
+def by_hand(model, wave, label):
+    """The mean bits of the samples of one wave, after a lead that is not counted."""
+    symbols = torch.cat([torch.full((RATE // 8,), START), encode(torch.from_numpy(wave))])
+    one_hot = torch.from_numpy(model.classes_ == label).float()[None]
+    with torch.no_grad():
+        logits = model.net_(symbols[None, :-1], one_hot)[0][0]
+    nats = torch.nn.functional.cross_entropy(logits[RATE // 8 - 1 :], symbols[RATE // 8 :])
+    return float(nats) / math.log(2)
+
+
+@pytest.mark.parametrize("samples", [1, 700, 9000])
+def test_surprise_is_that_of_the_samples_alone(fitted, samples):
+    wave = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
+    wanted = by_hand(fitted, wave, "rising")
+    assert abs(fitted.surprise([ToyClip(wave[None])], ["rising"])[0] - wanted) < 1e-4
+    assert abs(by_hand(fitted, wave, "falling") - wanted) > 1e-6
+    frames = torch.cat([torch.full((RATE // 8,), START), encode(torch.from_numpy(wave))])[None, :, None].float()
+    padded = torch.nn.functional.pad(frames, (0, 0, 0, 5))
+    row = Batch(padded, torch.tensor([frames.shape[1]]), torch.from_numpy(fitted.classes_ == "rising").float()[None])
+    assert abs(fitted.losses(fitted.net_, row).item() - wanted) < 1e-4
+
+
+def test_excerpts_show_how_sounds_begin():
+    """A click, then silence: what learned it begins with one and stays silent."""
+    wave = np.zeros((1, 1200), np.float32)
+    wave[0, :4] = 0.9
+    training = Training(budget="60steps", batch=8, crop_seconds=0.02, augment=False, learning_rate=1e-2, valid=0.0)
+    model = WaveNet(**{**SMALL, "training": training}).fit([ToyClip(wave)] * 8)
+    sound = np.concatenate(list(next(model.generate(seconds=0.1, temperature=0.5))))
+    assert sound[0] > 0.5
+    assert np.abs(sound[10:]).max() < 0.01
+
+
+def test_a_sound_goes_on_from_what_was_heard(fitted):
+    rng = np.random.default_rng(0)
+    heard = rng.normal(0, 0.1, 400).astype(np.float32)
+
+    def made(like):
+        return np.concatenate(list(next(fitted.generate(seconds=0.02, label="rising", like=like, seed=1))))
+
+    before = fitted.net_.body.sees
+    assert np.array_equal(made(heard), made(np.concatenate([heard[:7], heard])))  # what it cannot see changes nothing
+    assert not np.array_equal(made(heard), made(heard[: -before // 2]))
+
+
+def test_one_precision_and_one_representation(fitted):
+    clips, labels = toy(2)
+    for wrong in ({"precision": "float16"}, {"representation": STFT()}):
+        with pytest.raises(ValueError, match=r"precision|hears"):
+            WaveNet(**SMALL, **wrong).fit(clips, labels)
+    half = SampleRNN(hidden=8, precision="bfloat16", training=TRAINING).fit(clips, labels)
+    assert np.isfinite(next(next(half.generate(seconds=0.01)))).all()
