@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALLED := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/mynah/kernels/*.cpp src/mynah/kernels/*.h)
 
 .PHONY: demo test test-slow lint bench clean
 
@@ -23,17 +24,18 @@ lint: $(VENV)/dev
 bench: $(VENV)/test
 	$(BIN)/python benchmarks/log_mel.py
 	$(BIN)/python benchmarks/inspect_folder.py
+	$(BIN)/python benchmarks/generation_speed.py
 
 $(VENV)/made:
 	$(PYTHON) -c 'import sys; sys.exit("Mynah needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-$(VENV)/base: $(VENV)/made pyproject.toml constraints.txt CMakeLists.txt
+$(VENV)/base: $(VENV)/made $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	touch $@
 
-$(VENV)/test: $(VENV)/made pyproject.toml constraints.txt CMakeLists.txt
+$(VENV)/test: $(VENV)/made $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch $@ $(VENV)/base
 

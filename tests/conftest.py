@@ -43,3 +43,13 @@ def tiny_chorales(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     chorales.rolls.cache_clear()
     yield pieces
     chorales.rolls.cache_clear()
+
+
+@pytest.fixture
+def kernel():
+    """The compiled kernels; a test of them skips where the package was installed without a compiler."""
+    from mynah import kernels
+
+    if kernels.native is None:
+        pytest.skip(kernels.state())
+    return kernels.native

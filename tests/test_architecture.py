@@ -17,20 +17,27 @@ MAY = {
     "catalog": set(),
     "claims": {"catalog"},
     "reading": {"catalog", "claims"},
-    "problems": {"datasets", "layers", "next_frame", "representations", "sequence", "training"},
+    "problems": {"datasets", "layers", "music", "next_frame", "representations", "sequence", "training"},
     "verification": {"catalog", "claims", "problems"},
     "training": {"stores"},
     "representations": set(),
-    "layers": {"training"},
+    "layers": {"kernels", "training"},
+    "kernels": set(),
     "model": {"audio", "layers", "representations", "training"},
     "modelfile": {"catalog", "model", "representations", "training"},
+    "music": set(),
+    "composer": {"layers", "model", "music", "representations", "sequence", "training"},
     "transcriber": {"layers", "model", "representations", "texts", "training"},
     "generator": {"model", "representations", "training"},
     "next_frame": {"layers", "representations", "sequence", "training"},
     "spectral": {"generator", "next_frame", "representations", "sequence", "training"},
+    "symbol_generator": {"generator", "layers", "representations", "training"},
     "sequence": {"layers", "model", "representations", "training"},
     "models": {
+        "composer",
+        "kernels",
         "layers",
+        "music",
         "representations",
         "texts",
         "training",
@@ -40,18 +47,22 @@ MAY = {
         "generator",
         "next_frame",
         "spectral",
+        "symbol_generator",
         "problems",
     },
-    "datasets": {"audio", "training"},
+    "datasets": {"audio", "music", "training"},
     "tasks": {"sounds", "audio", "generator", "model", "representations", "texts", "training", "transcriber"},
     "trials": {
         "tasks",
         "sounds",
         "audio",
         "catalog",
+        "composer",
+        "datasets",
         "layers",
         "model",
         "modelfile",
+        "music",
         "representations",
         "stores",
         "texts",
@@ -113,7 +124,9 @@ def test_import_and_help_load_nothing_heavy():
     assert modules_after(code)[-2] == ""
 
 
-@pytest.mark.parametrize("name", ["audio", "stores", "sounds", "catalog", "reading", "errors", "report", "cli.app"])
+@pytest.mark.parametrize(
+    "name", ["audio", "stores", "sounds", "catalog", "reading", "errors", "report", "kernels", "cli.app"]
+)
 def test_imports_without_torch(name):
     assert "torch" not in modules_after(f"import mynah.{name}")[-2].split()
 

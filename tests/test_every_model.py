@@ -64,6 +64,11 @@ SMALL_GENERATORS: dict[str, tuple[dict, dict]] = {
     "gruv": ({"hidden": 12}, {"budget": "12steps"}),
     "glover": ({"hidden": 12}, {"budget": "12steps"}),
     "frame_vae": ({"hidden": 16, "latent": 4}, {"budget": "40steps"}),
+    "wavenet": (
+        {"blocks": 1, "doublings": 5, "residual": 16, "skip": 32},
+        {"budget": "30steps", "crop_seconds": 0.05, "learning_rate": 1e-2},
+    ),
+    "sample_rnn": ({"hidden": 32}, {"budget": "30steps", "crop_seconds": 0.05, "learning_rate": 1e-2}),
 }
 
 
@@ -103,7 +108,7 @@ VARIANTS = {
     "minlstm": [{"layers": 1}, {"layers": 3}],
     "lru": [{"layers": 1}, {"layers": 3}, {"state": 2}],
     "stack_rnn": [{}, {"memory": "list", "idle": True}, {"recurrent": True, "depth": 3, "capacity": 4}],
-    "neural_turing_machine": [{"rows": 4, "columns": 3}],
+    "neural_turing_machine": [{"rows": 4, "columns": 3}, {"rows": 4, "columns": 3, "controller": "lstm"}],
     "neural_stack": [{"cell": 4}, {"memory": "queue", "cell": 3}, {"memory": "deque", "cell": 3}],
 }
 

@@ -150,6 +150,7 @@ def test_gradients_reach_the_wave(kind):
 def test_inverse_exists_exactly_where_there_is_one():
     assert [name for name, kind in KINDS.items() if hasattr(kind().build(8000), "inverse")] == [
         "waveform",
+        "mulaw",
         "stft",
         "phase_vocoder",
     ]

@@ -22,7 +22,7 @@ def test_cards_name_entries_that_exist():
 
 
 def test_unbuilt_entries_say_so():
-    assert reading.find("wavenet").state == "not built"
+    assert reading.find("cosmonet").state == "not built"
     assert "elman" in reading.find("elman-vanishing-gradients").state
 
 

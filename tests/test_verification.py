@@ -10,6 +10,7 @@ import pytest
 from mynah import catalog, claims, verification
 from mynah.catalog import Card
 from mynah.claims import Claim, Row
+from mynah.errors import Stopped
 from mynah.models import echo_state, lstm
 from mynah.verification import Experiment, Outcome, judge, verify
 
@@ -75,6 +76,15 @@ def test_what_is_not_measured_misses(family, reproduce, why):
     assert row.measured is None
     assert why in row.why
     json.dumps(claims.asdict(row), allow_nan=False)
+
+
+def test_a_signal_ends_the_verification_and_is_no_missed_gate(family):
+    def stopped(experiment, seed, quick):
+        raise Stopped("stopped by SIGTERM")
+
+    family("toy", stopped)
+    with pytest.raises(Stopped, match="SIGTERM"):
+        rows(card("toy", {"at_most": 9}))
 
 
 def test_quick_is_one_seed_and_leaves_long_claims_out(family):

@@ -82,7 +82,8 @@ def describe(found: Entry | Card) -> str:
         lines.append(f"  superseded by {', '.join(found.superseded_by)}")
         for name in found.superseded_by:
             lines += [f"    {name}: {_evidence(row)}" for row in rows_of(card(name))]
-    return "\n".join([*lines, f"  use       mynah learn FOLDER --families {found.name}"])
+    command = "compose FOLDER --family" if "compose" in found.tasks else "learn FOLDER --families"
+    return "\n".join([*lines, f"  use       mynah {command} {found.name}"])
 
 
 def _evidence(row: Row) -> str:

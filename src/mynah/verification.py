@@ -22,7 +22,7 @@ from joblib import Parallel, delayed
 from mynah.allocator import tune_allocator
 from mynah.catalog import Card
 from mynah.claims import Claim, Row, claims_of
-from mynah.errors import MynahError
+from mynah.errors import MynahError, Stopped
 from mynah.problems import recordings
 from mynah.progress import Progress, silent
 
@@ -63,6 +63,8 @@ def run(experiment: Experiment, data: str | None = None) -> Outcome:
         with recordings.kept_in(data):
             module: Any = import_module(f"mynah.models.{experiment.name}")
             measures = module.reproduce(experiment.experiment, experiment.seed, experiment.quick)
+    except Stopped:  # told to by the outside: no fault of the experiment
+        raise
     except Exception as error:
         text = str(error) if isinstance(error, MynahError) else f"{type(error).__name__}: {error}"
         return Outcome(seconds=time.process_time() - began, failure=text)

@@ -59,23 +59,28 @@ def literal_weighting(heard, rows, before):
     return sharp / sharp.sum()
 
 
-def test_steps_are_the_equations():
-    """The LSTM sees what was read; heads address the memory as it was; erase comes before add."""
-    net = network()
+@pytest.mark.parametrize("controller", ["feedforward", "lstm"])
+def test_steps_are_the_equations(controller):
+    """The controller sees what was read; heads address the memory as it was; erase comes before add."""
+    net = network(controller=controller)
     with torch.no_grad():
         net.heads.weight *= 3
     x = torch.randn(1, 5, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     outputs, state = net(x)
 
-    into, inner, heads = net.into, net.inner, net.heads
+    into, inner, heads = net.controller.into, net.controller.inner, net.heads
     weight = [value.detach().numpy() for value in (into.weight, into.bias, inner.weight, heads.weight, heads.bias)]
     rows = np.full((ROWS, COLUMNS), 1e-6)
     weights = [softmax(row) for row in net.first_weights.detach().numpy()]
     read, h, c = np.tanh(net.first_read.detach().numpy()), np.zeros(HIDDEN), np.zeros(HIDDEN)
     for step, output in zip(x[0].numpy(), outputs[0].detach().numpy(), strict=True):
-        i, f, g, o = np.split(weight[0] @ step + weight[1] + weight[2] @ np.concatenate([h, read]), 4)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-        h = sigmoid(o) * np.tanh(c)
+        drive = weight[0] @ step + weight[1]
+        if controller == "lstm":
+            i, f, g, o = np.split(drive + weight[2] @ np.concatenate([h, read]), 4)
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            h = sigmoid(o) * np.tanh(c)
+        else:
+            h = np.tanh(drive + weight[2] @ read)
         heard = weight[3] @ h + weight[4]
         size = COLUMNS + 6
         weights = [literal_weighting(heard[n * size : (n + 1) * size], rows, weights[n]) for n in range(2)]
@@ -83,8 +88,8 @@ def test_steps_are_the_equations():
         read = weights[0] @ rows
         rows = rows * (1 - np.outer(weights[1], erase)) + np.outer(weights[1], add)
         np.testing.assert_allclose(output, np.concatenate([h, read]), atol=1e-6)
-    np.testing.assert_allclose(state[2][0].detach().numpy(), rows, atol=1e-6)
-    np.testing.assert_allclose(state[3][0].detach().numpy(), weights, atol=1e-6)
+    np.testing.assert_allclose(state[1][0].detach().numpy(), rows, atol=1e-6)
+    np.testing.assert_allclose(state[2][0].detach().numpy(), weights, atol=1e-6)
 
 
 @pytest.mark.parametrize(("shift", "step"), [((50.0, 0.0, 0.0), -1), ((0.0, 50.0, 0.0), 0), ((0.0, 0.0, 50.0), 1)])
@@ -145,18 +150,25 @@ def test_silence_has_gradients():
 
 def test_it_starts_as_collier_and_beel_do():
     """A constant memory; the first look and the first reading are learned."""
-    net = network()
-    _, _, rows, weights, read = net._start(torch.zeros(3, 1, 2, dtype=torch.float64))
+    net = network(controller="lstm")
+    _, rows, weights, read = net._start(torch.zeros(3, 1, 2, dtype=torch.float64))
     assert (rows == 1e-6).all()
     assert rows.shape == (3, ROWS, COLUMNS)
     torch.testing.assert_close(weights.sum(dim=2), torch.ones(3, 2, dtype=torch.float64))
     (weights.square().sum() + read.square().sum()).backward()
     assert net.first_weights.grad.abs().sum() > 0
     assert net.first_read.grad.abs().sum() > 0
-    assert (net.into.bias[HIDDEN : 2 * HIDDEN] == 1).all()
+    assert (net.controller.into.bias[HIDDEN : 2 * HIDDEN] == 1).all()
 
 
-@pytest.mark.parametrize("settings", [{"rows": 2}, {"columns": 0}])
-def test_a_memory_that_cannot_be_is_refused(settings):
-    with pytest.raises(ValueError, match="at least three rows and one column"):
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"rows": 2}, "at least three rows and one column"),
+        ({"columns": 0}, "at least three rows and one column"),
+        ({"controller": "gru"}, "no controller 'gru'; there are feedforward, lstm"),
+    ],
+)
+def test_what_cannot_be_is_refused(settings, words):
+    with pytest.raises(ValueError, match=words):
         NeuralTuringMachine(**settings, training=Training(budget="1steps")).fit(np.eye(4), [0, 1, 0, 1])

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 import mynah
+from mynah import modelfile
 from mynah.errors import BadInput, NotEnoughData, UsageError
 from mynah.tasks import by_name, transcribe
 from mynah.tasks.apply import Windows, apply
 from mynah.testing import RATE, toy_strings
+from mynah.trials.learn import resume
 
 
 def folder_of(place, rows, column="label"):
@@ -26,11 +28,13 @@ def folder_of(place, rows, column="label"):
     return place
 
 
+OPTIONS = {"task": "transcribe", "budget": "60steps", "executor": "sequential", "folds": 2}
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     place = tmp_path_factory.mktemp("strings")
-    sounds = folder_of(place / "sounds", [None] * 40)
-    return mynah.learn(sounds, out=place / "run", task="transcribe", budget="60steps", executor="sequential", folds=2)
+    return mynah.learn(folder_of(place / "sounds", [None] * 40), out=place / "run", **OPTIONS)
 
 
 def test_a_run_has_texts_and_a_valid_document(run):
@@ -49,6 +53,20 @@ def test_a_run_has_texts_and_a_valid_document(run):
     assert 'id="mistakes"' not in page
     assert "Can its probabilities be believed" not in page
     assert "error rate" in str(run)
+
+
+def test_a_run_that_was_interrupted_ends_as_if_it_had_not_been(run, tmp_path):
+    def stop(stage, done, total, note=""):
+        if stage == "train" and done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        mynah.learn(run.folder.parent / "sounds", out=tmp_path / "run", progress=stop, **OPTIONS)
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["status"] == "partial"
+    again = resume(tmp_path / "run")
+    assert {r["name"]: r["predicted"] for r in again.board} == {r["name"]: r["predicted"] for r in run.board}
+    one, other = (modelfile.load(r.folder / "best.mynah").tensors() for r in (again, run))
+    assert all(np.array_equal(one[name], other[name]) for name in one)
 
 
 def test_apply_says_a_text_a_file(run, tmp_path):

@@ -15,7 +15,21 @@ from typer.exceptions import TyperException
 
 import mynah
 from mynah.allocator import tune_allocator
-from mynah.cli import apply, check, compare, demo, doctor, generate, learn, listing, pack, report, resume, verify
+from mynah.cli import (
+    apply,
+    check,
+    compare,
+    compose,
+    demo,
+    doctor,
+    generate,
+    learn,
+    listing,
+    pack,
+    report,
+    resume,
+    verify,
+)
 from mynah.errors import MynahError, Stopped
 from mynah.tasks.answers import one_line
 
@@ -47,7 +61,7 @@ def options(
     """Keep what `run` needs; the verbs have their own options."""
 
 
-for module in (demo, learn, resume, apply, generate, check, pack, compare, report, listing, verify, doctor):
+for module in (demo, learn, resume, apply, generate, compose, check, pack, compare, report, listing, verify, doctor):
     app.command(module.NAME)(module.command)
 
 

@@ -59,6 +59,7 @@ def examine() -> dict:
         "base": {name: _version(name) for name in BASE},
         "devices": _devices(),
         "audio": _audio(),
+        "kernels": _kernels(),
         "extras": {
             extra: {module: util.find_spec(module) is not None for module in modules}
             for extra, modules in EXTRAS.items()
@@ -90,10 +91,19 @@ def _audio() -> list[str]:
     return sorted(EXTENSIONS)
 
 
+def _kernels() -> str:
+    if util.find_spec("numpy") is None:
+        return ""
+    from mynah import kernels
+
+    return kernels.state()
+
+
 def _text(found: dict) -> str:
     lines = [f"mynah {found['mynah']} · Python {found['python']} · {found['platform']} · {found['cores']} cores"]
     lines += [f"  {name:14} {version or 'MISSING: pip install ' + name}" for name, version in found["base"].items()]
     lines.append(f"devices: {'; '.join(found['devices'])}")
+    lines.append(f"kernels: {found['kernels']}")
     lines.append(f"reads:   {' '.join(found['audio'])}")
     lines.append("extras (from the folder that Mynah was installed from):")
     for extra, modules in found["extras"].items():

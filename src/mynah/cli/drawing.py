@@ -22,6 +22,7 @@ STAGES = {
     "render": "making sounds",
     "make": "making sounds",
     "verify": "running experiments",
+    "compose": "writing music",
 }
 PLAIN_SECONDS = 10.0
 #: Nothing is drawn for what takes less.

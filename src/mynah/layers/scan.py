@@ -4,7 +4,8 @@ A recurrence of this kind is associative, so a sequence can be cut into chunks (
 applications"): all chunks run side by side as if each began from zero, and what a chunk should have begun with is then
 added, times the product of its a. Nothing is divided and no logarithm is taken, so |a| <= 1 stays stable.
 
-On a processor the gain is in calls: about 3 sqrt(time) on large pieces in place of `time` on small ones.
+On a processor the gain is in calls: about 3 sqrt(time) on large pieces in place of `time` on small ones. Where the
+kernels are built, float32 on a processor takes those in place of chunks: one pass, step by step, all units in line.
 Time comes first here, (time, batch, hidden), so that one step lies together in memory.
 """
 
@@ -14,9 +15,12 @@ from collections.abc import Callable
 from math import isqrt
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from mynah import kernels
 
 #: Numbers of one step from which on a step is worth its own call: chunks cost twice the arithmetic.
 LARGE_STEP = 2**15
@@ -40,6 +44,8 @@ def linear_scan(a: Tensor, b: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
     if a.shape not in (b.shape, b.shape[2:]):
         raise ValueError(f"a is (time, batch, hidden) as b is, {tuple(b.shape)}, or (hidden,), not {tuple(a.shape)}")
     _check(a, b, start)
+    if b.dtype == torch.complex64 and a.dim() == 1 and _has_kernel(b):
+        return _RotatedKernel.apply(a.expand_as(start), b, start)
     return _LinearScan.apply(a, b, start)
 
 
@@ -58,7 +64,8 @@ def gated_scan(gate: Tensor, candidate: Tensor, start: Tensor) -> tuple[Tensor, 
     if gate.shape != candidate.shape:
         raise ValueError(f"a gate of shape {tuple(gate.shape)} does not fit {tuple(candidate.shape)}")
     _check(gate, candidate, start)
-    return _GatedScan.apply(gate, candidate, start)
+    scan = _GatedKernel if gate.dtype == torch.float32 and _has_kernel(gate) else _GatedScan
+    return scan.apply(gate, candidate, start)
 
 
 def in_blocks(step: Step, x: Tensor, state: Any, width: int) -> tuple[Tensor, Any]:
@@ -132,6 +139,61 @@ class _GatedScan(torch.autograd.Function):
         torch.sub(candidate[0], start, out=change[0])
         torch.sub(candidate[1:], h[:-1], out=change[1:])
         return keep.mul_(by_candidate).mul_(change), by_candidate, by_start
+
+
+def _has_kernel(x: Tensor) -> bool:
+    return kernels.native is not None and x.device.type == "cpu"
+
+
+def _flat(x: Tensor, dims: int) -> np.ndarray:
+    """Return (time, units) or (units,), complex numbers as pairs, for a kernel to read or, if it is new, to fill."""
+    x = x.detach()
+    x = (torch.view_as_real(x) if x.is_complex() else x).contiguous()
+    return (x.flatten(1) if dims == 2 else x.flatten()).numpy()
+
+
+class _GatedKernel(torch.autograd.Function):
+    """`_GatedScan` in one pass over memory each way."""
+
+    @staticmethod
+    def forward(ctx: Any, gate: Tensor, candidate: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+        h = torch.empty_like(gate, memory_format=torch.contiguous_format)
+        kernels.native.gated_forwards(_flat(gate, 2), _flat(candidate, 2), _flat(start, 1), _flat(h, 2))
+        ctx.save_for_backward(gate, candidate, start, h)
+        return h, h[-1].clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor, grad_last: Tensor) -> tuple[Tensor, ...]:
+        gate, candidate, start, h = ctx.saved_tensors
+        by_gate, by_candidate, by_start = torch.empty_like(h), torch.empty_like(h), grad_last.contiguous().clone()
+        kernels.native.gated_backwards(
+            *(_flat(x, dims) for x, dims in ((gate, 2), (candidate, 2), (start, 1), (h, 2), (grad, 2))),
+            *(_flat(x, dims) for x, dims in ((by_gate, 2), (by_candidate, 2), (by_start, 1))),
+        )
+        return by_gate, by_candidate, by_start
+
+
+class _RotatedKernel(torch.autograd.Function):
+    """`_LinearScan` of complex numbers whose a is the same at all times, in one pass over memory each way."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+        h = torch.empty_like(b, memory_format=torch.contiguous_format)
+        kernels.native.rotated_forwards(_flat(a, 1), _flat(b, 2), _flat(start, 1), _flat(h, 2))
+        ctx.save_for_backward(a, start, h)
+        return h, h[-1].clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor, grad_last: Tensor) -> tuple[Tensor, ...]:
+        a, start, h = ctx.saved_tensors
+        by_a, by_b, by_start = torch.empty_like(start), torch.empty_like(h), grad_last.contiguous().clone()
+        kernels.native.rotated_backwards(
+            *(_flat(x, dims) for x, dims in ((a, 1), (start, 1), (h, 2), (grad, 2))),
+            *(_flat(x, dims) for x, dims in ((by_a, 1), (by_b, 2), (by_start, 1))),
+        )
+        return by_a, by_b, by_start
 
 
 def _forwards(a: Tensor, b: Tensor, start: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ CARD = {
     "reference": "Finding structure in time, Cognitive Science 14(2)",
     "tasks": ("classify",),
     "reading": ("elman-vanishing-gradients",),
-    "superseded_by": ("lstm", "gru"),
+    "superseded_by": ("lstm", "gru", "mingru", "lru"),
     "aliases": ("rnn", "srn"),
     "estimator": "Elman",
     "cost": "gradient",

@@ -6,18 +6,20 @@ The figure is the negative log-likelihood of a frame: the sum over 88 notes, the
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mynah.layers.masks import time_mask
 from mynah.problems.answers import EveryFrame
 from mynah.problems.descent import PLAIN, descend
 from mynah.problems.recordings import folder
-from mynah.training import Batch, pad
+from mynah.training import Batch, Training, pad
 
 #: Name of the data set: J. S. Bach's chorales in quarter notes.
 DATA = "jsb_chorales"
@@ -77,7 +79,7 @@ def plain_loss(net: EveryFrame, batch: Batch) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(net: EveryFrame, part: str) -> float:
+def evaluate(net: nn.Module, part: str) -> float:
     """Return nats a frame over "train", "valid" or "test"."""
     net.eval()
     batch = batch_of(list(rolls(part)))
@@ -88,20 +90,36 @@ def evaluate(net: EveryFrame, part: str) -> float:
 EPOCHS, PATIENCE = 400, 80
 
 
-def learn(net: EveryFrame, seed: int, epochs: int = EPOCHS) -> dict[str, float]:
-    """Train with noise, keep the weights that are best on the validation part, and test those.
+def learn(
+    net: nn.Module,
+    seed: int,
+    epochs: int = EPOCHS,
+    *,
+    loss: Callable[[Any, Batch], Tensor] = noisy_loss,
+    score: Callable[[Any, str], float] | None = None,
+    training: Training | None = None,
+) -> dict[str, float]:
+    """Train, with noise unless told otherwise, keep the weights that are best on the validation part, and test those.
+
+    Args:
+        net: logits of what sounds, from what sounded before; any network with a `loss` and a `score` of its own.
+        epochs: at most.
+        loss: (net, batch) to what is descended.
+        score: (net, part) to nats a frame; None is `evaluate`.
+        training: None is `TRAINING`.
 
     Returns:
         "nll" and "valid" of the kept weights, the "epoch" they are of, and the number of "parameters".
     """
-    steps_per_epoch = len(rolls("train")) / TRAINING.batch
+    score, training = score or evaluate, training or TRAINING
+    steps_per_epoch = len(rolls("train")) / training.batch
     best, kept = {"valid": float("inf"), "epoch": 0.0}, net.state_dict()
-    for step in descend(net, noisy_loss, draw, steps=round(epochs * steps_per_epoch), seed=seed, training=TRAINING):
-        valid = evaluate(net, "valid")
+    for step in descend(net, loss, draw, steps=round(epochs * steps_per_epoch), seed=seed, training=training):
+        valid = score(net, "valid")
         if valid < best["valid"]:
             best = {"valid": valid, "epoch": step / steps_per_epoch}
             kept = {name: value.clone() for name, value in net.state_dict().items()}
         elif step / steps_per_epoch - best["epoch"] >= PATIENCE:
             break
     net.load_state_dict(kept)
-    return {**best, "nll": evaluate(net, "test"), "parameters": float(sum(p.numel() for p in net.parameters()))}
+    return {**best, "nll": score(net, "test"), "parameters": float(sum(p.numel() for p in net.parameters()))}

@@ -130,8 +130,8 @@ def cents_off(wave: np.ndarray, hertz: float, real: np.ndarray) -> float:
             decayed, are left out.
     """
     size = round(PIECE_SECONDS * RATE)
-    starts = range(0, min(len(wave), len(real)) - size + 1, size // 2)
-    starts = [start for start in starts if not np.isnan(pitch_hz(real[start : start + size], RATE))]
+    pieces = range(0, min(len(wave), len(real)) - size + 1, size // 2)
+    starts = [start for start in pieces if not np.isnan(pitch_hz(real[start : start + size], RATE))]
     found = np.array([pitch_hz(wave[start : start + size], RATE) for start in starts])
     if not len(found) or np.isnan(found).any():
         return float("inf")

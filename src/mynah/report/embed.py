@@ -51,8 +51,8 @@ def previews(folder: Path, items: int) -> Iterator[Preview]:
                 continue
             yield Preview(
                 item=item,
-                sound=_uri("audio/mpeg", (folder / name).read_bytes()),
-                picture=_uri("image/png", _picture(entry)) if entry.get("spectrogram") else "",
+                sound=uri("audio/mpeg", (folder / name).read_bytes()),
+                picture=uri("image/png", _picture(entry)) if entry.get("spectrogram") else "",
                 seconds=float(entry["seconds"]),
                 start=float(entry.get("start", 0.0)),
                 gain_db=float(entry.get("gain_db", 0.0)),
@@ -62,7 +62,8 @@ def previews(folder: Path, items: int) -> Iterator[Preview]:
             continue
 
 
-def _uri(kind: str, data: bytes) -> str:
+def uri(kind: str, data: bytes) -> str:
+    """Return bytes as an address that holds them."""
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import hashlib
 import json
-import os
-from datetime import datetime
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
-from mynah.errors import Stopped
 from mynah.report import (
     calibration,
     classes,
@@ -27,9 +19,9 @@ from mynah.report import (
     learning,
     method,
     verdict,
-    wording,
 )
 from mynah.report.embed import Preview, previews
+from mynah.report.offline import asset, date_of, environment, hash_of, write
 from mynah.report.privacy import without_paths
 from mynah.report.schema import read_results
 
@@ -70,7 +62,7 @@ def build(run_folder: Path, out: Path | None = None, *, max_mb: float = 25) -> P
     found = list(previews(run_folder / "previews", len(results["items"]) + made))
     fitting = _fitting(found, int(max_mb * 1e6) - len(bare.encode()))
     text = _render(results, fitting, len(found) - len(fitting)) if fitting or found else bare
-    _write(page, text)
+    write(page, text)
     return page
 
 
@@ -85,69 +77,28 @@ def _fitting(found: list[Preview], room: int) -> list[Preview]:
 
 
 def _render(results: dict[str, Any], heard: list[Preview], dropped: int) -> str:
-    css, script = _asset("page.css"), "\n".join(_asset(name) for name in SCRIPTS)
+    css, script = asset("page.css"), "\n".join(asset(name) for name in SCRIPTS)
     script = f'(() => {{\n"use strict";\n{script}\n}})();'
     sections = {name: make(results) for name, make in SECTIONS.items()}
     sections["clips"] = clips.section(results, heard, dropped)
     sections["generated"] = generated.section(results, heard, dropped)
     return (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             results=results,
-            created=_date(results["created"]),
+            created=date_of(results["created"]),
             css=Markup(css),
             script=Markup(script),
-            css_hash=_hash(css),
-            script_hash=_hash(script),
+            css_hash=hash_of(css),
+            script_hash=hash_of(script),
             data=Markup(_json(confusion.payload(results, heard))),
             **sections,
         )
     )
 
 
-def _asset(name: str) -> str:
-    return (resources.files("mynah.report") / name).read_text(encoding="utf-8").strip()
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("mynah.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["breakable"] = wording.breakable
-    return environment
-
-
-def _hash(text: str) -> str:
-    """Return a CSP source that allows exactly this inline text."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
 def _json(value: Any) -> str:
     """Return JSON that cannot end the element it stands in."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-def _date(iso: str) -> str:
-    try:
-        moment = datetime.fromisoformat(iso)
-    except ValueError:
-        return iso
-    return f"{moment.day} {moment:%B %Y, %H:%M} {moment.tzname() or ''}".strip()
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(part, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise Stopped("the page could not be written", where=path, measured=error.strerror) from error

@@ -6,6 +6,7 @@ from mynah.representations.augmentation import augment_log_mel
 from mynah.representations.cache import VERSION, Frames, compute
 from mynah.representations.cepstrum import MFCC
 from mynah.representations.mel import LogMel
+from mynah.representations.mulaw import MuLaw
 from mynah.representations.phase_vocoder import PhaseVocoder
 from mynah.representations.representation import Representation
 from mynah.representations.representation import by_name as _by_name
@@ -14,7 +15,7 @@ from mynah.representations.stft import STFT
 from mynah.representations.waveform import Waveform
 
 KINDS: dict[str, type[Representation]] = {
-    kind.NAME: kind for kind in (Waveform, STFT, PhaseVocoder, LogMel, MFCC, ClipStatistics)
+    kind.NAME: kind for kind in (Waveform, MuLaw, STFT, PhaseVocoder, LogMel, MFCC, ClipStatistics)
 }
 
 
@@ -35,6 +36,7 @@ __all__ = [
     "ClipStatistics",
     "Frames",
     "LogMel",
+    "MuLaw",
     "PhaseVocoder",
     "Representation",
     "Waveform",

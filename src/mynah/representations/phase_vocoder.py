@@ -59,6 +59,7 @@ class PhaseVocoderModule(nn.Module):
     """
 
     centres: Tensor
+    sign: Tensor
 
     def __init__(self, rate: int, window_seconds: float, hop_seconds: float) -> None:
         super().__init__()

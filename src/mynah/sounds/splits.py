@@ -170,7 +170,8 @@ def check_enough(sounds: Sounds, *, anyway: bool = False, classes: int = 2) -> l
             "the sounds have no labels, so there is nothing to tell apart",
             where=sounds.name,
             measured=f"{len(sounds)} clips",
-            remedy="Put them into one folder a label, or name them in labels.csv (columns file,label).",
+            remedy="Put them into one folder a label, or name them in labels.csv (columns file,label); to make sounds "
+            "like these, `mynah learn` needs no labels.",
         )
     if len(sounds.classes) < classes:
         raise NotEnoughData(

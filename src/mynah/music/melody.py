@@ -1,0 +1,69 @@
+"""A melody as one event a sixteenth note, as Magenta's melody RNN has it (2016).
+
+    0       no event: what sounds goes on
+    1       note-off: silence begins
+    2 + n   note-on: a note of pitch n begins, and ends the one before
+
+Of several notes, the melody is the highest that begins; it is not broken by lower ones that begin below it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mynah.music.piece import Note, Piece
+
+NO_EVENT, NOTE_OFF, FIRST_NOTE = 0, 1, 2
+#: Steps a quarter note.
+RESOLUTION = 4
+
+
+def events_of(piece: Piece) -> np.ndarray:
+    """Return the (step,) events of the pitched notes, from tick 0 to the end of the last note."""
+    scale = RESOLUTION / piece.ticks
+    notes = [note for note in piece.notes if not note.is_drum]
+    spans = sorted(
+        (round(n.start * scale), -n.pitch, max(round(n.end * scale), round(n.start * scale) + 1)) for n in notes
+    )
+    events = np.full(max((end for _, _, end in spans), default=0), NO_EVENT)
+    began, sounding, until = -1, -1, 0
+    for start, lowered, end in spans:
+        if start == began or (start < until and -lowered < sounding):
+            continue
+        if sounding >= 0 and until < start:
+            events[until] = NOTE_OFF
+        events[start] = FIRST_NOTE - lowered
+        began, sounding, until = start, -lowered, end
+    if until < len(events):  # lower notes go on
+        events[until] = NOTE_OFF
+    return events
+
+
+def notes_of(events: np.ndarray, ticks: int, begin: int = 0, velocity: int = 80) -> tuple[Note, ...]:
+    """Return the notes of (step,) events, where a quarter note has so many ticks and step 0 lies at tick `begin`."""
+    notes, start, pitch = [], 0, -1
+    for step, event in enumerate([*events, NOTE_OFF]):
+        if event == NO_EVENT:
+            continue
+        if pitch >= 0:
+            notes.append(Note(begin + _tick(start, ticks), begin + _tick(step, ticks), pitch, velocity))
+        start, pitch = step, int(event) - FIRST_NOTE if event >= FIRST_NOTE else -1
+    return tuple(notes)
+
+
+def _tick(step: int, ticks: int) -> int:
+    return round(step * ticks / RESOLUTION)
+
+
+def folded(events: np.ndarray, low: int, high: int) -> np.ndarray:
+    """Return the events with every pitch moved by octaves into [low, high), which is an octave or more."""
+    pitch = events - FIRST_NOTE
+    up = np.maximum(0, -((pitch - low) // 12)) * 12
+    down = np.maximum(0, -((high - 1 - pitch) // 12)) * 12
+    return np.where(events >= FIRST_NOTE, events + up - down, events)
+
+
+def ago(events: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Return the (time,) events so many steps before each, and no event before the beginning."""
+    place = np.arange(len(events)) - steps
+    return np.where(place >= 0, events[np.maximum(place, 0)], NO_EVENT)

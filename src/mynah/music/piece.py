@@ -1,0 +1,140 @@
+"""A piece of music: notes on a grid of ticks, with its tempo and meter as they change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+#: Channel of the drums, counted from 0 (General MIDI: channel 10).
+DRUMS = 9
+
+
+@dataclass(frozen=True, order=True)
+class Note:
+    """One note.
+
+    Args:
+        start, end: ticks; the end is later than the start.
+        pitch: 0 to 127, where 60 is middle C; of drums, the instrument.
+        velocity: 1 to 127.
+        track, channel, program: where it stood, the channel counted from 0, and the instrument (General MIDI).
+    """
+
+    start: int
+    end: int
+    pitch: int
+    velocity: int = 80
+    track: int = 0
+    channel: int = 0
+    program: int = 0
+
+    @property
+    def is_drum(self) -> bool:
+        """Whether the pitch names a drum."""
+        return self.channel == DRUMS
+
+
+@dataclass(frozen=True, order=True)
+class Tempo:
+    """From this tick on, a quarter note lasts so many microseconds."""
+
+    tick: int
+    microseconds: int = 500_000
+
+
+@dataclass(frozen=True, order=True)
+class Meter:
+    """From this tick on, a bar is so many beats of a whole note's so-manieth."""
+
+    tick: int
+    numerator: int = 4
+    denominator: int = 4
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Notes in the order of their start, and what they are counted in.
+
+    Args:
+        notes: sorted when made.
+        ticks: of a quarter note.
+        tempos, meters: changes in the order of their ticks; before the first, 120 quarters a minute and 4/4 hold.
+        name: for people.
+    """
+
+    notes: tuple[Note, ...]
+    ticks: int = 480
+    tempos: tuple[Tempo, ...] = (Tempo(0),)
+    meters: tuple[Meter, ...] = (Meter(0),)
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "notes", tuple(sorted(self.notes)))
+
+    @property
+    def end(self) -> int:
+        """Tick at which the last note ends."""
+        return max((note.end for note in self.notes), default=0)
+
+    @property
+    def pitched(self) -> Piece:
+        """The piece without its drums."""
+        return replace(self, notes=tuple(note for note in self.notes if not note.is_drum))
+
+    def seconds(self, tick: int) -> float:
+        """Return the time of a tick, by the tempo map."""
+        changes = [*self.tempos] if self.tempos and self.tempos[0].tick == 0 else [Tempo(0), *self.tempos]
+        total = 0.0
+        for change, following in zip(changes, [*changes[1:], None], strict=True):
+            until = tick if following is None else min(tick, following.tick)
+            total += max(0, until - change.tick) * change.microseconds / self.ticks / 1e6
+        return total
+
+    def tempo_at(self, tick: int) -> Tempo:
+        """Return the tempo that holds at a tick."""
+        return max((tempo for tempo in self.tempos if tempo.tick <= tick), default=Tempo(0))
+
+    def meter_at(self, tick: int) -> Meter:
+        """Return the meter that holds at a tick."""
+        return max((meter for meter in self.meters if meter.tick <= tick), default=Meter(0))
+
+    def from_start(self) -> Piece:
+        """Return the piece moved by whole bars so that its first note lies in the first bar."""
+        first = self.notes[0].start if self.notes else 0
+        meter = self.meter_at(first)
+        bar = bar_ticks(meter, self.ticks)
+        cut = meter.tick + (first - meter.tick) // bar * bar
+        notes = tuple(replace(n, start=n.start - cut, end=n.end - cut) for n in self.notes)
+        tempos = (
+            replace(self.tempo_at(cut), tick=0),
+            *(replace(t, tick=t.tick - cut) for t in self.tempos if t.tick > cut),
+        )
+        meters = (replace(meter, tick=0), *(replace(m, tick=m.tick - cut) for m in self.meters if m.tick > cut))
+        return replace(self, notes=notes, tempos=tempos, meters=meters)
+
+
+def bar_ticks(meter: Meter, ticks: int) -> int:
+    """Return the length of a bar, at least 1, in units of which a quarter note has so many."""
+    return max(1, ticks * 4 * meter.numerator // meter.denominator)
+
+
+def bars(meters: Sequence[Meter], ticks: int, steps: int, resolution: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (step,) position in its bar and (step,) length of its bar, both in steps.
+
+    Args:
+        meters: of a piece of so many `ticks` a quarter note; a change begins a bar.
+        steps: how many.
+        resolution: steps a quarter note.
+    """
+    position, length = np.zeros(steps, dtype=np.int64), np.ones(steps, dtype=np.int64)
+    changes = [*meters] if meters and meters[0].tick == 0 else [Meter(0), *meters]
+    for change, following in zip(changes, [*changes[1:], None], strict=True):
+        first = round(change.tick * resolution / ticks)
+        last = steps if following is None else min(steps, round(following.tick * resolution / ticks))
+        if first < last:
+            bar = bar_ticks(change, resolution)
+            length[first:last] = bar
+            position[first:last] = np.arange(last - first) % bar
+    return position, length

@@ -1,0 +1,91 @@
+"""Melodies as events and as rolls: by hand, and there and back."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mynah.music import Meter, Note, Piece
+from mynah.music import melody as m
+from mynah.music import roll as r
+from mynah.music.piece import bars
+
+QUARTER = 4
+
+
+def piece(*notes):
+    return Piece(tuple(Note(*note) for note in notes), ticks=QUARTER)
+
+
+def test_events_by_hand():
+    """Two notes, a rest, a note: note-on, nothing, note-on, note-off, nothing, note-on."""
+    found = m.events_of(piece((0, 2, 60), (2, 3, 62), (5, 6, 60)))
+    assert found.tolist() == [62, 0, 64, 1, 0, 62]
+
+
+def test_the_melody_is_the_highest_that_begins():
+    chord = piece((0, 4, 60), (0, 4, 67), (1, 3, 50), (2, 4, 72), (4, 8, 48))
+    # the chord's top; the 50 begins below it and is not heard; 72 ends it; the bass note goes on alone
+    assert m.events_of(chord).tolist() == [69, 0, 74, 0, 50, 0, 0, 0]
+    assert m.events_of(Piece((Note(0, 4, 60, channel=9),), ticks=4)).tolist() == []
+
+
+events = st.lists(st.one_of(st.just(0), st.just(1), st.integers(2, 129)), max_size=24)
+
+
+@settings(max_examples=80, deadline=None)
+@given(events, st.sampled_from([4, 96, 480]))
+def test_events_come_back(found, ticks):
+    """What notes_of writes, events_of reads: but for a rest that begins a piece, or that follows a rest."""
+    notes = m.notes_of(np.array(found, dtype=int), ticks)
+    wanted, sounding = [], False
+    for event in found:
+        wanted.append(0 if event == 1 and not sounding else event)
+        sounding = event > 1 or (sounding and event != 1)
+    while wanted and wanted[-1] == 0 and not sounding:
+        wanted.pop()
+    if wanted and wanted[-1] == 1:
+        wanted.pop()
+    assert m.events_of(Piece(notes, ticks)).tolist() == wanted
+
+
+def test_folding_keeps_the_pitch_class():
+    notes = np.arange(128) + 2
+    found = m.folded(np.concatenate([[0, 1], notes]), 48, 84)
+    assert found[:2].tolist() == [0, 1]
+    pitches = found[2:] - 2
+    assert pitches.min() == 48
+    assert pitches.max() == 83
+    assert ((pitches - np.arange(128)) % 12 == 0).all()
+    assert (pitches[48:84] == np.arange(48, 84)).all()
+
+
+def test_places_in_bars_follow_the_meter():
+    position, length = bars((Meter(0, 3, 4), Meter(24, 6, 8), Meter(48, 2, 4)), 4, 60, 2)
+    assert length.tolist() == [6] * 12 + [6] * 12 + [4] * 36
+    assert position.tolist() == [*range(6)] * 4 + [*range(4)] * 9
+    position, length = bars((Meter(8, 2, 4),), 4, 8, 4)  # before the first change: 4/4
+    assert length.tolist() == [16] * 8
+
+
+def test_a_roll_by_hand():
+    found = r.roll_of(piece((0, 2, 60), (2, 4, 60), (1, 4, 64), (0, 1, 30)), 60, 72)
+    assert found[:, 0, 0].tolist() == [1, 1, 1, 1]
+    assert found[:, 1, 0].tolist() == [1, 0, 1, 0]
+    assert found[:, 0, 4].tolist() == [0, 1, 1, 1]
+    assert found[0, 0, 6] == 1  # 30 is moved up by three octaves
+    assert found.sum() == 4 + 2 + 3 + 1 + 2
+
+
+rolls = st.lists(
+    st.tuples(st.integers(0, 20), st.integers(1, 8), st.integers(60, 72)),
+    min_size=1,
+    max_size=10,
+    unique_by=lambda n: n[2],
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rolls)
+def test_rolls_come_back(found):
+    notes = tuple(Note(start, start + length, pitch) for start, length, pitch in found)
+    assert r.notes_of(r.roll_of(Piece(notes, 4), 60, 73), 60, 4) == tuple(sorted(notes))

@@ -1,0 +1,61 @@
+"""The piano roll: notes where they belong, what was given, and what is drawn of a long piece."""
+
+import re
+
+import pytest
+
+from mynah.errors import BadInput, IncompatibleFile
+from mynah.report import music
+
+
+def piece(*notes, primed=0.0, bars=(0, 4, 8)):
+    return {"notes": [list(note) for note in notes], "primed": primed, "bars": list(bars), "seconds": 3.21, "drums": 0}
+
+
+def boxes(drawn, kind):
+    found = re.findall(rf'<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)" class="{kind}"', drawn)
+    return [tuple(map(float, box)) for box in found]
+
+
+def test_notes_are_drawn_by_time_and_pitch():
+    drawn = music.roll(piece((0, 2, 60), (2, 4, 61), (4, 8, 72)))
+    low, next_up, high = boxes(drawn, "note")
+    wide = (music.WIDTH - 4 - music.LEFT) / 8
+    assert low[0] == pytest.approx(music.LEFT, abs=0.1)
+    assert next_up[0] - low[0] == pytest.approx(2 * wide, abs=0.2)
+    assert high[2] == pytest.approx(4 * wide - 1, abs=0.2)
+    assert low[1] - next_up[1] == pytest.approx(low[3], abs=0.2)
+    assert high[1] < next_up[1]
+    assert "Piano roll: 3 notes from C4 to C5 in 2 bars" in drawn
+
+
+def test_what_was_given_is_marked():
+    drawn = music.roll(piece((0, 2, 60), (2, 4, 61), primed=2.0))
+    assert len(boxes(drawn, "note given")) == len(boxes(drawn, "note")) == 1
+    assert len(boxes(drawn, "given")) == drawn.count('class="until"') == 1
+
+
+def test_of_a_long_piece_what_is_new_is_drawn():
+    notes = [(n, n + 1, 60 + n % 5) for n in range(200)]
+    bars = range(0, 200, 4)
+    assert music._drawn(piece(*notes, bars=bars)) == (0, 128)
+    assert music._drawn(piece(*notes, primed=150.0, bars=bars)) == (116, 200)
+    drawn = music.roll(piece(*notes, primed=150.0, bars=bars))
+    assert len(boxes(drawn, "note")) == 50
+    assert len(boxes(drawn, "note given")) == 34
+    assert "drawn: the quarter notes 117 to 200 of 200" in music._facts(piece(*notes, primed=150.0, bars=bars))
+
+
+def test_nothing_can_be_drawn_too():
+    assert "0 notes" in music.roll(piece())
+
+
+def test_a_folder_that_is_none(tmp_path):
+    with pytest.raises(BadInput, match="not a folder that"):
+        music.build(tmp_path)
+    (tmp_path / "music.json").write_text("{")
+    with pytest.raises(IncompatibleFile, match="damaged"):
+        music.build(tmp_path)
+    (tmp_path / "music.json").write_text('{"schema": "mynah.music/9"}')
+    with pytest.raises(IncompatibleFile, match="another version"):
+        music.build(tmp_path)
