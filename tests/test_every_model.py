@@ -63,6 +63,7 @@ GENERATORS = [card.name for card in catalog.cards() if "generate" in card.tasks]
 SMALL_GENERATORS: dict[str, tuple[dict, dict]] = {
     "gruv": ({"hidden": 12}, {"budget": "12steps"}),
     "glover": ({"hidden": 12}, {"budget": "12steps"}),
+    "frame_vae": ({"hidden": 16, "latent": 4}, {"budget": "40steps"}),
     "wavenet": (
         {"blocks": 1, "doublings": 5, "residual": 16, "skip": 32},
         {"budget": "20steps", "crop_seconds": 0.05, "learning_rate": 1e-2},

@@ -39,7 +39,8 @@ def folder_of(root, labels=("low", "high"), clips=10, seconds=0.3):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     root = tmp_path_factory.mktemp("generate")
-    return mynah.learn(folder_of(root / "sounds"), out=root / "run", task="generate", executor="sequential")
+    options = {"task": "generate", "families": "shaped_noise", "executor": "sequential"}
+    return mynah.learn(folder_of(root / "sounds"), out=root / "run", **options)
 
 
 def test_a_run_makes_sounds_and_judges_them(run):

@@ -94,8 +94,8 @@ def test_course_distance_by_hand():
     """Two bands, one frame each: differences 3 and 4 dB have the root mean square of sqrt(12.5)."""
     one, other = np.array([[0.0, -10.0]], np.float32), np.array([[-3.0, -14.0]], np.float32)
     assert judging.course_distance(one, other, 0) == pytest.approx(np.sqrt(12.5))
-    longer = np.array([[0.0, -10.0], [-20.0, -60.0]], np.float32)  # what one lacks is compared with -60 dB
-    assert judging.course_distance(one, longer, 0) == pytest.approx(np.sqrt(40**2 / 4))
+    longer = np.array([[0.0, -10.0], [-20.0, -40.0]], np.float32)  # what one lacks is compared with -40 dB
+    assert judging.course_distance(one, longer, 0) == pytest.approx(np.sqrt(20**2 / 4))
 
 
 @pytest.mark.parametrize("late", [0, 3, 5])

@@ -54,6 +54,12 @@ def test_one_family_and_the_baseline():
     field = {"chance": Contender(0.5, [0.5] * 5, true == 0, 0.0),
              "knn": Contender(0.5, [0.5] * 5, true == 1, 1.0)}  # fmt: skip
     assert choose(field, true, baseline="chance").kept == "knn"
+    field["knn"] = Contender(0.5, [0.5] * 5, true == 1, -1.0)  # the best of equals is the smaller
+    assert "kept knn, the smallest of these" in choose(field, true, baseline="chance").sentence
+    gain = true == 1
+    gain[:4] = True
+    field["knn"] = Contender(0.52, [0.52] * 5, gain, 1.0)
+    assert "kept knn, since chance is there only to be beaten" in choose(field, true, baseline="chance").sentence
 
 
 def test_two_folds_that_differ_alike_prove_nothing():

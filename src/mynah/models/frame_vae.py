@@ -12,10 +12,11 @@ filtered noise). With x a sound's phase-vocoder frames, c its class:
 Nothing that was made is fed back, so errors do not add up. After training, z of a class is normal with the mean and
 covariance of its clips' m(x) (Ghosh et al. 2020, arXiv:1903.12436, a density after the fact). A sound is
 
-    X_t = 10^(a_t / 20) (A_t exp(i phase_t) + sqrt(1 - A_t^2) W_t),      A_t = I1(k_t) / I0(k_t)
+    X_t = 10^(a'_t / 20) (A_t exp(i phase_t) + sqrt(1 - A_t^2) W_t),      A_t = I1(k_t) / I0(k_t)
 
 where the phase sums d_t, locked to the nearest peak, and W_t are the spectra of one stream of white noise: a bin whose
-phase can be foretold is a partial, any other is noise.
+phase can be foretold is a partial, any other is noise; a' is the level of the mean power. Bins weigh in the loss as
+bands of hearing do: else half of it were above 5 kHz, and the body of a drum a hundredth.
 
 Departures from these papers: small enough for minutes on a processor; no adversary (RAVE); neither pitch nor loudness
 are measured beforehand (DDSP); the weight of the divergence is a constant.
@@ -58,8 +59,12 @@ PRESSURE = 0.02
 BLOCK = 50
 #: Phases that a sound begins with, in turns: sines, so that it does not begin with a click.
 BEGIN = -0.25
-#: Mean of the level of noise in dB below the level of its mean power (Euler's constant times 10 / ln 10).
-BELOW_POWER_DB = 10 * 0.5772156649 / math.log(10)
+#: The level of the mean power of a bin lies above its mean level, but by no more than this many dB.
+MOST_ABOVE_DB = 8.0
+#: Bins weigh like bands of hearing: those at f Hz by 1 / (f + this).
+EAR_HZ = 150.0
+#: Frames after which the decoder's clocks have run down to 1 / e.
+CLOCKS = (1.5, 4.0, 10.0, 25.0, 60.0, 150.0)
 
 
 class SoundVAE(nn.Module):
@@ -70,24 +75,29 @@ class SoundVAE(nn.Module):
         classes: at least 1.
         hidden: units of each layer.
         latent: numbers that describe a sound.
+        rate: Hz.
 
     Attributes:
+        weight: (bin,) how much it counts, one in the mean.
         centre: (class, latent) mean of the clips of a class.
         factor: (class, latent, latent) square root of their covariance.
     """
 
     centre: Tensor
     factor: Tensor
+    weight: Tensor
 
-    def __init__(self, bins: int, span_hz: float, classes: int, hidden: int, latent: int) -> None:
+    def __init__(self, bins: int, span_hz: float, classes: int, hidden: int, latent: int, rate: int) -> None:
         super().__init__()
         self.bins, self.latent, self.radians = bins, latent, 2 * math.pi / span_hz
         self.standardise = Standardise(bins)
         self.listen = nn.Sequential(nn.Linear(bins, hidden), nn.ReLU(), nn.Conv1d(hidden, hidden, 5, padding=2))
         self.describe = nn.Linear(2 * hidden, 2 * latent)
         self.begin = nn.Linear(latent + classes, hidden)
-        self.decoder = nn.GRU(latent + classes, hidden, batch_first=True)
+        self.decoder = nn.GRU(latent + classes + len(CLOCKS), hidden, batch_first=True)
         self.leave = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 4 * bins + 1))
+        weight = 1 / (torch.arange(bins) * rate / (2 * bins - 2) + EAR_HZ)
+        self.register_buffer("weight", weight / weight.mean(), persistent=False)
         self.register_buffer("centre", torch.zeros(classes, latent))
         self.register_buffer("factor", torch.eye(latent).repeat(classes, 1, 1))
 
@@ -99,12 +109,14 @@ class SoundVAE(nn.Module):
         mean, deviation = self.describe(mean_and_max(x, lengths)).chunk(2, dim=1)
         return mean, deviation.clamp(-6.0, 2.0)
 
-    def decode(self, z: Tensor, label: Tensor, time: int, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return the packed `Forecast` of `time` frames, and the state to go on from."""
+    def decode(self, z: Tensor, label: Tensor, time: int, state: Any = None) -> tuple[Tensor, Any]:
+        """Return the packed `Forecast` of `time` frames, and the state to go on from: of the GRU, and the time."""
         told = torch.cat([z, label], dim=1)
-        before = torch.tanh(self.begin(told))[None] if state is None else state
-        h, state = self.decoder(told[:, None].expand(-1, time, -1), before)
-        return self.leave(h), state
+        before, begin = (torch.tanh(self.begin(told))[None], 0) if state is None else state
+        clocks = torch.exp(-torch.arange(begin, begin + time)[:, None] / torch.tensor(CLOCKS))
+        given = torch.cat([told[:, None].expand(-1, time, -1), clocks.expand(len(z), -1, -1)], dim=2)
+        h, before = self.decoder(given, before)
+        return self.leave(h), (before, begin + time)
 
 
 class FrameVAE(NetGenerator):
@@ -116,10 +128,10 @@ class FrameVAE(NetGenerator):
         training, representation, rate, random_state: see `NetModel`; the representation is a `PhaseVocoder`.
     """
 
-    unit: ClassVar[str] = "nats a bin of level and frequency"
+    unit: ClassVar[str] = "nats a bin, weighed by the ear"
     default_representation: ClassVar[Representation] = PhaseVocoder(0.046, 0.0115)
     default_training: ClassVar[Training] = Training(
-        budget="600steps", batch=16, learning_rate=2e-3, weight_decay=0.0, average=0.98, crop_seconds=2.0, augment=False
+        budget="600steps", batch=16, learning_rate=4e-3, weight_decay=0.0, average=0.98, crop_seconds=2.0, augment=False
     )
 
     def __init__(
@@ -139,7 +151,7 @@ class FrameVAE(NetGenerator):
         if not isinstance(self.representation_, PhaseVocoder):
             raise ValueError(f"{type(self).__name__} hears frames of a phase vocoder, not {self.representation_}")
         span_hz = self.representation_.span_hz(self._rate)
-        return SoundVAE(inputs // 2, span_hz, classes, self.hidden, self.latent)
+        return SoundVAE(inputs // 2, span_hz, classes, self.hidden, self.latent, self._rate)
 
     def prepare(self, net: Any, frames: Frames) -> None:
         net.standardise.learn(frame[:, : net.bins] for frame in frames)
@@ -191,20 +203,22 @@ class FrameVAE(NetGenerator):
             level = forecast.level[0] * net.standardise.scale + net.standardise.mean
             if ended:
                 beside = forecast.angle[0] / net.radians
-                yield voice.push(level[:ended], beside[:ended], forecast.focus[0, :ended]).numpy()
+                above = (forecast.spread[0] * net.standardise.scale).square() * math.log(10) / 20
+                loud = level + above.clamp(max=MOST_ABOVE_DB)  # mean power of a level that is normal in dB
+                yield voice.push(loud[:ended], beside[:ended], forecast.focus[0, :ended]).numpy()
             if ended < BLOCK:
                 break
         yield voice.overlap.end().numpy()
 
 
 def _surprise(net: Any, forecast: Forecast, batch: Batch, longest: int) -> Tensor:
-    """Return the (batch,) mean surprise in nats a bin, the end included where a sound was not cut."""
+    """Return the (batch,) mean surprise in nats a bin, as they weigh, the end included where a sound was not cut."""
     level = net.standardise(batch.frames[..., : net.bins], None)
     angle = batch.frames[..., net.bins :] * net.radians
     count = batch.frames.shape[1]
     first = Forecast(*(getattr(forecast, name)[:, :count] for name in ("level", "spread", "angle", "focus", "end")))
     of_level, of_angle = first.surprise(level, angle)
-    each = (of_level + net.standardise.scale.log() + of_angle).mean(dim=2)
+    each = ((of_level + net.standardise.scale.log() + of_angle) * net.weight).mean(dim=2)
     mask = time_mask(batch.lengths, count)
     total = ((each + nn.functional.softplus(first.end) / net.bins) * mask).sum(dim=1)
     last = forecast.end.gather(1, batch.lengths[:, None])[:, 0]
@@ -240,6 +254,6 @@ class _Voice:
         pieces = self.white.unfold(0, stft.size, hop)
         self.white = self.white[len(level) * hop :]
         spectra = torch.fft.rfft(pieces * stft.window) / self.white_scale
-        power = self.module.full_scale * 10 ** ((level.double() + BELOW_POWER_DB) / 20)
+        power = self.module.full_scale * 10 ** (level.double() / 20)
         rest = (1 - coherent.square()).clamp(min=0.0).sqrt()
         return self.overlap.push(coherent * tone + rest * power * spectra)

@@ -141,6 +141,9 @@ def _sentence(
     if worse and not close and not lower:
         words += "; every other family is worse"
     if kept == best:
+        smallest = min([best, *close], key=lambda name: contenders[name].cost)
+        if smallest != kept:  # it is the constant answer, which is never kept
+            return f"{words}; kept {best}, since {smallest} is there only to be beaten."
         return f"{words}; kept {best}{', the smallest of these' if close else ''}."
     return f"{words}; kept {kept}, the smallest of these ({_gap(contenders, best, [kept], verb='')} less)."
 

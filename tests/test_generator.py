@@ -1,0 +1,121 @@
+"""What all generators share, on a family that makes what it is told: lengths, ends, labels, and refusals."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from mynah.generator import FADE_SECONDS, GeneratorModel
+from mynah.representations import Frames, Waveform
+from mynah.testing import RATE, ToyClip
+
+
+class Constant(GeneratorModel):
+    """Makes blocks of ones; is surprised by how far a clip's level is from its class's number."""
+
+    unit = "levels"
+    block, blocks = 100, None
+
+    def _learn(self, frames, codes, groups, keeper) -> Iterator:
+        yield from ()
+
+    def _surprises(self, frames, codes):
+        return np.array([abs(np.abs(clip).mean() - code) for clip, code in zip(frames, codes, strict=True)])
+
+    def _sound(self, request):
+        self.request, made = request, 0
+        while self.blocks is None or made < self.blocks:
+            made += 1
+            yield np.ones(self.block, np.float32)
+
+    def tensors(self):
+        return {}
+
+    def restore(self, tensors):
+        pass
+
+
+def clips(*samples):
+    return [ToyClip(np.ones((1, n), np.float32)) for n in samples]
+
+
+def whole(sound):
+    return np.concatenate(list(sound))
+
+
+@pytest.fixture
+def model():
+    return Constant().fit(clips(800, 1600, 2400, 400), ["b", "b", "b", "a"])
+
+
+def test_lengths_are_those_of_the_class(model):
+    assert model.lengths_[0].tolist() == [400] * 11
+    assert model.lengths_[1].tolist() == [800 + 160 * k for k in range(11)]
+    assert {len(whole(s)) for s in model.generate(5, label="a")} == {400}
+    drawn = [len(whole(s)) for s in model.generate(40, label="b")]
+    assert 800 <= min(drawn) < 1200 < 2000 < max(drawn) <= 2400
+    assert len(set(drawn)) > 20
+
+
+def test_a_length_that_was_asked_for_is_cut_and_filled(model):
+    model.block = 333
+    (wave,) = (whole(s) for s in model.generate(1, seconds=0.1, label="a"))
+    fade = round(FADE_SECONDS * RATE)
+    assert len(wave) == 800
+    assert (wave[: 800 - fade - 1] == 1).all()
+    assert (np.diff(wave[-fade:]) < 0).all()
+    assert wave[-1] == 0
+    assert not model.request.ends
+    model.blocks = 1
+    (wave,) = (whole(s) for s in model.generate(1, seconds=0.1, label="a"))
+    assert wave[:333].all()
+    assert not wave[333:].any()
+
+
+def test_classes_take_turns_and_a_sound_to_go_on_from_chooses(model):
+    codes = []
+    for sound in model.generate(3, seconds=0.01):
+        next(sound)
+        codes.append(model.request.code)
+    assert codes == [0, 1, 0]
+    for level, code in ((0.1, 0), (0.9, 1)):
+        next(next(model.generate(1, like=np.full(50, level, np.float32))))
+        assert model.request.code == code
+        assert len(model.request.like) == 50
+
+
+def test_what_is_drawn_depends_on_seed_and_number_alone(model):
+    def draws(count, seed):
+        found = []
+        for sound in model.generate(count, seconds=0.01, label="b", seed=seed):
+            next(sound)
+            found.append(model.request.draws.random())
+        return found
+
+    assert draws(3, 1)[:2] == draws(2, 1)
+    assert len({*draws(3, 1), *draws(3, 2)}) == 6
+
+
+def test_sounds_that_are_not_finite_are_an_error(model):
+    model._sound = lambda request: iter([np.full(10, np.nan, np.float32)])
+    with pytest.raises(FloatingPointError, match="not finite"):
+        list(next(model.generate()))
+    model._sound = lambda request: iter([np.full(10, 7.0, np.float32)])
+    assert next(next(model.generate(seconds=0.1))).tolist() == [1.0] * 10
+
+
+def test_frames_say_how_long_their_clips_were():
+    """Of frames of 50 samples, 24 frames are at most 1200."""
+    frames = Frames.from_arrays([np.zeros((24, 50), np.float32)], Waveform(frame_seconds=50 / RATE), RATE)
+    assert set(Constant().fit(frames).lengths_.ravel().tolist()) == {1200}
+
+
+def test_what_cannot_be_learned():
+    with pytest.raises(ValueError, match="rate"):
+        Constant().fit(np.zeros((3, 5)))
+    with pytest.raises(ValueError, match="labels of shape"):
+        Constant().fit(clips(50, 50), ["a"])
+    with pytest.raises(ValueError, match="needs the labels"):
+        Constant().fit(clips(50, 50), ["a", "b"]).surprise(clips(50))
+    with pytest.raises(ValueError, match="no sounds labelled 'c'"):
+        Constant().fit(clips(50, 50), ["a", "b"]).surprise(clips(50), ["c"])
