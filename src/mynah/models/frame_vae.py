@@ -54,7 +54,7 @@ CARD = {
     "cost": "gradient",
 }
 #: Weight of the divergence of a dimension against the surprise of a value.
-PRESSURE = 0.02
+PRESSURE = 0.3
 #: Frames decoded at a time when a sound is made.
 BLOCK = 50
 #: Phases that a sound begins with, in turns: sines, so that it does not begin with a click.
