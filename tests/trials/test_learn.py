@@ -221,6 +221,12 @@ def test_runs_are_compared_on_the_same_clips(run, sounds, tmp_path):
         compare([run.folder, alone.folder])
 
 
+def test_one_trial_cannot_use_two_workers():
+    """It and the training at the end, of one and a quarter as long, come one after the other."""
+    clock = Clock(deadline=time.monotonic() + 90, workers=2, left=1)
+    assert clock.share(lambda name: False) == pytest.approx(40, rel=0.01)
+
+
 def test_shares_are_equal_and_leftovers_are_shared():
     clock = Clock(deadline=time.monotonic() + 100, workers=2, left=10)
     first = clock.share(lambda _: False)

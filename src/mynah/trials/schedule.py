@@ -59,8 +59,9 @@ class Clock:
         now = time.monotonic()
         self.running = {name: end for name, end in self.running.items() if not ended(name)}
         owed = sum(max(0.0, end - now) for end in self.running.values())
-        left = (self.deadline - now) * self.workers - owed
-        return max(LEAST_SECONDS, left / (self.left + REFIT_TRIALS * self.workers))
+        beside = min(self.workers, self.left + len(self.running))  # one trial cannot use two workers
+        left = (self.deadline - now) * beside - owed
+        return max(LEAST_SECONDS, left / (self.left + REFIT_TRIALS * beside))
 
 
 @dataclass(frozen=True)
