@@ -41,6 +41,7 @@ class Composer(Model):
         velocity_: the median of training.
     """
 
+    command: ClassVar[str] = "compose"
     unit: ClassVar[str] = "nats a step"
 
     def fit(self, X: Sequence[Piece], y: ArrayLike | None = None, groups: ArrayLike | None = None) -> Composer:

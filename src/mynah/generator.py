@@ -65,6 +65,7 @@ class GeneratorModel(Model):
         lengths_: (class, quantile) samples of the training clips, ascending.
     """
 
+    command: ClassVar[str] = "generate"
     unit: ClassVar[str] = ""
     default_representation: ClassVar[Representation] = Waveform()
 

@@ -62,8 +62,10 @@ class Model(BaseEstimator):
         representation_: what was used, or None where the arrays were taken as frames.
         rate_: Hz, or None likewise.
         record_: facts of the fit.
+        command: the ``mynah`` command that uses such a model.
     """
 
+    command: ClassVar[str] = "apply"
     default_representation: ClassVar[Representation] = LogMel()
 
     def __init__(

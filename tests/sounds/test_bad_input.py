@@ -27,6 +27,9 @@ def test_empty_folder_says_what_was_seen_and_what_is_read(tmp_path):
     with pytest.raises(BadInput, match=r"no audio \(saw 1 \.txt\).*I read .*flac.*wav") as error:
         scan(tmp_path)
     assert error.value.exit_code == 3
+    (tmp_path / "tune.MID").write_bytes(b"MThd")
+    with pytest.raises(BadInput, match="`mynah compose` learns MIDI files"):
+        scan(tmp_path)
 
 
 @pytest.mark.parametrize(

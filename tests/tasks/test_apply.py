@@ -23,6 +23,7 @@ KNOWN = {"min": 1.0, "median": 1.0, "max": 1.0}
 class Loudness:
     """Says "loud" for windows above half of full scale, "soft" for some sound, and is unsure of silence."""
 
+    command = "apply"
     rate_ = RATE
     threshold_ = 0.6
     classes_ = np.array(["loud", "soft"])

@@ -12,12 +12,14 @@ import soundfile
 from mynah import audio, modelfile
 from mynah.cli.app import run
 from mynah.errors import BadInput, Stopped, UsageError
+from mynah.models.char_rnn import CharRNN
 from mynah.models.knn import KNN
 from mynah.models.shaped_noise import ShapedNoise
 from mynah.tasks import making
 from mynah.tasks.apply import apply
 from mynah.tasks.making import Wish, make
 from mynah.testing import RATE, toy
+from mynah.training import Training
 
 
 @pytest.fixture(scope="module")
@@ -117,11 +119,15 @@ def test_nothing_is_overwritten(model, tmp_path):
 
 def test_models_of_other_tasks(model, tmp_path):
     classifier = KNN().fit(*toy())
-    with pytest.raises(UsageError, match=r"makes none.*mynah apply"):
+    with pytest.raises(UsageError, match=r"makes no sounds.*KNN.*mynah apply"):
         next(make(classifier, Wish(), tmp_path / "out"))
+    composer = CharRNN(hidden=8, training=Training(budget="2steps"))
+    with pytest.raises(UsageError, match=r"makes no sounds.*mynah compose"):
+        next(make(composer, Wish(), tmp_path / "out"))
     soundfile.write(tmp_path / "a.wav", np.ones(800), RATE)
-    with pytest.raises(UsageError, match="mynah generate"):
-        next(iter(apply(model, [tmp_path / "a.wav"])))
+    for other, command in ((model, "generate"), (composer, "compose")):
+        with pytest.raises(UsageError, match=f"names none.*mynah {command}"):
+            next(iter(apply(other, [tmp_path / "a.wav"])))
 
 
 def test_a_folder_that_cannot_be_made(model, tmp_path):

@@ -102,11 +102,14 @@ def apply(
         UsageError: a model that makes sounds or was fitted on arrays, or windows that cannot be meant.
         BadInput: a path that does not exist, or no sound at all.
     """
-    from mynah.generator import GeneratorModel
     from mynah.transcriber import TranscriberModel
 
-    if isinstance(model, GeneratorModel):
-        raise UsageError("this model makes sounds, and names none", remedy="Use `mynah generate` with it.")
+    if model.command != "apply":
+        raise UsageError(
+            "this model makes new things, and names none",
+            measured=type(model).__name__,
+            remedy=f"Use `mynah {model.command}` with it.",
+        )
     known = USUAL | (training_seconds or {})
     kind = _Writer if isinstance(model, TranscriberModel) else _Listener
     listener = kind(model, windows or Windows(), known)

@@ -113,9 +113,9 @@ def of_sounds(model: Model) -> GeneratorModel:
 
     if not isinstance(model, GeneratorModel):
         raise UsageError(
-            "this model names or writes down sounds, and makes none",
+            "this model makes no sounds",
             measured=type(model).__name__,
-            remedy="Make one with `mynah learn FOLDER --task generate`, or use `mynah apply` with this one.",
+            remedy=f"Make one with `mynah learn FOLDER --task generate`, or use `mynah {model.command}` with this one.",
         )
     return model
 
