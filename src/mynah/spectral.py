@@ -37,7 +37,7 @@ class SpectralGenerator(NetGenerator):
     unit: ClassVar[str] = "nats a bin of level and frequency"
     default_representation: ClassVar[Representation] = PhaseVocoder()
     default_training: ClassVar[Training] = Training(
-        batch=8, learning_rate=5e-3, weight_decay=0.0, clip_norm=1.0, average=0.95, crop_seconds=2.0, augment=False
+        most_epochs=1000, batch=8, learning_rate=5e-3, weight_decay=0.0, clip_norm=1.0, average=0.95, augment=False
     )
     told: ClassVar[bool] = False
 

@@ -32,7 +32,9 @@ class SymbolGenerator(NetGenerator):
 
     unit: ClassVar[str] = "bits a sample"
     default_representation: ClassVar[Representation] = MuLaw(lead_seconds=0.125)
-    default_training: ClassVar[Training] = Training(batch=8, crop_seconds=0.25, weight_decay=0.0, augment=False)
+    default_training: ClassVar[Training] = Training(
+        most_epochs=2000, batch=8, crop_seconds=0.25, weight_decay=0.0, augment=False
+    )
 
     def __init__(
         self,
