@@ -32,6 +32,7 @@ MAY = {
     "next_frame": {"layers", "representations", "sequence", "training"},
     "spectral": {"generator", "next_frame", "representations", "sequence", "training"},
     "symbol_generator": {"generator", "layers", "representations", "training"},
+    "tuning": set(),
     "sequence": {"layers", "model", "representations", "training"},
     "models": {
         "composer",
@@ -48,6 +49,7 @@ MAY = {
         "next_frame",
         "spectral",
         "symbol_generator",
+        "tuning",
         "problems",
     },
     "datasets": {"audio", "music", "training"},

@@ -6,7 +6,7 @@ A family derives from `GeneratorModel`, or from `NetGenerator` where it is a tor
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -266,7 +266,8 @@ class GeneratorModel(Model):
 class NetGenerator(ByGradient, GeneratorModel):
     """A generator that is a torch network over frames.
 
-    A family writes `build`, `losses` and `_sound`, and `prepare` where something is counted before descending.
+    A family writes `build`, `losses` and `_sound`; `prepare` where something is counted before descending, and
+    `examples` where the network hears something else than the frames.
     """
 
     def build(self, inputs: int, classes: int) -> nn.Module:
@@ -282,8 +283,12 @@ class NetGenerator(ByGradient, GeneratorModel):
         """
         raise NotImplementedError(f"{type(self).__name__} must define losses")  # an abstract method
 
-    def prepare(self, net: Any, frames: Frames) -> None:
+    def prepare(self, net: Any, frames: Frames, codes: np.ndarray) -> None:
         """Put into the network's buffers what is counted rather than descended, from the training clips."""
+
+    def examples(self, net: Any, frames: Frames, codes: np.ndarray) -> Sequence[np.ndarray]:
+        """Return what the network hears of clips of such classes, each (time, feature)."""
+        return frames
 
     def loss(self, net: Any, batch: Batch) -> Tensor:
         """Return the scalar to descend: the mean over the whole batch of the rows' part of it."""
@@ -296,11 +301,12 @@ class NetGenerator(ByGradient, GeneratorModel):
         front: Any = self._front_end
         crop = front.frame_count(max(1, round(settings.crop_seconds * self._rate)))
         self.net_ = self._new_net(seed)
-        self.prepare(self.net_, frames.take(kept))
+        self.prepare(self.net_, frames.take(kept), codes[kept])
 
         def excerpts(part: np.ndarray, name: str) -> Batches:
             options: dict[str, Any] = {"size": settings.batch, "seed": key(seed, name), "crop_frames": crop}
-            return Batches(frames.take(part), codes[part], len(self.classes_), **options)
+            heard = self.examples(self.net_, frames.take(part), codes[part])
+            return Batches(heard, codes[part], len(self.classes_), **options)
 
         batches = excerpts(kept, "batches")
         validate = _Validation(self.losses, excerpts(held, "validation")) if len(held) else None
@@ -315,7 +321,7 @@ class NetGenerator(ByGradient, GeneratorModel):
         net, one_hot = self.net_.eval(), torch.eye(len(self.classes_))
         rows = (
             Batch(torch.from_numpy(np.array(clip))[None], torch.tensor([len(clip)]), one_hot[code][None])
-            for clip, code in zip(frames, codes.tolist(), strict=True)
+            for clip, code in zip(self.examples(net, frames, codes), codes.tolist(), strict=True)
         )
         return torch.cat([self.losses(net, row) for row in rows]).numpy()
 

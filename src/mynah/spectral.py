@@ -64,7 +64,7 @@ class SpectralGenerator(NetGenerator):
         told, span_hz = classes if self.told else 0, self.representation_.span_hz(self._rate)
         return NextFrame(self.body(self.hidden), self.hidden, inputs // 2, span_hz, told, NOISE)
 
-    def prepare(self, net: Any, frames: Frames) -> None:
+    def prepare(self, net: Any, frames: Frames, codes: np.ndarray) -> None:
         net.learn(frames)
 
     def losses(self, net: Any, batch: Batch) -> Tensor:

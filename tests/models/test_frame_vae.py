@@ -6,7 +6,7 @@ import torch
 
 from mynah.models.frame_vae import FrameVAE, SoundVAE, _Voice
 from mynah.representations import STFT, PhaseVocoder
-from mynah.testing import toy
+from mynah.testing import ToyClip, toy
 from mynah.training import Training, generator, seeded
 
 FEW = Training(budget="30steps", batch=8, valid=0.0, learning_rate=4e-3)
@@ -15,7 +15,7 @@ RATE = 8000
 
 def test_decoding_in_pieces_is_decoding_whole():
     net = seeded(0, lambda: SoundVAE(5, 100.0, 2, 6, 3, RATE)).eval()
-    z, label = torch.randn(1, 3), torch.eye(2)[:1]
+    z, label = torch.randn(1, 4), torch.eye(2)[:1]  # a description of three numbers, and octaves
     whole, _ = net.decode(z, label, 9)
     parts, state = [], None
     for time in (1, 5, 3):
@@ -60,13 +60,39 @@ def test_what_is_foretold_is_a_partial():
 def test_sounds_of_a_class_have_the_mean_and_spread_of_its_clips():
     clips, labels = toy(6)
     model = FrameVAE(hidden=12, latent=4, training=FEW).fit(clips, labels)
-    frames = [model._front_end(torch.from_numpy(clip.wave)[None]) for clip in clips]
+    net = model.net_
+    z = []
     with torch.no_grad():
-        z = torch.cat([model.net_.encode(frame, None)[0] for frame in frames]).numpy()
-    of_class = z[labels == model.classes_[1]]
-    factor = model.net_.factor[1].numpy()
-    assert np.allclose(model.net_.centre[1].numpy(), of_class.mean(axis=0), atol=1e-4)
-    assert np.allclose(factor @ factor.T, np.cov(of_class.T), atol=1e-4)
+        for clip in (clip for clip, label in zip(clips, labels, strict=True) if label == model.classes_[1]):
+            frames = model._front_end(torch.from_numpy(clip.wave)[None])[0]
+            cells = net.mover.down(frames, net.octaves(frames, 1))
+            z.append([*net.encode(cells[None], None)[0][0].tolist(), net.octaves(frames, 1)])
+    factor = net.factor[1].numpy()
+    assert np.allclose(net.centre[1].numpy(), np.mean(z, axis=0), atol=1e-4)
+    assert np.allclose(factor @ factor.T, np.cov(np.transpose(z)), atol=1e-4)
+
+
+def test_a_sound_told_to_lie_an_octave_above_does():
+    rate = 16_000
+    clips = [ToyClip(note(220.0 * 2 ** (n / 12), rate), rate) for n in range(13)]
+    training = Training(budget="150steps", batch=13, valid=0.0, learning_rate=4e-3)
+    model = FrameVAE(hidden=32, latent=4, training=training).fit(clips)
+    net = model.net_
+    assert float(net.highest[0] - net.lowest[0]) == pytest.approx(1.0, abs=0.01)
+    net.factor.zero_()
+    found = []
+    for octaves in (net.lowest[0], net.highest[0]):
+        net.centre[0, -1] = octaves
+        wave = np.concatenate(list(next(model.generate(seconds=0.5))))
+        spectrum = np.abs(np.fft.rfft(wave[: rate // 4] * np.hanning(rate // 4), n=rate))
+        found.append(int(np.argmax(spectrum[150:600])) + 150)  # the loudest partial is the first
+    assert found == pytest.approx([220, 440], rel=0.01)
+
+
+def note(hertz, rate):
+    time = np.arange(rate // 2) / rate
+    wave = sum(0.3 / n * np.sin(2 * np.pi * n * hertz * time) for n in range(1, 7))
+    return (wave * np.exp(-3 * time))[None].astype(np.float32)
 
 
 def test_other_frames_are_refused():

@@ -12,26 +12,32 @@ filtered noise). With x a sound's phase-vocoder frames, c its class:
 Nothing that was made is fed back, so errors do not add up. After training, z of a class is normal with the mean and
 covariance of its clips' m(x) (Ghosh et al. 2020, arXiv:1903.12436, a density after the fact). A sound is
 
-    X_t = 10^(a'_t / 20) (A_t exp(i phase_t) + sqrt(1 - A_t^2) W_t),      A_t = I1(k_t) / I0(k_t)
+    X_t = 10^(a'_t / 20) (A_t exp(i phase_t) + sqrt(1 - A_t^2) W_t),      A_t^2 = I1(k_t) / I0(k_t)
 
 where the phase sums d_t, locked to the nearest peak, and W_t are the spectra of one stream of white noise: a bin whose
-phase can be foretold is a partial, any other is noise; a' is the level of the mean power. Bins weigh in the loss as
-bands of hearing do: else half of it were above 5 kHz, and the body of a drum a hundredth.
+phase can be foretold is a partial, any other is noise; a' is the level of the mean power. (Where a partial of share A
+of the amplitude stands in noise, each phase agrees with the partial's by A in the mean, the difference of two frames'
+by A^2, and that is what a turn tells.) Bins weigh in the loss as bands of hearing do: else half of it were above 5 kHz,
+and the body of a drum a hundredth.
 
-Departures from these papers: small enough for minutes on a processor; no adversary (RAVE); neither pitch nor loudness
-are measured beforehand (DDSP); the weight of the divergence is a constant.
+All of this happens at one pitch for each class (`mynah.tuning`): how many octaves a sound lies above the low ones of
+its class is drawn together with z, and what was decoded is moved up by so much.
+
+Departures from these papers: small enough for minutes on a processor; no adversary (RAVE); relative pitch is found by
+congealing rather than by a network that knows notes (DDSP); the weight of the divergence is a constant.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mynah import tuning
 from mynah.generator import NetGenerator, Request
 from mynah.layers.masks import mean_and_max, time_mask
 from mynah.layers.standardise import Standardise
@@ -55,6 +61,8 @@ CARD = {
 }
 #: Weight of the divergence of a dimension against the surprise of a value.
 PRESSURE = 0.3
+#: Share of the bins that the encoder does not hear of a sound in training, and of the units after them.
+DEAF = 0.3
 #: Frames decoded at a time when a sound is made.
 BLOCK = 50
 #: Phases that a sound begins with, in turns: sines, so that it does not begin with a click.
@@ -63,6 +71,9 @@ BEGIN = -0.25
 MOST_ABOVE_DB = 8.0
 #: Bins weigh like bands of hearing: those at f Hz by 1 / (f + this).
 EAR_HZ = 150.0
+#: The sounds of a class are moved to the pitch that this share of them lies below: moved down, they lose nothing but
+#: detail, and moved up, all above half the rate.
+LOW = 0.1
 #: Frames after which the decoder's clocks have run down to 1 / e.
 CLOCKS = (1.5, 4.0, 10.0, 25.0, 60.0, 150.0)
 
@@ -79,38 +90,77 @@ class SoundVAE(nn.Module):
 
     Attributes:
         weight: (bin,) how much it counts, one in the mean.
-        centre: (class, latent) mean of the clips of a class.
-        factor: (class, latent, latent) square root of their covariance.
+        outline: (class, step) see `mynah.tuning`, of the low sounds of a class.
+        lowest, highest: (class,) octaves that the clips of a class lie above these.
+        centre: (class, latent + 1) mean of the clips of a class: what describes them, and their octaves.
+        factor: (class, latent + 1, latent + 1) square root of their covariance.
     """
 
     centre: Tensor
     factor: Tensor
     weight: Tensor
+    outline: Tensor
+    lowest: Tensor
+    highest: Tensor
 
     def __init__(self, bins: int, span_hz: float, classes: int, hidden: int, latent: int, rate: int) -> None:
         super().__init__()
         self.bins, self.latent, self.radians = bins, latent, 2 * math.pi / span_hz
+        bin_hz = rate / (2 * bins - 2)
+        self.mover = tuning.Mover(bins, span_hz, bin_hz)
         self.standardise = Standardise(bins)
         self.listen = nn.Sequential(nn.Linear(bins, hidden), nn.ReLU(), nn.Conv1d(hidden, hidden, 5, padding=2))
         self.describe = nn.Linear(2 * hidden, 2 * latent)
-        self.begin = nn.Linear(latent + classes, hidden)
-        self.decoder = nn.GRU(latent + classes + len(CLOCKS), hidden, batch_first=True)
+        self.begin = nn.Linear(latent + 1 + classes, hidden)
+        self.decoder = nn.GRU(latent + 1 + classes + len(CLOCKS), hidden, batch_first=True)
         self.leave = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 4 * bins + 1))
-        weight = 1 / (torch.arange(bins) * rate / (2 * bins - 2) + EAR_HZ)
+        weight = 1 / (torch.arange(bins) * bin_hz + EAR_HZ)
         self.register_buffer("weight", weight / weight.mean(), persistent=False)
-        self.register_buffer("centre", torch.zeros(classes, latent))
-        self.register_buffer("factor", torch.eye(latent).repeat(classes, 1, 1))
+        self.register_buffer("outline", torch.zeros(classes, tuning.steps(bins, bin_hz), dtype=torch.float64))
+        self.register_buffer("lowest", torch.zeros(classes))
+        self.register_buffer("highest", torch.zeros(classes))
+        self.register_buffer("centre", torch.zeros(classes, latent + 1))
+        self.register_buffer("factor", torch.eye(latent + 1).repeat(classes, 1, 1))
+
+    def learn_pitch(self, frames: Frames, codes: np.ndarray) -> None:
+        """Find the outline of each class, and between which octaves above it its clips lie."""
+        for code in range(len(self.outline)):
+            of_class = frames.take(np.flatnonzero(codes == code))
+            if len(of_class):
+                outlines = np.stack([self._outline(torch.from_numpy(np.array(clip))) for clip in of_class])
+                mean = tuning.congeal(outlines)
+                above = tuning.octaves_above(outlines, mean)
+                low = float(np.quantile(above, LOW))
+                self.outline[code] = torch.from_numpy(tuning.moved(mean, round(low * tuning.STEPS)))
+                self.lowest[code], self.highest[code] = above.min() - low, above.max() - low
+
+    def _outline(self, frames: Tensor) -> np.ndarray:
+        return tuning.outline(frames[:, : self.bins].numpy(), self.mover.bin_hz)
+
+    def octaves(self, frames: Tensor, code: int) -> float:
+        """Return how far frames (time, 2 * bins) lie above the low sounds of a class."""
+        return float(tuning.octaves_above(self._outline(frames)[None], self.outline[code].numpy())[0])
+
+    def cells(self, frames: Tensor, code: int, octaves: float | None = None) -> Tensor:
+        """Return frames (time, 2 * bins) at the pitch of their class, and beside each how far they were moved."""
+        above = self.octaves(frames, code) if octaves is None else octaves
+        return torch.cat([self.mover.down(frames, above), torch.full((len(frames), 1), above)], dim=1)
 
     def encode(self, frames: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return mean and logarithm of the deviation of z, each (batch, latent)."""
         x = self.standardise(frames[..., : self.bins], lengths)
+        x = x * nn.functional.dropout(torch.ones_like(x[:, :1]), DEAF, self.training)
         x = torch.relu(self.listen[1](self.listen[0](x)))
+        x = nn.functional.dropout(x, DEAF, self.training)
         x = torch.relu(self.listen[2](x.transpose(1, 2))).transpose(1, 2)
         mean, deviation = self.describe(mean_and_max(x, lengths)).chunk(2, dim=1)
         return mean, deviation.clamp(-6.0, 2.0)
 
     def decode(self, z: Tensor, label: Tensor, time: int, state: Any = None) -> tuple[Tensor, Any]:
-        """Return the packed `Forecast` of `time` frames, and the state to go on from: of the GRU, and the time."""
+        """Return the packed `Forecast` of `time` frames, and the state to go on from: of the GRU, and the time.
+
+        z (batch, latent + 1): what describes a sound, and the octaves it lies above the low ones of its class.
+        """
         told = torch.cat([z, label], dim=1)
         before, begin = (torch.tanh(self.begin(told))[None], 0) if state is None else state
         clocks = torch.exp(-torch.arange(begin, begin + time)[:, None] / torch.tensor(CLOCKS))
@@ -137,7 +187,7 @@ class FrameVAE(NetGenerator):
     def __init__(
         self,
         hidden: int = 192,
-        latent: int = 16,
+        latent: int = 10,
         training: Training | None = None,
         representation: Representation | None = None,
         rate: int | None = None,
@@ -153,14 +203,19 @@ class FrameVAE(NetGenerator):
         span_hz = self.representation_.span_hz(self._rate)
         return SoundVAE(inputs // 2, span_hz, classes, self.hidden, self.latent, self._rate)
 
-    def prepare(self, net: Any, frames: Frames) -> None:
-        net.standardise.learn(frame[:, : net.bins] for frame in frames)
+    def prepare(self, net: Any, frames: Frames, codes: np.ndarray) -> None:
+        net.learn_pitch(frames, codes)
+        net.standardise.learn(cells[:, : net.bins] for cells in self.examples(net, frames, codes))
+
+    def examples(self, net: Any, frames: Frames, codes: np.ndarray) -> Sequence[np.ndarray]:
+        return _AtOnePitch(net, frames, codes)
 
     def losses(self, net: Any, batch: Batch) -> Tensor:
         mean, deviation = net.encode(batch.frames, batch.lengths)
         z = mean + deviation.exp() * torch.randn_like(mean) if net.training else mean
         divergence = (0.5 * (mean.square() + (2 * deviation).exp() - 1) - deviation).mean(dim=1)
-        packed, _ = net.decode(z, batch.target, batch.frames.shape[1] + 1)
+        above = batch.frames[:, 0, 2 * net.bins :]
+        packed, _ = net.decode(torch.cat([z, above], dim=1), batch.target, batch.frames.shape[1] + 1)
         return _surprise(net, Forecast.of(packed), batch, self._longest) + PRESSURE * divergence
 
     @property
@@ -173,8 +228,7 @@ class FrameVAE(NetGenerator):
         yield from super()._learn(frames, codes, groups, keeper)
         net = self.net_.eval()
         with torch.no_grad():
-            found = [net.encode(torch.from_numpy(np.array(clip[: self._longest]))[None], None)[0] for clip in frames]
-            z = torch.cat(found).double()
+            z = torch.cat([self._described(cells) for cells in self.examples(net, frames, codes)]).double()
             for code in range(len(self.classes_)):
                 of_class = z[torch.from_numpy(codes == code)]
                 away = of_class - of_class.mean(dim=0)
@@ -182,16 +236,23 @@ class FrameVAE(NetGenerator):
                 values, vectors = torch.linalg.eigh(away.T @ away / max(1, len(away) - 1))
                 net.factor[code] = vectors * values.clamp(min=0.0).sqrt()
 
+    def _described(self, cells: np.ndarray) -> Tensor:
+        """Return z (1, latent + 1) of what the network hears of a sound."""
+        heard = torch.from_numpy(cells[: self._longest])[None]
+        return torch.cat([self.net_.encode(heard, None)[0], heard[:, 0, 2 * self.net_.bins :]], dim=1)
+
     def _sound(self, request: Request) -> Iterator[np.ndarray]:
         front: Any = self._front_end
         net, draws = self.net_.eval(), request.draws
         label = torch.eye(len(self.classes_))[request.code][None]
-        drawn = torch.from_numpy(draws.standard_normal(self.latent)).float()
+        drawn = torch.from_numpy(draws.standard_normal(self.latent + 1)).float()
         z = net.centre[request.code] + request.temperature * net.factor[request.code] @ drawn
+        z[-1] = z[-1].clamp(net.lowest[request.code], net.highest[request.code])
         skipped, state = 0, None
         if request.like is not None:
             heard = front(torch.from_numpy(request.like)[None, None])
-            z, skipped = net.encode(heard[:, : self._longest], None)[0][0], heard.shape[1]
+            z = self._described(net.cells(heard[0], request.code).numpy())[0]
+            skipped = heard.shape[1]
         for _ in range(skipped):  # what is like it has gone so far
             _, state = net.decode(z[None], label, 1, state)
         noise = draws if request.temperature else generator("noise of the most probable sound")
@@ -203,9 +264,10 @@ class FrameVAE(NetGenerator):
             level = forecast.level[0] * net.standardise.scale + net.standardise.mean
             if ended:
                 beside = forecast.angle[0] / net.radians
-                above = (forecast.spread[0] * net.standardise.scale).square() * math.log(10) / 20
-                loud = level + above.clamp(max=MOST_ABOVE_DB)  # mean power of a level that is normal in dB
-                yield voice.push(loud[:ended], beside[:ended], forecast.focus[0, :ended]).numpy()
+                more = (forecast.spread[0] * net.standardise.scale).square() * math.log(10) / 20
+                loud = level + more.clamp(max=MOST_ABOVE_DB)  # mean power of a level that is normal in dB
+                cells = (part[:ended] for part in (loud, beside, forecast.focus[0]))
+                yield voice.push(*net.mover.up(*cells, float(z[-1]))).numpy()
             if ended < BLOCK:
                 break
         yield voice.overlap.end().numpy()
@@ -214,16 +276,36 @@ class FrameVAE(NetGenerator):
 def _surprise(net: Any, forecast: Forecast, batch: Batch, longest: int) -> Tensor:
     """Return the (batch,) mean surprise in nats a bin, as they weigh, the end included where a sound was not cut."""
     level = net.standardise(batch.frames[..., : net.bins], None)
-    angle = batch.frames[..., net.bins :] * net.radians
+    angle = batch.frames[..., net.bins : 2 * net.bins] * net.radians
+    weight = net.weight * net.mover.heard(batch.frames[:, 0, -1])
+    weight = (weight / weight.mean(dim=1, keepdim=True))[:, None]
     count = batch.frames.shape[1]
     first = Forecast(*(getattr(forecast, name)[:, :count] for name in ("level", "spread", "angle", "focus", "end")))
     of_level, of_angle = first.surprise(level, angle)
-    each = ((of_level + net.standardise.scale.log() + of_angle) * net.weight).mean(dim=2)
+    each = ((of_level + net.standardise.scale.log() + of_angle) * weight).mean(dim=2)
     mask = time_mask(batch.lengths, count)
     total = ((each + nn.functional.softplus(first.end) / net.bins) * mask).sum(dim=1)
     last = forecast.end.gather(1, batch.lengths[:, None])[:, 0]
     total = total + (batch.lengths < longest) * nn.functional.softplus(-last) / net.bins
     return total / batch.lengths.clamp(min=1)
+
+
+class _AtOnePitch(Sequence[np.ndarray]):
+    """What the network hears of clips: cells at the pitch of their class, and beside them how far they were moved."""
+
+    def __init__(self, net: SoundVAE, frames: Frames, codes: np.ndarray) -> None:
+        self.net, self.frames, self.codes = net, frames, codes
+        self.octaves: dict[int, float] = {}
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, number: Any) -> Any:
+        clip = torch.from_numpy(np.array(self.frames[number]))
+        code = int(self.codes[number])
+        if number not in self.octaves:
+            self.octaves[number] = self.net.octaves(clip, code)
+        return self.net.cells(clip, code, self.octaves[number]).numpy()
 
 
 class _Voice:
@@ -241,7 +323,7 @@ class _Voice:
     def push(self, level: Tensor, beside: Tensor, focus: Tensor) -> Tensor:
         """Return the samples (time,) that frames of level in dB, Hz beside the centre and focus complete."""
         stft, hop = self.module.stft, self.module.hop
-        coherent = (torch.special.i1e(focus) / torch.special.i0e(focus)).double()
+        coherent = (torch.special.i1e(focus) / torch.special.i0e(focus)).double().sqrt()
         if not self.begun:
             beside = beside.clone()
             beside[0] = -self.module.centres * self.module.span_hz  # the phases it begins with, not a frequency
