@@ -34,6 +34,11 @@ def test_the_kernel_is_its_twin(kernel, cell, conditions):
         uniforms = rng.random(100)
         for temperature in (1.0, 0.5, 0):
             assert (one.draw(uniforms, temperature) == other.draw(uniforms, temperature)).all()
+            if conditions:  # change for what comes next
+                for stream in (one, other):
+                    stream.condition(given * temperature)
+    with pytest.raises(ValueError, match="conditions"):
+        one.net.condition(np.zeros(5, np.float32))
 
 
 def test_without_kernels_the_twin_draws(monkeypatch):

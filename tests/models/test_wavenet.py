@@ -101,6 +101,9 @@ def test_the_kernel_is_its_twin(kernel, conditions, levels):
         for temperature in (1.0, 0.7, 0):
             drawn = one.draw(uniforms, temperature)
             assert (drawn == other.draw(uniforms, temperature)).all()
+            if conditions:  # change for what comes next
+                for stream in (one, other):
+                    stream.condition(given * temperature)
     assert np.ptp(mine) > 0.5
 
 
@@ -132,6 +135,8 @@ def test_the_kernel_refuses_what_does_not_fit(kernel):
         stream.draw(np.array([0.5]), -1.0)
     with pytest.raises(ValueError, match="takes 0 conditions"):
         wavenet.stream(net, torch.zeros(2))
+    with pytest.raises(ValueError, match="start of the gates"):
+        stream.net.condition(np.zeros((3, 48), np.float32))
     arrays = wavenet._packed(net, None)
     with pytest.raises(ValueError, match="do not fit"):
         kernel.wavenet(**{**arrays, "gates": arrays["gates"][:-1]}, precision="float32")

@@ -9,6 +9,7 @@ where the processor multiplies bfloat16 itself, the vectors are rounded too.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -42,10 +43,15 @@ class SymbolStream:
         net: of `native`, new.
         start: the symbol that stands before the first.
         levels: symbols.
+        given: what the net's `condition` takes for conditions (conditions,).
     """
 
-    def __init__(self, net: Any, start: int, levels: int) -> None:
-        self.net, self.last, self.levels = net, start, levels
+    def __init__(self, net: Any, start: int, levels: int, given: Callable[[Any], np.ndarray]) -> None:
+        self.net, self.last, self.levels, self.given = net, start, levels, given
+
+    def condition(self, conditions: Any) -> None:
+        """Go on under other conditions (conditions,), from the next symbol on."""
+        self.net.condition(self.given(conditions))
 
     def feed(self, symbols: np.ndarray) -> np.ndarray:
         """Go on with known symbols (time,); return the logits (time, levels) by which each was to be told."""

@@ -89,6 +89,18 @@ RecurrentSymbols make_symbols(const std::string& cell, int levels, Array<2> tabl
                           out.data(), out_start.data(), kind_of(precision));
 }
 
+void condition_wavenet(WaveNet& net, Array<2> gates_start) {
+  must(gates_start.shape(0) == static_cast<std::size_t>(net.layers()) &&
+           gates_start.shape(1) == 2 * static_cast<std::size_t>(net.residual()),
+       "start of the gates");
+  net.condition(gates_start.data());
+}
+
+void condition_symbols(RecurrentSymbols& net, Array<1> given) {
+  must(given.shape(0) == static_cast<std::size_t>(net.rows()), "conditions");
+  net.condition(given.data());
+}
+
 void run(RecurrentFilter& net, Array<2> x, Logits y) {
   must(x.shape(1) == static_cast<std::size_t>(net.inputs()), "x");
   must(y.shape(0) == x.shape(0) && y.shape(1) == static_cast<std::size_t>(net.outputs()), "y");
@@ -176,11 +188,15 @@ NB_MODULE(_native, module) {
   module.def("gated_backwards", &gated_backwards_of);
   module.def("rotated_forwards", &rotated_forwards_of);
   module.def("rotated_backwards", &rotated_backwards_of);
-  nb::class_<WaveNet>(module, "WaveNet").def("feed", &feed<WaveNet>).def("draw", &draw<WaveNet>);
+  nb::class_<WaveNet>(module, "WaveNet")
+      .def("feed", &feed<WaveNet>)
+      .def("draw", &draw<WaveNet>)
+      .def("condition", &condition_wavenet);
   nb::class_<RecurrentFilter>(module, "RecurrentFilter").def("run", &run);
   nb::class_<RecurrentSymbols>(module, "RecurrentSymbols")
       .def("feed", &feed<RecurrentSymbols>)
-      .def("draw", &draw<RecurrentSymbols>);
+      .def("draw", &draw<RecurrentSymbols>)
+      .def("condition", &condition_symbols);
   module.def("wavenet", &make_wavenet, nb::kw_only(), nb::arg("levels"), nb::arg("dilations"), nb::arg("table"),
              nb::arg("gates"), nb::arg("gates_start"), nb::arg("onward"), nb::arg("onward_start"), nb::arg("skips"),
              nb::arg("skips_start"), nb::arg("hidden"), nb::arg("hidden_start"), nb::arg("out"), nb::arg("out_start"),

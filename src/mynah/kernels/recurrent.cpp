@@ -33,6 +33,10 @@ MYNAH_CLONES void excite(const float* into, const float* x, int inputs, const fl
   }
 }
 
+MYNAH_CLONES void sum(const float* one, const float* other, int count, float* to) {
+  for (int at = 0; at < count; at += kLane) store(to + at, load(one + at) + load(other + at));
+}
+
 // y = start + W h for a few outputs: a sum along each row.
 MYNAH_CLONES void project(const float* out, const float* start, const float* h, int hidden, int outputs, float* y) {
   for (int row = 0; row < outputs; ++row) {
@@ -94,14 +98,19 @@ RecurrentSymbols::RecurrentSymbols(const RecurrentWeights& w, int symbols, const
       levels_(levels),
       out_(out, padded_levels, w.hidden, kind),
       table_(copied(table, static_cast<std::size_t>(symbols) * layer_.gates() * w.hidden)),
+      given_(rows()),
+      drive_(rows()),
       out_start_(copied(out_start, padded_levels)),
       logits_(padded_levels),
       room_(padded_levels) {}
 
 void RecurrentSymbols::step(int symbol) {
-  layer_.step(table_.data() + static_cast<std::size_t>(symbol) * layer_.gates() * layer_.hidden());
+  sum(table_.data() + static_cast<std::size_t>(symbol) * rows(), given_.data(), rows(), drive_.data());
+  layer_.step(drive_.data());
   out_.apply(layer_.h(), out_start_.data(), logits_.data());
 }
+
+void RecurrentSymbols::condition(const float* given) { given_ = copied(given, rows()); }
 
 int RecurrentSymbols::draw(double uniform, double temperature) {
   return choose(logits_.data(), levels_, uniform, temperature, room_.data());

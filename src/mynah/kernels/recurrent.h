@@ -57,16 +57,19 @@ class RecurrentSymbols {
   RecurrentSymbols(const RecurrentWeights& weights, int symbols, const float* table, int levels, int padded_levels,
                    const float* out, const float* out_start, Kind kind);
   void step(int symbol);
+  // Goes on under other conditions: given (rows) is what they add to every row of the table.
+  void condition(const float* given);
   const float* logits() const { return logits_.data(); }
   int draw(double uniform, double temperature);
   int levels() const { return levels_; }
   int symbols() const { return symbols_; }
+  int rows() const { return layer_.gates() * layer_.hidden(); }
 
  private:
   Recurrent layer_;
   int symbols_, levels_;
   Matrix out_;
-  Aligned<float> table_, out_start_, logits_, room_;
+  Aligned<float> table_, given_, drive_, out_start_, logits_, room_;
 };
 
 }  // namespace mynah

@@ -77,6 +77,10 @@ void WaveNet::step(int symbol) {
   out_.apply(inner_.data(), out_start_.data(), logits_.data());
 }
 
+void WaveNet::condition(const float* gates_start) {
+  gates_start_ = copied(gates_start, layers_.size() * 2 * static_cast<std::size_t>(residual_));
+}
+
 int WaveNet::draw(double uniform, double temperature) {
   return choose(logits_.data(), levels_, uniform, temperature, room_.data());
 }

@@ -31,9 +31,13 @@ class WaveNet {
 
   // Takes `symbol` as the last and leaves the logits of the next in `logits()`.
   void step(int symbol);
+  // Goes on under other conditions: gates_start as in the weights.
+  void condition(const float* gates_start);
   const float* logits() const { return logits_.data(); }
   int draw(double uniform, double temperature);
   int levels() const { return levels_; }
+  int layers() const { return static_cast<int>(layers_.size()); }
+  int residual() const { return residual_; }
   int symbols() const { return symbols_; }
 
  private:

@@ -99,7 +99,7 @@ class Stream:
 
     Args:
         net: in evaluation mode.
-        conditions: (conditions,) of the whole sequence, or None.
+        conditions: (conditions,), or None; of the whole sequence, unless `condition` is called.
     """
 
     def __init__(self, net: NextSymbol, conditions: Tensor | None = None) -> None:
@@ -107,6 +107,10 @@ class Stream:
         self.conditions = None if conditions is None else conditions[None]
         self.state: Any = None
         self.last = net.start
+
+    def condition(self, conditions: Tensor | None) -> None:
+        """Go on under other conditions (conditions,), from the next symbol on."""
+        self.conditions = None if conditions is None else conditions[None]
 
     @torch.no_grad()
     def feed(self, symbols: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ Departures from the papers:
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -77,23 +78,35 @@ def stream(net: NextSymbol, conditions: Tensor | None = None, precision: str = "
 
     Args:
         net: in evaluation mode.
-        conditions: (conditions,) of the whole sequence, or None.
+        conditions: (conditions,) to begin with, or None.
         precision: of the weights, "float32" or "bfloat16".
     """
     if kernels.native is None:
         return Stream(net if precision == "float32" else rounded(net), conditions)
-    made = kernels.native.recurrent_symbols(**_packed(net, conditions), precision=precision)
-    return kernels.SymbolStream(made, net.start, net.levels)
+    made = kernels.SymbolStream(
+        kernels.native.recurrent_symbols(**_packed(net), precision=precision),
+        net.start,
+        net.levels,
+        partial(_given, net),
+    )
+    made.condition(conditions)
+    return made
 
 
 @torch.no_grad()
-def _packed(net: NextSymbol, conditions: Tensor | None) -> dict[str, Any]:
-    """Return what the kernel takes: what each symbol and the conditions add to the gates as a table."""
-    rnn = net.body.rnn
-    symbols = net.embedding.weight[None]
-    x = net.joined(symbols, None if conditions is None else conditions[None])[0]
+def _given(net: NextSymbol, conditions: Tensor | None) -> np.ndarray:
+    """Return what the conditions add to the gates."""
+    rnn, none = net.body.rnn, torch.zeros(1, 1, net.embedding.embedding_dim)
+    x = net.joined(none, None if conditions is None else conditions[None])[0, 0]
+    return kernels.by_gates(rnn.weight_ih_l0.numpy() @ x.numpy(), 4 if rnn.mode == "LSTM" else 3, axis=0)
+
+
+@torch.no_grad()
+def _packed(net: NextSymbol) -> dict[str, Any]:
+    """Return what the kernel takes: what each symbol adds to the gates as a table."""
+    rnn, symbols = net.body.rnn, net.embedding.weight
     arrays = kernels.packed_cell(rnn)
-    table = x.numpy() @ rnn.weight_ih_l0.numpy().T
+    table = symbols.numpy() @ rnn.weight_ih_l0[:, : symbols.shape[1]].numpy().T
     return {
         "cell": arrays["cell"],
         "levels": net.levels,

@@ -229,27 +229,35 @@ def stream(net: NextSymbol, conditions: Tensor | None = None, precision: str = "
 
     Args:
         net: in evaluation mode.
-        conditions: (conditions,) of the whole sequence, or None.
+        conditions: (conditions,) to begin with, or None.
         precision: of the weights, "float32" or "bfloat16".
     """
     if kernels.native is None:
         return FastStream(net if precision == "float32" else rounded(net), conditions)
     made = kernels.native.wavenet(**_packed(net, conditions), precision=precision)
-    return kernels.SymbolStream(made, net.start, net.levels)
+    return kernels.SymbolStream(made, net.start, net.levels, partial(_starts, net))
+
+
+@torch.no_grad()
+def _starts(net: NextSymbol, conditions: Tensor | None) -> np.ndarray:
+    """Return what the gates of each layer start from: biases, and what the conditions add."""
+    net.joined(torch.zeros(1, 1, 1), None if conditions is None else conditions[None])  # refuses a wrong number
+    starts = []
+    for layer in net.body.layers:
+        start = layer.taps.conv.bias if layer.given is None else layer.taps.conv.bias + layer.given(conditions)
+        starts.append(kernels.padded(start.view(2, -1).numpy(), 1).ravel())
+    return np.stack(starts)
 
 
 @torch.no_grad()
 def _packed(net: NextSymbol, conditions: Tensor | None) -> dict[str, Any]:
     """Return what the kernel takes: weights side by side, what the conditions add, widths padded."""
     layers, residual = list(net.body.layers), net.body.residual
-    net.joined(torch.zeros(1, 1, 1), None if conditions is None else conditions[None])  # refuses a wrong number
-    gates, starts, onward = [], [], []
+    gates, onward = [], []
     for layer in layers:
         taps = layer.taps.conv.weight.unflatten(0, (2, residual)).permute(0, 1, 3, 2)  # kind, row, tap, column
         wide = kernels.padded(taps.numpy(), 1, 3)
         gates.append(wide.reshape(2 * wide.shape[1], -1))
-        start = layer.taps.conv.bias if layer.given is None else layer.taps.conv.bias + layer.given(conditions)
-        starts.append(kernels.padded(start.view(2, residual).numpy(), 1).ravel())
         on = layer.onward or nn.Linear(residual, residual).requires_grad_(False)
         onward.append((kernels.padded(on.weight.numpy(), 0, 1), kernels.padded(on.bias.numpy(), 0)))
     skips = [kernels.padded(layer.skip.weight.numpy(), 0, 1) for layer in layers]
@@ -259,7 +267,7 @@ def _packed(net: NextSymbol, conditions: Tensor | None) -> dict[str, Any]:
         "dilations": [layer.dilation for layer in layers],
         "table": kernels.padded(net.embedding.weight.numpy(), 1),
         "gates": np.stack(gates),
-        "gates_start": np.stack(starts),
+        "gates_start": _starts(net, conditions),
         "onward": np.stack([weight for weight, _ in onward]),
         "onward_start": np.stack([bias for _, bias in onward]),
         "skips": np.concatenate(skips, axis=1),
