@@ -123,7 +123,7 @@ class SymbolGenerator(NetGenerator):
         before: Any = np.full(self._front_end.lead, net.start)  # as in training
         if request.like is not None:
             before = np.concatenate([before, encode(torch.from_numpy(request.like)).numpy()])
-        at = len(before) - self._front_end.lead  # samples that the sound has lasted
+        at = len(before) - int(self._front_end.lead)  # samples that the sound has lasted
         sees = self.heard(net)
         known = before if sees is None else before[-sees:]
         for first, last in _held(at - len(known), at):
