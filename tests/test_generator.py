@@ -119,3 +119,12 @@ def test_what_cannot_be_learned():
         Constant().fit(clips(50, 50), ["a", "b"]).surprise(clips(50))
     with pytest.raises(ValueError, match="no sounds labelled 'c'"):
         Constant().fit(clips(50, 50), ["a", "b"]).surprise(clips(50), ["c"])
+
+
+def test_lengths_that_no_sound_had_are_refused(model):
+    facts = model.facts()
+    for wrong in (10**15, 0, -5):
+        with pytest.raises(ValueError, match="lengths of the sounds"):
+            model.take_facts({**facts, "samples": [[wrong] * 11] * 2})
+    model.take_facts(facts)
+    assert model.lengths_.tolist() == facts["samples"]

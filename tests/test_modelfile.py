@@ -1,5 +1,6 @@
 """A model file: bit-equal answers in a new process, and every hostile or damaged file refused in one line."""
 
+import hashlib
 import json
 import struct
 import subprocess
@@ -9,6 +10,8 @@ import zlib
 
 import numpy as np
 import pytest
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
 
 from mynah import modelfile
 from mynah.catalog import model_class
@@ -214,3 +217,15 @@ def test_the_bytes_are_on_the_disk_before_the_name_is(saved, tmp_path, monkeypat
         monkeypatch.setattr(modelfile.os, name, lambda *given, name=name, real=real: done.append(name) or real(*given))
     modelfile.save(modelfile.load(saved), tmp_path / "a.mynah")
     assert done == ["fsync", "replace"]
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_arrays_that_are_not_finite_are_refused(saved, tmp_path, wrong):
+    with zipfile.ZipFile(saved) as archive:
+        tensors = load_tensors(archive.read(modelfile.TENSORS))
+    tensors["mean"] = np.full_like(tensors["mean"], wrong)
+    content = save_tensors(tensors)
+    change = {"sha256": hashlib.sha256(content).hexdigest()}
+    path = rewrite(saved, tmp_path / "a.mynah", change, **{modelfile.TENSORS: content})
+    with pytest.raises(IncompatibleFile, match="does not fit"):
+        modelfile.load(path)

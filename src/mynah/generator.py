@@ -27,6 +27,10 @@ LENGTH_QUANTILES = 11
 FADE_SECONDS = 0.005
 
 
+#: No model has heard a longer sound.
+LONGEST_SECONDS = 24 * 3600
+
+
 @dataclass(frozen=True)
 class Request:
     """One sound to make.
@@ -259,7 +263,8 @@ class GeneratorModel(Model):
         self.lengths_ = np.array(facts["samples"])
         rising = self.lengths_.ndim == 2 and (np.diff(self.lengths_, axis=1) >= 0).all()
         whole = self.lengths_.dtype.kind == "i" and self.lengths_.shape == (len(self.classes_), LENGTH_QUANTILES)
-        if not (rising and whole and (self.lengths_ > 0).all() and self._rate):
+        possible = (self.lengths_ > 0).all() and (self.lengths_ <= LONGEST_SECONDS * self._rate).all()
+        if not (rising and whole and possible):
             raise ValueError("the lengths of the sounds cannot be meant")
 
 

@@ -146,7 +146,7 @@ def load(path: str | os.PathLike[str]) -> Model:
         model.rate_, model.n_features_in_ = facts["rate"], facts["features"]
         model.take_facts(facts)
         model.record_ = facts["training"]
-        model.restore(load_tensors(content))
+        model.restore(_finite(load_tensors(content)))
         _check_answers(model)
     except Stopped:
         raise
@@ -211,6 +211,14 @@ _FITS = {
     "record": _is_record,
     "sha256": lambda value: isinstance(value, str),
 }
+
+
+def _finite(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the arrays; `ValueError` where one holds NaN or infinity, which no model has learned."""
+    for name, value in tensors.items():
+        if not np.isfinite(value).all():
+            raise ValueError(f"{name} is not finite")
+    return tensors
 
 
 def _check_answers(model: Model) -> None:

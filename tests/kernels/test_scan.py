@@ -88,3 +88,12 @@ def test_arrays_that_do_not_fit_are_refused(kernel):
         kernel.rotated_forwards(units[:3], steps, units, steps.copy())
     with pytest.raises(ValueError, match="gradients"):
         kernel.rotated_backwards(units, units, steps, steps, units[:3].copy(), steps.copy(), units.copy())
+
+
+@pytest.mark.parametrize("h", [np.zeros((5, 3)), np.zeros((3, 5), np.float32).T, np.zeros((5, 6), np.float32)[:, ::2]])
+def test_what_a_kernel_cannot_write_to_is_refused(kernel, h):
+    steps = np.ones((5, 3), np.float32)
+    with pytest.raises(TypeError):
+        kernel.gated_forwards(steps, steps, np.zeros(3, np.float32), h)
+    with pytest.raises(TypeError):
+        kernel.rotated_forwards(np.ones(4, np.float32), np.ones((5, 4), np.float32), np.zeros(4, np.float32), h)

@@ -53,6 +53,7 @@ def test_a_uniform_number_draws_by_the_inverse():
     drawn = [choose(logits, u, 1.0) for u in (0.0, 0.09, 0.11, 0.69, 0.71, 1 - 1e-16)]
     assert drawn == [0, 0, 2, 2, 3, 3]
     assert choose(logits, 0.99, 0) == 2
+    assert [choose(logits, u, 1e-310) for u in (0.0, 0.99)] == [2, 2]
     cold = np.mean([choose(logits, u, 0.5) == 2 for u in np.arange(0, 1, 1e-3)])
     assert abs(cold - 0.36 / 0.46) < 2e-3
 

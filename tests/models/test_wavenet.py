@@ -43,7 +43,7 @@ def test_nothing_after_a_sample_is_heard_and_what_is_seen_is_as_computed():
     measured = reproduce("structure", 3)
     assert measured == {"future": 0, "reached": 1024, "apart": 0}
     assert WaveNetwork(2, 2, dilated(1, 10)).sees == 1024
-    with pytest.raises(ValueError, match="at least one layer"):
+    with pytest.raises(ValueError, match="1 to 256 layers"):
         WaveNetwork(2, 2, [])
 
 
@@ -137,8 +137,21 @@ def test_the_kernel_refuses_what_does_not_fit(kernel):
         wavenet.stream(net, torch.zeros(2))
     with pytest.raises(ValueError, match="start of the gates"):
         stream.net.condition(np.zeros((3, 48), np.float32))
+    with pytest.raises(TypeError):
+        stream.net.feed(np.array([3]), np.zeros((1, 256)))  # a copy in float32 would be filled
     arrays = wavenet._packed(net, None)
     with pytest.raises(ValueError, match="do not fit"):
         kernel.wavenet(**{**arrays, "gates": arrays["gates"][:-1]}, precision="float32")
     with pytest.raises(ValueError, match="no such precision"):
         kernel.wavenet(**arrays, precision="float16")
+    wide = seeded(0, lambda: network(16, 16416, [1], 16)).eval()
+    for precision in ("float32", "bfloat16"):
+        with pytest.raises(ValueError, match="too wide"):
+            wavenet.stream(wide, precision=precision)
+
+
+def test_settings_that_no_memory_should_be_asked_for():
+    for blocks, doublings in ((10**9, 9), (1, 10**9), (1, 19), (40, 10)):
+        with pytest.raises(ValueError, match=r"layers|sees at most"):
+            network(4, 4, dilated(blocks, doublings))
+    assert network(4, 4, dilated(1, 17)).body.sees == 2**17

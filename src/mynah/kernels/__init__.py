@@ -32,7 +32,7 @@ LANE = 16
 def state() -> str:
     """Return in words whether the kernels are there, and what they use of this processor."""
     if native is None:
-        return f"{_why}: torch does their work, with the same results, slower"
+        return f"{_why}: torch does their work, slower, with the same results but for rounding"
     return f"{native.level()}, bfloat16 {'products' if native.multiplies_bfloat16() else 'by shifts'}"
 
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <stdexcept>
 
 #ifdef MYNAH_X86
 #include <immintrin.h>
@@ -166,6 +167,7 @@ const char* level() {
 }
 
 Matrix::Matrix(const float* weights, int rows, int columns, Kind kind) : rows_(rows), columns_(columns), kind_(kind) {
+  if (columns > kMostColumns) throw std::invalid_argument("a matrix has too many columns");
   const int pairs = (columns + 1) / 2;
   if (kind == Kind::kFloat) {
     floats_ = Aligned<float>(static_cast<std::size_t>(rows) * columns);

@@ -14,14 +14,15 @@ Kind half_kind();
 // The level of x86-64 that the loader picks: "x86-64-v4", "x86-64-v3" or "default".
 const char* level();
 
-// Rows a multiple of 16. Packed in blocks of up to 128 rows: in each, column by column (bfloat16: by pairs of
-// columns), all rows of the block beside each other, so that weights are read once and in the order they lie.
-// The most columns that a matrix may have.
+// The most columns that a matrix may have: a rounded vector has its place on the stack.
 constexpr int kMostColumns = 1 << 14;
 
+// Rows a multiple of 16. Packed in blocks of up to 128 rows: in each, column by column (bfloat16: by pairs of
+// columns), all rows of the block beside each other, so that weights are read once and in the order they lie.
 class Matrix {
  public:
   Matrix() = default;
+  // Throws std::invalid_argument where there are too many columns.
   Matrix(const float* weights, int rows, int columns, Kind kind);
 
   // y = start + W x. x has room for one more number than the columns if they are odd; `start` may be y.

@@ -51,7 +51,7 @@ WaveNet make_wavenet(int levels, const std::vector<int>& dilations, Array<2> tab
   must(skips.shape(1) == layers * r && skips_start.shape(0) == s, "skips");
   must(hidden.shape(0) == s && hidden.shape(1) == s && hidden_start.shape(0) == s, "hidden");
   must(out.shape(1) == s && out_start.shape(0) == padded, "out");
-  must(layers * r <= kMostColumns && 2 * r <= kMostColumns, "too wide");
+  must(layers * r <= kMostColumns && 2 * r <= kMostColumns && s <= kMostColumns, "too wide");
   const WaveNetWeights weights{static_cast<int>(r),  static_cast<int>(s),   levels,
                                static_cast<int>(padded), static_cast<int>(table.shape(0)), dilations,
                                table.data(),         gates.data(),          gates_start.data(),
@@ -179,24 +179,32 @@ void rotated_backwards_of(Array<1> a, Array<1> start, Array<2> h, Array<2> grad,
                     static_cast<std::int64_t>(h.shape(1)) / 2, by_a.data(), by_b.data(), by_start.data());
 }
 
+// What a call writes to must be the very array that was given: a converted copy would be filled and dropped.
+auto written(const char* name) { return nb::arg(name).noconvert(); }
+
+template <class Net, class Condition>
+void bind_symbols(nb::module_& module, const char* name, Condition condition) {
+  nb::class_<Net>(module, name)
+      .def("feed", &feed<Net>, nb::arg("last"), written("logits"))
+      .def("draw", &draw<Net>, nb::arg("last"), nb::arg("uniforms"), nb::arg("temperature"), written("drawn"))
+      .def("condition", condition);
+}
+
 }  // namespace
 
 NB_MODULE(_native, module) {
   module.def("level", [] { return std::string(level()); });
   module.def("multiplies_bfloat16", [] { return half_kind() == Kind::kDot; });
-  module.def("gated_forwards", &gated_forwards_of);
-  module.def("gated_backwards", &gated_backwards_of);
-  module.def("rotated_forwards", &rotated_forwards_of);
-  module.def("rotated_backwards", &rotated_backwards_of);
-  nb::class_<WaveNet>(module, "WaveNet")
-      .def("feed", &feed<WaveNet>)
-      .def("draw", &draw<WaveNet>)
-      .def("condition", &condition_wavenet);
-  nb::class_<RecurrentFilter>(module, "RecurrentFilter").def("run", &run);
-  nb::class_<RecurrentSymbols>(module, "RecurrentSymbols")
-      .def("feed", &feed<RecurrentSymbols>)
-      .def("draw", &draw<RecurrentSymbols>)
-      .def("condition", &condition_symbols);
+  module.def("gated_forwards", &gated_forwards_of, nb::arg("gate"), nb::arg("candidate"), nb::arg("start"),
+             written("h"));
+  module.def("gated_backwards", &gated_backwards_of, nb::arg("gate"), nb::arg("candidate"), nb::arg("start"),
+             nb::arg("h"), nb::arg("grad"), written("by_gate"), written("by_candidate"), written("by_start"));
+  module.def("rotated_forwards", &rotated_forwards_of, nb::arg("a"), nb::arg("b"), nb::arg("start"), written("h"));
+  module.def("rotated_backwards", &rotated_backwards_of, nb::arg("a"), nb::arg("start"), nb::arg("h"),
+             nb::arg("grad"), written("by_a"), written("by_b"), written("by_start"));
+  bind_symbols<WaveNet>(module, "WaveNet", &condition_wavenet);
+  bind_symbols<RecurrentSymbols>(module, "RecurrentSymbols", &condition_symbols);
+  nb::class_<RecurrentFilter>(module, "RecurrentFilter").def("run", &run, nb::arg("x"), written("y"));
   module.def("wavenet", &make_wavenet, nb::kw_only(), nb::arg("levels"), nb::arg("dilations"), nb::arg("table"),
              nb::arg("gates"), nb::arg("gates_start"), nb::arg("onward"), nb::arg("onward_start"), nb::arg("skips"),
              nb::arg("skips_start"), nb::arg("hidden"), nb::arg("hidden_start"), nb::arg("out"), nb::arg("out_start"),

@@ -88,7 +88,7 @@ def choose(logits: Tensor, uniform: float, temperature: float) -> int:
     """
     if temperature == 0:
         return int(logits.argmax())
-    heaped = torch.softmax(logits.double() / temperature, dim=0).cumsum(dim=0)
+    heaped = torch.softmax((logits.double() - logits.max()) / temperature, dim=0).cumsum(dim=0)
     return min(int(torch.searchsorted(heaped, uniform * heaped[-1], right=True)), len(logits) - 1)
 
 

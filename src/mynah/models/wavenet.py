@@ -107,6 +107,10 @@ CARD = {
 }
 
 
+#: Bounds on what a file of settings can ask for: layers, and samples that an output depends on.
+MOST_LAYERS, MOST_SEEN = 256, 1 << 18
+
+
 class WaveNetLayer(nn.Module):
     """A gated dilated convolution, and what goes on to the next layer and to the sum.
 
@@ -159,15 +163,17 @@ class WaveNetwork(SequenceNetwork):
         sees: frames that an output depends on, its own among them: the receptive field.
 
     Raises:
-        ValueError: no layer.
+        ValueError: no layer, too many, or a receptive field that no memory should be asked for.
     """
 
     def __init__(self, residual: int, skip: int, dilations: Sequence[int], conditions: int = 0) -> None:
         super().__init__(width=skip)
-        if not dilations:
-            raise ValueError("a WaveNet needs at least one layer")
+        if not 0 < len(dilations) <= MOST_LAYERS:
+            raise ValueError(f"a WaveNet needs 1 to {MOST_LAYERS} layers, not {len(dilations)}")
         self.residual, self.conditions = residual, conditions
         self.sees = 1 + sum(dilations)
+        if self.sees > MOST_SEEN:
+            raise ValueError(f"a WaveNet sees at most {MOST_SEEN} samples, these dilations {self.sees}")
         self.layers: Any = nn.ModuleList(
             WaveNetLayer(residual, skip, dilation, conditions, last=number == len(dilations))
             for number, dilation in enumerate(dilations, start=1)
@@ -280,7 +286,9 @@ def _packed(net: NextSymbol, conditions: Tensor | None) -> dict[str, Any]:
 
 
 def dilated(blocks: int, doublings: int) -> list[int]:
-    """Return the dilations of so many blocks, each 1, 2, 4 ... 2^(doublings - 1)."""
+    """Return the dilations of so many blocks, each 1, 2, 4 ... 2^(doublings - 1); no more than are refused."""
+    blocks = min(blocks, MOST_LAYERS + 1)
+    doublings = min(doublings, MOST_LAYERS + 1)
     return [2**doubling for _ in range(blocks) for doubling in range(doublings)]
 
 
