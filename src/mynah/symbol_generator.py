@@ -79,7 +79,13 @@ class SymbolGenerator(NetGenerator):
         return self.network((classes if classes > 1 else 0) + len(CLOCKS))
 
     def examples(self, net: Any, frames: Frames, codes: np.ndarray) -> Sequence[np.ndarray]:
-        return _Timed(frames, self._front_end.lead)  # type: ignore[arg-type]
+        return _Timed(frames, self._lead)
+
+    @property
+    def _lead(self) -> int:
+        """Symbols that stand before the first sample."""
+        front: Any = self._front_end
+        return int(front.lead)
 
     def losses(self, net: NextSymbol, batch: Batch) -> Tensor:
         symbols = batch.frames[:, :, 0].long()
@@ -105,10 +111,10 @@ class SymbolGenerator(NetGenerator):
         found = []
         for clip, code in zip(frames, codes.tolist(), strict=True):
             symbols = torch.from_numpy(np.array(clip[:, 0])).long()[None]
-            lead, state, nats = self._front_end.lead, None, 0.0
+            state, nats = None, 0.0
             for at in range(0, symbols.shape[1] - 1, CHUNK):
                 known = symbols[:, at : at + CHUNK + 1]
-                conditions = self._of_class(code, np.arange(at + 1, at + known.shape[1]) - lead)
+                conditions = self._of_class(code, np.arange(at + 1, at + known.shape[1]) - self._lead)
                 logits, state = net(known[:, :-1], conditions[None], state)
                 told = torch.nn.functional.cross_entropy(
                     logits[0], known[0, 1:], ignore_index=net.start, reduction="sum"
@@ -120,10 +126,10 @@ class SymbolGenerator(NetGenerator):
     def _sound(self, request: Request) -> Iterator[np.ndarray]:
         net = self.net_.eval()
         stream = self.stream(net, self._of_class(request.code, [0])[0])
-        before: Any = np.full(self._front_end.lead, net.start)  # as in training
+        before: Any = np.full(self._lead, net.start)  # as in training
         if request.like is not None:
             before = np.concatenate([before, encode(torch.from_numpy(request.like)).numpy()])
-        at = len(before) - int(self._front_end.lead)  # samples that the sound has lasted
+        at = len(before) - self._lead  # samples that the sound has lasted
         sees = self.heard(net)
         known = before if sees is None else before[-sees:]
         for first, last in _held(at - len(known), at):
