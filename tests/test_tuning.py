@@ -40,6 +40,8 @@ def test_sounds_that_are_alike_or_empty_stay_where_they_are():
     silent = np.stack([outline(np.zeros(RATE))] * 2)
     assert np.isfinite(tuning.octaves_above(silent, tuning.congeal(silent))).all()
     assert np.isfinite(outline(np.zeros(1))).all(), "one frame"
+    one_silent = np.concatenate([alike, silent[:1]])
+    assert np.allclose(tuning.octaves_above(one_silent, tuning.congeal(one_silent)), 0)
 
 
 def test_moved_by_nothing_and_back_is_as_it_was():

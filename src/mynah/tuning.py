@@ -22,6 +22,8 @@ from torch import Tensor
 LOWEST_HZ, STEPS = 40.0, 240
 #: No sound is moved further than this, in octaves.
 FARTHEST = 2.5
+#: An octave further must agree by so much more: what agrees with nothing stays where it is.
+PRICE = 0.05
 #: A frame counts where it is at most this far below the loudest, in dB.
 LOUD_DB = 25.0
 #: Peaks are told from the mean over this width; how far they stand out counts up to this.
@@ -64,7 +66,9 @@ def congeal(outlines: np.ndarray) -> np.ndarray:
 
 def octaves_above(outlines: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """Return by how many octaves each of outlines (sound, step) lies above that of their kind, (step,)."""
-    return (_agreement(outlines, mean).argmax(axis=1) - round(FARTHEST * STEPS)) / STEPS
+    far = round(FARTHEST * STEPS)
+    octaves = np.arange(-far, far + 1) / STEPS
+    return octaves[(_agreement(outlines, mean) - PRICE * np.abs(octaves)).argmax(axis=1)]
 
 
 def _agreement(outlines: np.ndarray, mean: np.ndarray) -> np.ndarray:
