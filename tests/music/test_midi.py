@@ -119,6 +119,26 @@ def test_folders_without_midi(tmp_path):
         read_folder(tmp_path)
 
 
+@pytest.mark.parametrize("document", ["{}", '{"schema": "other/1"}', "[]", "{", '{"schema": ["mynah.music/1"]}'])
+def test_a_document_of_others_hides_nothing(tmp_path, document):
+    write(MELODY, tmp_path / "a.mid")
+    (tmp_path / "music.json").write_text(document)
+    assert len(read_folder(tmp_path).pieces) == 1
+
+
+def test_folders_that_compose_wrote_are_left_out_and_named(tmp_path):
+    write(MELODY, tmp_path / "a.mid")
+    (tmp_path / "out").mkdir()
+    write(MELODY, tmp_path / "out" / "piece-1.mid")
+    (tmp_path / "out" / "music.json").write_text('{"schema": "mynah.music/7"}')
+    found = read_folder(tmp_path)
+    assert [piece.name for piece in found.pieces] == ["a.mid"]
+    assert found.problems == ("out: `mynah compose` wrote this folder, so nothing there is learned.",)
+    (tmp_path / "a.mid").unlink()
+    with pytest.raises(BadInput, match=r"no MIDI files but in a folder that `mynah compose` wrote \(out\)"):
+        read_folder(tmp_path)
+
+
 def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
     import os
 

@@ -84,6 +84,49 @@ def test_what_was_written_is_not_learned(made, folder, tmp_path):
         read_folder(made.folder)
 
 
+def test_the_folder_of_midi_files_is_never_written_to(tmp_path, monkeypatch):
+    place = tunes(tmp_path / "in", count=2, bars=1)
+    monkeypatch.setattr(c, "_learned", lambda *_: pytest.fail("learned first"))
+    monkeypatch.chdir(place)
+    for out in (place, ".", tmp_path / "x" / ".." / "in"):
+        with pytest.raises(UsageError, match="--out: the pieces cannot go into the folder that is learned from"):
+            compose(place, out=out)
+    assert sorted(path.name for path in place.iterdir()) == ["tune-00.mid", "tune-01.mid"]
+
+
+@pytest.mark.parametrize(
+    "document", [None, "{}", '{"schema": "mynah.music/1", "composed": [{"file": "piece-2.mid"}, 3]}']
+)
+@pytest.mark.parametrize("name", ["piece-1.mid", "piece-7.wav", "previews/piece-1.mp3"])
+def test_what_no_earlier_call_wrote_is_not_overwritten(folder, tmp_path, monkeypatch, document, name):
+    monkeypatch.setattr(c, "_learned", lambda *_: pytest.fail("learned first"))
+    (tmp_path / "previews").mkdir()
+    (tmp_path / name).write_bytes(b"mine")
+    if document is not None:
+        (tmp_path / "music.json").write_text(document)
+    with pytest.raises(UsageError, match="that `mynah compose` did not write"):
+        compose(folder, out=tmp_path)
+    assert (tmp_path / name).read_bytes() == b"mine"
+    assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize("name", ["music.json", "report.html", "composer.mynah"])
+def test_the_page_of_another_command_is_not_overwritten(folder, tmp_path, name):
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(UsageError, match=name):
+        compose(folder, out=tmp_path)
+    assert (tmp_path / name).read_text() == "{}"
+
+
+def test_a_second_call_and_a_model_of_the_folder_itself_go_into_it(made, tmp_path):
+    (tmp_path / "composer.mynah").write_bytes((made.folder / "composer.mynah").read_bytes())
+    (tmp_path / "mine.mid").write_bytes(b"kept")
+    for _ in range(2):
+        compose(tmp_path / "composer.mynah", order=Order(bars=1, count=1), out=tmp_path)
+    assert (tmp_path / "piece-1.mid").is_file()
+    assert (tmp_path / "mine.mid").read_bytes() == b"kept"
+
+
 @pytest.mark.parametrize(
     ("order", "error", "says"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,7 +29,10 @@ from mynah.stores import FolderStore
 from mynah.training import Budget, Checkpoints, Saver, generator, noticed, world
 
 MODEL, DOCUMENT, PAGE, PREVIEWS = "composer.mynah", midi.DOCUMENT, "report.html", "previews"
-SCHEMA = "mynah.music/1"
+#: Where a document names the files of a piece, and in which folder they lie.
+_FILES = {"file": "", "wav": "", "sound": f"{PREVIEWS}/"}
+#: Names of these files.
+PIECES = re.compile(r"piece-[0-9]+\.(mid|wav)|previews/piece-[0-9]+\.mp3")
 #: Share of the pieces that are not learned, so that what was learned can be judged; of fewer than so many, none.
 HELD_SHARE, FEWEST_TO_HOLD = 0.15, 4
 #: What is said of a piece without new notes.
@@ -130,12 +134,14 @@ def compose(
 
     Raises:
         BadInput, NotEnoughData, UsageError, MissingExtra: see `Order.check` and `read_folder`.
+        UsageError: `out` is the folder of MIDI files, or holds files that are not of an earlier call.
         IncompatibleFile: the model is no composer.
         Stopped: told to stop; the same call goes on with the training.
     """
     order, out = order or Order(), Path(out)
     prime = order.check()
     Budget.parse(budget)
+    _check_out(out, Path(place))
     if Path(place).is_file() and Path(place).suffix == ".mynah":
         if family is not None:
             raise UsageError("a model is of its own family", where="--family", remedy="Leave it out.")
@@ -163,6 +169,38 @@ def compose(
     return Composition(out, document)
 
 
+def _check_out(out: Path, place: Path) -> None:
+    """Refuse a folder in which something would be overwritten, or hidden, that no earlier call wrote."""
+    out = out.resolve()
+    if out.is_dir() and place.is_dir() and out.samefile(place):
+        raise UsageError(
+            "the pieces cannot go into the folder that is learned from",
+            where="--out",
+            measured=out,
+            remedy="Name another folder.",
+        )
+    earlier = midi.document_of(out)
+    named = set() if earlier is None else {DOCUMENT, MODEL, PAGE} | _written(earlier)
+    there = [path.relative_to(out).as_posix() for path in [*out.glob("*"), *out.glob(f"{PREVIEWS}/*")]]
+    for name in sorted(there):
+        ours = name in (DOCUMENT, MODEL, PAGE) or PIECES.fullmatch(name)
+        if ours and name not in named and not (place.is_file() and (out / name).samefile(place)):
+            raise UsageError(
+                f"this folder holds a {name} that `mynah compose` did not write",
+                where="--out",
+                measured=out,
+                remedy="Name another folder.",
+            )
+
+
+def _written(document: dict[str, Any]) -> set[str]:
+    """Return the names of the files that a document says are of its pieces; others that it may name are not."""
+    listed = document.get("composed")
+    pieces = [piece for piece in listed if isinstance(piece, dict)] if isinstance(listed, list) else []
+    named = {f"{place}{piece.get(kind)}" for piece in pieces for kind, place in _FILES.items()}
+    return {name for name in named if PIECES.fullmatch(name)}
+
+
 def _facts(document: dict[str, Any]) -> dict[str, Any]:
     """Return what a model file keeps of the document."""
     return {name: document[name] for name in ("dataset", "learned", "held_out", "history")}
@@ -174,7 +212,7 @@ def _opened(path: Path) -> tuple[Composer, dict[str, Any]]:
     if not isinstance(model, Composer) or not isinstance(facts, dict):
         raise IncompatibleFile("this model makes no music", where=path.name, remedy="Make one with `mynah compose`.")
     card = catalog.card(catalog.name_of(type(model)))
-    return model, {"schema": SCHEMA, "family": card.name, "title": card.title, "problems": [], **facts}
+    return model, {"schema": music.SCHEMA, "family": card.name, "title": card.title, "problems": [], **facts}
 
 
 def _learned(
@@ -203,7 +241,13 @@ def _learned(
     if world().is_first:
         checkpoints.clear()
     card = catalog.card(family)
-    document = {"schema": SCHEMA, "family": card.name, "title": card.title, "learned": len(kept), "held_out": judged}
+    document = {
+        "schema": music.SCHEMA,
+        "family": card.name,
+        "title": card.title,
+        "learned": len(kept),
+        "held_out": judged,
+    }
     return model, {**document, "history": model.history_}
 
 
