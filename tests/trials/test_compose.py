@@ -11,7 +11,7 @@ from mynah.cli.app import run
 from mynah.datasets.tunes import tunes
 from mynah.errors import BadInput, IncompatibleFile, MissingExtra, NotEnoughData, Stopped, UsageError
 from mynah.music import Meter, Note, Piece
-from mynah.music.midi import read, write
+from mynah.music.midi import read, read_folder, write
 from mynah.trials import compose as c
 from mynah.trials.compose import Order, compose
 
@@ -77,8 +77,6 @@ def test_a_model_goes_on_without_learning(made, tmp_path):
 
 
 def test_what_was_written_is_not_learned(made, folder, tmp_path):
-    from mynah.music.midi import read_folder
-
     assert len(read_folder(folder).pieces) == 6
     with pytest.raises(BadInput, match="no MIDI files"):
         read_folder(made.folder)
@@ -125,6 +123,32 @@ def test_a_second_call_and_a_model_of_the_folder_itself_go_into_it(made, tmp_pat
         compose(tmp_path / "composer.mynah", order=Order(bars=1, count=1), out=tmp_path)
     assert (tmp_path / "piece-1.mid").is_file()
     assert (tmp_path / "mine.mid").read_bytes() == b"kept"
+
+
+def test_pieces_of_an_interrupted_call_are_not_learned(made, tmp_path, monkeypatch):
+    order, shown = Order(bars=1, count=2), c._shown
+
+    def full(piece, sound, *rest):
+        if sound == "piece-2.mp3":
+            raise Stopped("full")
+        return shown(piece, sound, *rest)
+
+    monkeypatch.setattr(c, "_shown", full)
+    with pytest.raises(Stopped, match="full"):
+        compose(made.folder / "composer.mynah", order=order, out=tmp_path / "out")
+    assert (tmp_path / "out" / "piece-2.mid").is_file()
+    with pytest.raises(BadInput, match="no MIDI files but in a folder that"):
+        read_folder(tmp_path)
+    monkeypatch.setattr(c, "_shown", shown)
+    assert len(compose(made.folder / "composer.mynah", order=order, out=tmp_path / "out").results["composed"]) == 2
+
+
+def test_a_second_call_leaves_nothing_of_the_first(folder, made, tmp_path):
+    model = made.folder / "composer.mynah"
+    compose(folder, budget="1steps", order=Order(bars=1, count=3, render=True), out=tmp_path)
+    compose(model, order=Order(bars=1, count=1), out=tmp_path)
+    names = sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file())
+    assert names == ["composer.mynah", "music.json", "piece-1.mid", "previews/piece-1.mp3", "report.html"]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,8 @@ from mynah.stores import FolderStore
 from mynah.training import Budget, Checkpoints, Saver, generator, noticed, world
 
 MODEL, DOCUMENT, PAGE, PREVIEWS = "composer.mynah", midi.DOCUMENT, "report.html", "previews"
+#: What the page plays of the pieces that were learned.
+EXAMPLE = "example.mp3"
 #: Where a document names the files of a piece, and in which folder they lie.
 _FILES = {"file": "", "wav": "", "sound": f"{PREVIEWS}/"}
 #: Names of these files.
@@ -154,15 +156,18 @@ def compose(
             raise UsageError("this family makes no music", where=kind.name, remedy=f"Those that do: {composers}.")
         found = midi.read_folder(place)
         _make(out)
+        if midi.document_of(out) is None:
+            _mark(out, [])
         model, document = _learned(kind.name, found, budget, order.seed, out, progress)
         document |= {"dataset": Path(place).resolve().name, "problems": list(found.problems)}
         example = found.pieces[0]
     _make(out / PREVIEWS)
+    _make_room(out, order)
     document |= {"created": datetime.now().astimezone().isoformat(timespec="seconds"), "mynah": mynah.__version__}
     document |= {"order": {name: getattr(order, name) for name in ("bars", "temperature", "count", "seed")}}
     document["prime"] = None if order.prime is None else Path(order.prime).name
     document["composed"] = list(_composed(model, order, prime, out, progress))
-    document["example"] = None if example is None else _shown(example.from_start(), "example", out, 0)
+    document["example"] = None if example is None else _shown(example.from_start(), EXAMPLE, out, 0)
     modelfile.save(model, out / MODEL, record={"music": _facts(document)})
     _write(out / DOCUMENT, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
     music.build(out)
@@ -199,6 +204,28 @@ def _written(document: dict[str, Any]) -> set[str]:
     pieces = [piece for piece in listed if isinstance(piece, dict)] if isinstance(listed, list) else []
     named = {f"{place}{piece.get(kind)}" for piece in pieces for kind, place in _FILES.items()}
     return {name for name in named if PIECES.fullmatch(name)}
+
+
+def _mark(out: Path, pieces: list[dict[str, str]]) -> None:
+    """Say whose the folder is before anything lies in it: interrupted, its pieces are no music to learn from."""
+    _write(out / DOCUMENT, json.dumps({"schema": music.SCHEMA, "composed": pieces}) + "\n")
+
+
+def _make_room(out: Path, order: Order) -> None:
+    """Remove the pieces of an earlier call, and name those to come."""
+    for name in sorted({*_written(midi.document_of(out) or {}), f"{PREVIEWS}/{EXAMPLE}"}):
+        try:
+            (out / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise Stopped("an earlier piece cannot be removed", where=out / name, measured=error.strerror) from error
+    _mark(out, [_files(number, order) for number in range(1, order.count + 1)])
+
+
+def _files(number: int, order: Order) -> dict[str, str]:
+    """Return the names of the files of a piece, see `_FILES`."""
+    name = f"piece-{number}"
+    sounds = order.render or order.soundfont is not None
+    return {"file": f"{name}.mid", "wav": f"{name}.wav" if sounds else "", "sound": f"{name}.mp3"}
 
 
 def _facts(document: dict[str, Any]) -> dict[str, Any]:
@@ -275,27 +302,24 @@ def _composed(
     until = 0 if prime is None else prime.end
     new = model.generate(order.count, bars=order.bars, like=prime, temperature=order.temperature, seed=order.seed)
     for number, piece in enumerate(new, 1):
-        name = f"piece-{number}"
-        midi.write(piece, out / f"{name}.mid")
-        shown = _shown(piece, name, out, until) | {"file": f"{name}.mid", "wav": ""}
-        if order.render or order.soundfont is not None:
-            shown["wav"] = f"{name}.wav"
-            if order.soundfont is not None:
-                performance.render_by_fluidsynth(piece, order.soundfont, out / shown["wav"])
-            else:
-                audio.write(out / shown["wav"], performance.render(piece), performance.RATE)
-        progress("compose", number, order.count, name)
+        files = _files(number, order)
+        midi.write(piece, out / files["file"])
+        shown = _shown(piece, files["sound"], out, until) | files
+        if order.soundfont is not None:
+            performance.render_by_fluidsynth(piece, order.soundfont, out / files["wav"])
+        elif order.render:
+            audio.write(out / files["wav"], performance.render(piece), performance.RATE)
+        progress("compose", number, order.count, files["file"])
         yield shown
 
 
-def _shown(piece: Piece, name: str, out: Path, until: int) -> dict[str, Any]:
-    """Write what the page plays, and return what it draws, in quarter notes."""
-    sound = audio.mp3_bytes(performance.render(piece), performance.RATE)
-    _write(out / PREVIEWS / f"{name}.mp3", sound)
+def _shown(piece: Piece, sound: str, out: Path, until: int) -> dict[str, Any]:
+    """Write what the page plays under the name `sound`, and return what it draws, in quarter notes."""
+    _write(out / PREVIEWS / sound, audio.mp3_bytes(performance.render(piece), performance.RATE))
     position, _ = bars_of(piece.meters, piece.ticks, round(piece.end * GRID / piece.ticks) + 1, GRID)
     return {
-        "name": piece.name or name,
-        "sound": f"{name}.mp3",
+        "name": piece.name or Path(sound).stem,
+        "sound": sound,
         "seconds": round(piece.seconds(piece.end), 3),
         "primed": round(until / piece.ticks, 4),
         "bars": (np.flatnonzero(position == 0) / GRID).tolist(),
