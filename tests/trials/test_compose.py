@@ -228,3 +228,38 @@ def test_few_pieces_are_not_held_out(folder, tmp_path):
     assert found.results["held_out"] is None
     assert "no piece was held out" in str(found)
     assert "Too few pieces" in (tmp_path / "out" / "report.html").read_text()
+
+
+def broken(*_, **__):
+    raise Stopped("no room")
+
+
+@pytest.mark.parametrize("breaks", [(c.Composer, "surprise"), (c, "_shown"), (c.music, "build")])
+def test_what_was_learned_is_kept_whatever_comes_after(folder, tmp_path, monkeypatch, breaks):
+    ordered = {"budget": "16steps", "order": Order(bars=1, count=1), "out": tmp_path}
+    train = c._train
+    monkeypatch.setattr(c, "_train", lambda *a: (train(*a), monkeypatch.setattr(*breaks, broken)))
+    with pytest.raises(Stopped, match="no room"):
+        compose(folder, **ordered)
+    tensors = modelfile.load(tmp_path / "composer.mynah").tensors()
+    assert not [path for path in (tmp_path / ".training").rglob("*") if path.is_file()]
+    monkeypatch.undo()
+    monkeypatch.setattr(c, "_train", lambda *_: pytest.fail("learned again"))
+    made = compose(folder, **ordered)
+    assert made.results["history"]
+    assert made.results["held_out"]["pieces"] == 1
+    for name, value in modelfile.load(tmp_path / "composer.mynah").tensors().items():
+        assert np.array_equal(value, tensors[name])
+    for other in ({"budget": "17steps"}, {"order": Order(bars=1, count=1, seed=1)}, {"family": "biaxial"}):
+        with pytest.raises(pytest.fail.Exception, match="learned again"):
+            compose(folder, **{**ordered, **other})
+
+
+def test_checkpoints_stay_until_the_model_is_written(folder, tmp_path, monkeypatch):
+    from mynah.training import Saver
+
+    monkeypatch.setattr(c.modelfile, "save", broken)
+    monkeypatch.setattr(c, "Saver", lambda *a: Saver(*a, every_steps=4))
+    with pytest.raises(Stopped, match="no room"):
+        compose(folder, budget="16steps", order=Order(bars=1, count=1), out=tmp_path)
+    assert list((tmp_path / ".training").rglob("manifests/*"))

@@ -138,7 +138,7 @@ def compose(
         BadInput, NotEnoughData, UsageError, MissingExtra: see `Order.check` and `read_folder`.
         UsageError: `out` is the folder of MIDI files, or holds files that are not of an earlier call.
         IncompatibleFile: the model is no composer.
-        Stopped: told to stop; the same call goes on with the training.
+        Stopped: told to stop, or the disk is full; the same call goes on with the training, or with what it gave.
     """
     order, out = order or Order(), Path(out)
     prime = order.check()
@@ -230,7 +230,7 @@ def _files(number: int, order: Order) -> dict[str, str]:
 
 def _facts(document: dict[str, Any]) -> dict[str, Any]:
     """Return what a model file keeps of the document."""
-    return {name: document[name] for name in ("dataset", "learned", "held_out", "history")}
+    return {name: document[name] for name in ("dataset", "learned", "fit", "held_out", "history")}
 
 
 def _opened(path: Path) -> tuple[Composer, dict[str, Any]]:
@@ -245,18 +245,15 @@ def _opened(path: Path) -> tuple[Composer, dict[str, Any]]:
 def _learned(
     family: str, found: midi.Found, budget: str, seed: int, out: Path, progress: Progress
 ) -> tuple[Composer, dict[str, Any]]:
-    """Train on most of the pieces, and judge by the others."""
-    pieces = list(found.pieces)
-    kept, held = _split(pieces, seed)
+    """Train on most of the pieces, or take the model of an earlier call that has, and judge by the others."""
+    kept, held = _split(list(found.pieces), seed)
     model: Any = with_budget(catalog.model_class(family)(random_state=seed), budget)
-    identity = _identity(model, kept)
-    checkpoints = Checkpoints(FolderStore(out / ".training" / identity), identity)
-    with noticed() as notice:
-        saver = Saver(checkpoints, notice)
-        for event in model.fit_events(kept, [], keeper=saver):
-            held_loss = "" if event.valid_loss is None else f", {event.valid_loss:.3f} on pieces held out"
-            progress("train", event.step, event.steps, f"{event.train_loss:.3f} {model.unit}{held_loss}")
-        saver.close()
+    facts: dict[str, Any] = {"learned": len(kept), "fit": _identity(model, kept)}
+    earlier = _saved(out / MODEL, facts["fit"])
+    if earlier is None:
+        _train(model, kept, facts, out, progress)
+    else:
+        model, facts = earlier
     judged = None
     if held:
         judged = {
@@ -265,17 +262,35 @@ def _learned(
             "surprise": float(model.surprise(held).mean()),
             "without_learning": float(model.without_learning(kept, held).mean()),
         }
-    if world().is_first:
-        checkpoints.clear()
     card = catalog.card(family)
-    document = {
-        "schema": music.SCHEMA,
-        "family": card.name,
-        "title": card.title,
-        "learned": len(kept),
-        "held_out": judged,
-    }
-    return model, {**document, "history": model.history_}
+    return model, {"schema": music.SCHEMA, "family": card.name, "title": card.title, **facts, "held_out": judged}
+
+
+def _train(model: Any, pieces: list[Piece], facts: dict[str, Any], out: Path, progress: Progress) -> None:
+    """Fit a model and save it with its `facts`, to which its history is added; then its checkpoints can go."""
+    checkpoints = Checkpoints(FolderStore(out / ".training" / facts["fit"]), facts["fit"])
+    with noticed() as notice:
+        saver = Saver(checkpoints, notice)
+        for event in model.fit_events(pieces, [], keeper=saver):
+            held_loss = "" if event.valid_loss is None else f", {event.valid_loss:.3f} on pieces held out"
+            progress("train", event.step, event.steps, f"{event.train_loss:.3f} {model.unit}{held_loss}")
+        saver.close()
+        facts["history"] = model.history_
+        if world().is_first:
+            modelfile.save(model, out / MODEL, record={"music": facts})
+            checkpoints.clear()
+    notice.obey()
+
+
+def _saved(path: Path, fit: str) -> tuple[Composer, dict[str, Any]] | None:
+    """Return the model that lies there and its facts, if it is of this fit."""
+    try:
+        model, document = _opened(path)
+    except IncompatibleFile:
+        return None
+    if document.get("fit") != fit:
+        return None
+    return model, {name: document[name] for name in ("learned", "fit", "history")}
 
 
 def _split(pieces: list[Piece], seed: int) -> tuple[list[Piece], list[Piece]]:
