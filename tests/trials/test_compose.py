@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from mynah import audio, modelfile
 from mynah.cli.app import run
 from mynah.datasets.tunes import tunes
 from mynah.errors import BadInput, IncompatibleFile, MissingExtra, NotEnoughData, Stopped, UsageError
-from mynah.music import Meter, Note, Piece
+from mynah.models.melody_rnn import MelodyRNN
+from mynah.music import Meter, Note, Piece, Tempo
 from mynah.music.midi import read, read_folder, write
+from mynah.training import inner_split
 from mynah.trials import compose as c
 from mynah.trials.compose import Order, compose
 
@@ -227,7 +230,7 @@ def test_few_pieces_are_not_held_out(folder, tmp_path):
     found = compose(tmp_path / "in", budget="16steps", order=Order(bars=1, count=1), out=tmp_path / "out")
     assert found.results["held_out"] is None
     assert "no piece was held out" in str(found)
-    assert "Too few pieces" in (tmp_path / "out" / "report.html").read_text()
+    assert "Too few different pieces" in (tmp_path / "out" / "report.html").read_text()
 
 
 def broken(*_, **__):
@@ -263,3 +266,34 @@ def test_checkpoints_stay_until_the_model_is_written(folder, tmp_path, monkeypat
     with pytest.raises(Stopped, match="no room"):
         compose(folder, budget="16steps", order=Order(bars=1, count=1), out=tmp_path)
     assert list((tmp_path / ".training").rglob("manifests/*"))
+
+
+def test_copies_are_on_one_side_of_every_split(tmp_path, monkeypatch):
+    place = tunes(tmp_path / "in", count=6, bars=1)
+    for path in place.glob("*.mid"):
+        piece = read(path)
+        up = tuple(replace(note, pitch=note.pitch + 3) for note in piece.notes)
+        write(replace(piece, notes=up, tempos=(Tempo(0, 300_000),)), path.with_stem(f"{path.stem} (1)"))
+    tune = {piece.name: int(piece.name[5:7]) for piece in read_folder(place).pieces}
+    sides = []
+
+    def fit_events(self, X, y, groups, keeper):
+        kept, held = inner_split(np.zeros(len(X), dtype=int), groups, 0.4, 0)
+        sides.extend({tune[X[n].name] for n in part} for part in (kept, held))
+        raise Stopped("seen")
+
+    monkeypatch.setattr(MelodyRNN, "fit_events", fit_events)
+    with pytest.raises(Stopped, match="seen"):
+        compose(place, out=tmp_path / "out")
+    kept, held = c._split(list(read_folder(place).pieces), 0)
+    sides.append({tune[piece.name] for piece in held})
+    assert len(kept) + len(held) == 12
+    assert [len(side) for side in sides] == [3, 2, 1]
+    assert set.union(*sides) == set(range(6))
+
+
+def test_copies_alone_are_not_judged(tmp_path):
+    place = tunes(tmp_path / "in", count=1, bars=1)
+    for number in range(5):
+        (place / f"copy-{number}.mid").write_bytes((place / "tune-00.mid").read_bytes())
+    assert c._split(list(read_folder(place).pieces), 0)[1] == []

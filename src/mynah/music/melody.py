@@ -9,6 +9,9 @@ Of several notes, the melody is the highest that begins; it is not broken by low
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from mynah.music.piece import Note, Piece
@@ -37,6 +40,25 @@ def events_of(piece: Piece) -> np.ndarray:
     if until < len(events):  # lower notes go on
         events[until] = NOTE_OFF
     return events
+
+
+def tunes_of(pieces: Sequence[Piece]) -> np.ndarray:
+    """Return (piece,) numbers of the music in each, by first appearance: copies have the same.
+
+    A copy has the same notes beginning one after the other, wherever they end, on whatever instruments, moved by any
+    number of semitones, at any tempo, and written in whatever note lengths.
+    """
+    numbers: dict[frozenset[tuple[int, int]], int] = {}
+    return np.array([numbers.setdefault(_tune(piece), len(numbers)) for piece in pieces], dtype=np.int64)
+
+
+def _tune(piece: Piece) -> frozenset[tuple[int, int]]:
+    """Return when which notes begin, counted from the first and the lowest, in the coarsest unit that has them all."""
+    notes = piece.pitched.notes
+    lowest = min((note.pitch for note in notes), default=0)
+    begins = [round((note.start - notes[0].start) * RESOLUTION / piece.ticks) for note in notes]
+    unit = math.gcd(*begins) or 1
+    return frozenset((begin // unit, note.pitch - lowest) for begin, note in zip(begins, notes, strict=True))
 
 
 def notes_of(events: np.ndarray, ticks: int, begin: int = 0, velocity: int = 80) -> tuple[Note, ...]:

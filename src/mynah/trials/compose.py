@@ -21,6 +21,7 @@ from mynah.datasets import performance
 from mynah.errors import BadInput, IncompatibleFile, Stopped, UsageError
 from mynah.model import ByGradient, with_budget
 from mynah.music import Piece, midi
+from mynah.music.melody import tunes_of
 from mynah.music.piece import bars as bars_of
 from mynah.progress import Progress, silent
 from mynah.report import music
@@ -35,7 +36,8 @@ EXAMPLE = "example.mp3"
 _FILES = {"file": "", "wav": "", "sound": f"{PREVIEWS}/"}
 #: Names of these files.
 PIECES = re.compile(r"piece-[0-9]+\.(mid|wav)|previews/piece-[0-9]+\.mp3")
-#: Share of the pieces that are not learned, so that what was learned can be judged; of fewer than so many, none.
+#: Share of the pieces that are not learned, so that what was learned can be judged; of fewer than so many different
+#: ones, none.
 HELD_SHARE, FEWEST_TO_HOLD = 0.15, 4
 #: What is said of a piece without new notes.
 SILENT = "nothing but silence came: train longer, or raise the temperature"
@@ -271,7 +273,7 @@ def _train(model: Any, pieces: list[Piece], facts: dict[str, Any], out: Path, pr
     checkpoints = Checkpoints(FolderStore(out / ".training" / facts["fit"]), facts["fit"])
     with noticed() as notice:
         saver = Saver(checkpoints, notice)
-        for event in model.fit_events(pieces, [], keeper=saver):
+        for event in model.fit_events(pieces, [], tunes_of(pieces), saver):
             held_loss = "" if event.valid_loss is None else f", {event.valid_loss:.3f} on pieces held out"
             progress("train", event.step, event.steps, f"{event.train_loss:.3f} {model.unit}{held_loss}")
         saver.close()
@@ -294,11 +296,14 @@ def _saved(path: Path, fit: str) -> tuple[Composer, dict[str, Any]] | None:
 
 
 def _split(pieces: list[Piece], seed: int) -> tuple[list[Piece], list[Piece]]:
-    if len(pieces) < FEWEST_TO_HOLD:
+    """Return the pieces to learn and those held out; of copies all are on one side."""
+    tunes = tunes_of(pieces)
+    count = len(np.unique(tunes))
+    if count < FEWEST_TO_HOLD:
         return pieces, []
-    order = generator(seed, "held out").permutation(len(pieces))
-    count = max(1, round(HELD_SHARE * len(pieces)))
-    return [pieces[n] for n in sorted(order[count:])], [pieces[n] for n in sorted(order[:count])]
+    chosen = generator(seed, "held out").permutation(count)[: max(1, round(HELD_SHARE * count))]
+    held = np.isin(tunes, chosen)
+    return [pieces[n] for n in np.flatnonzero(~held)], [pieces[n] for n in np.flatnonzero(held)]
 
 
 def _identity(model: ByGradient, pieces: list[Piece]) -> str:
