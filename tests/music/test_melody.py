@@ -22,6 +22,17 @@ def test_events_by_hand():
     assert found.tolist() == [62, 0, 64, 1, 0, 62]
 
 
+def test_a_piece_ends_with_its_last_note_drums_too():
+    found = piece((0, 4, 60), (3, 9, 40))
+    assert (found.steps, found.until) == (9, 9)
+    drummed = Piece((Note(0, 480, 60), Note(1000, 1001, 36, channel=9)), 480)
+    assert (drummed.steps, drummed.until) == (9, 1080)  # a stroke takes a step
+    assert m.events_of(drummed).tolist() == [62, 0, 0, 0]
+    assert m.events_of(drummed, drummed.steps).tolist() == [62, 0, 0, 0, 1, 0, 0, 0, 0]
+    assert r.roll_of(drummed, 60, 72, drummed.steps).sum(axis=(1, 2)).tolist() == [2, 1, 1, 1, 0, 0, 0, 0, 0]
+    assert (Piece(()).steps, Piece(()).until) == (0, 0)
+
+
 def test_the_melody_is_the_highest_that_begins():
     chord = piece((0, 4, 60), (0, 4, 67), (1, 3, 50), (2, 4, 72), (4, 8, 48))
     # the chord's top; the 50 begins below it and is not heard; 72 ends it; the bass note goes on alone

@@ -146,6 +146,16 @@ def test_pieces_of_an_interrupted_call_are_not_learned(made, tmp_path, monkeypat
     assert len(compose(made.folder / "composer.mynah", order=order, out=tmp_path / "out").results["composed"]) == 2
 
 
+def test_what_follows_drums_is_no_silence(made, tmp_path):
+    drums = (Note(480 * beat, 480 * beat + 100, 36, channel=9) for beat in range(8))
+    prime = write(Piece((Note(0, 480, 60), *drums)), tmp_path / "drums.mid")
+    found = compose(made.folder / "composer.mynah", order=Order(bars=2, count=1, prime=str(prime)), out=tmp_path / "o")
+    piece = found.results["composed"][0]
+    assert piece["primed"] == 7.25  # quarter notes: the last stroke takes a sixteenth
+    assert next(note[0] for note in piece["notes"] if note[0] >= 1) >= 7.25
+    assert "silence" not in str(found)
+
+
 def test_a_second_call_leaves_nothing_of_the_first(folder, made, tmp_path):
     model = made.folder / "composer.mynah"
     compose(folder, budget="1steps", order=Order(bars=1, count=3, render=True), out=tmp_path)

@@ -14,21 +14,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mynah.music.piece import Note, Piece
+from mynah.music.piece import RESOLUTION, Note, Piece, span, tick_of
 
 NO_EVENT, NOTE_OFF, FIRST_NOTE = 0, 1, 2
-#: Steps a quarter note.
-RESOLUTION = 4
 
 
-def events_of(piece: Piece) -> np.ndarray:
-    """Return the (step,) events of the pitched notes, from tick 0 to the end of the last note."""
-    scale = RESOLUTION / piece.ticks
-    notes = [note for note in piece.notes if not note.is_drum]
-    spans = sorted(
-        (round(n.start * scale), -n.pitch, max(round(n.end * scale), round(n.start * scale) + 1)) for n in notes
-    )
-    events = np.full(max((end for _, _, end in spans), default=0), NO_EVENT)
+def events_of(piece: Piece, steps: int = 0) -> np.ndarray:
+    """Return the (step,) events of the pitched notes, from tick 0 to where the last ends; so many steps at least."""
+    found = [(span(note, piece.ticks), -note.pitch) for note in piece.notes if not note.is_drum]
+    spans = sorted((start, lowered, end) for (start, end), lowered in found)
+    events = np.full(max([steps, *(end for _, _, end in spans)]), NO_EVENT)
     began, sounding, until = -1, -1, 0
     for start, lowered, end in spans:
         if start == began or (start < until and -lowered < sounding):
@@ -37,7 +32,7 @@ def events_of(piece: Piece) -> np.ndarray:
             events[until] = NOTE_OFF
         events[start] = FIRST_NOTE - lowered
         began, sounding, until = start, -lowered, end
-    if until < len(events):  # lower notes go on
+    if until < len(events):  # lower notes or drums go on
         events[until] = NOTE_OFF
     return events
 
@@ -68,13 +63,9 @@ def notes_of(events: np.ndarray, ticks: int, begin: int = 0, velocity: int = 80)
         if event == NO_EVENT:
             continue
         if pitch >= 0:
-            notes.append(Note(begin + _tick(start, ticks), begin + _tick(step, ticks), pitch, velocity))
+            notes.append(Note(begin + tick_of(start, ticks), begin + tick_of(step, ticks), pitch, velocity))
         start, pitch = step, int(event) - FIRST_NOTE if event >= FIRST_NOTE else -1
     return tuple(notes)
-
-
-def _tick(step: int, ticks: int) -> int:
-    return round(step * ticks / RESOLUTION)
 
 
 def folded(events: np.ndarray, low: int, high: int) -> np.ndarray:

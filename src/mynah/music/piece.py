@@ -9,6 +9,8 @@ import numpy as np
 
 #: Channel of the drums, counted from 0 (General MIDI: channel 10).
 DRUMS = 9
+#: Steps a quarter note of all that is learned and made.
+RESOLUTION = 4
 
 
 @dataclass(frozen=True, order=True)
@@ -79,6 +81,16 @@ class Piece:
         return max((note.end for note in self.notes), default=0)
 
     @property
+    def steps(self) -> int:
+        """Steps (`RESOLUTION`) from tick 0 to where the last note ends, drums too."""
+        return max((span(note, self.ticks)[1] for note in self.notes), default=0)
+
+    @property
+    def until(self) -> int:
+        """Tick at which music that goes on from this piece begins."""
+        return tick_of(self.steps, self.ticks)
+
+    @property
     def pitched(self) -> Piece:
         """The piece without its drums."""
         return replace(self, notes=tuple(note for note in self.notes if not note.is_drum))
@@ -113,6 +125,17 @@ class Piece:
         )
         meters = (replace(meter, tick=0), *(replace(m, tick=m.tick - cut) for m in self.meters if m.tick > cut))
         return replace(self, notes=notes, tempos=tempos, meters=meters)
+
+
+def span(note: Note, ticks: int) -> tuple[int, int]:
+    """Return a note's first step and the step after its last, later by 1 or more; a quarter note has so many ticks."""
+    first = round(note.start * RESOLUTION / ticks)
+    return first, max(round(note.end * RESOLUTION / ticks), first + 1)
+
+
+def tick_of(step: int, ticks: int) -> int:
+    """Return the tick at which a step begins, where a quarter note has so many ticks."""
+    return round(step * ticks / RESOLUTION)
 
 
 def bar_ticks(meter: Meter, ticks: int) -> int:

@@ -319,7 +319,7 @@ def _composed(
     model: Composer, order: Order, prime: Piece | None, out: Path, progress: Progress
 ) -> Iterator[dict[str, Any]]:
     """Write the pieces one after the other, and yield what the document says of each."""
-    until = 0 if prime is None else prime.end
+    until = 0 if prime is None else prime.until
     new = model.generate(order.count, bars=order.bars, like=prime, temperature=order.temperature, seed=order.seed)
     for number, piece in enumerate(new, 1):
         files = _files(number, order)
