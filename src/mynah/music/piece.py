@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -97,20 +99,27 @@ class Piece:
 
     def seconds(self, tick: int) -> float:
         """Return the time of a tick, by the tempo map."""
-        changes = [*self.tempos] if self.tempos and self.tempos[0].tick == 0 else [Tempo(0), *self.tempos]
-        total = 0.0
-        for change, following in zip(changes, [*changes[1:], None], strict=True):
-            until = tick if following is None else min(tick, following.tick)
-            total += max(0, until - change.tick) * change.microseconds / self.ticks / 1e6
-        return total
+        tempo = self.tempo_at(tick)
+        return (self._clock[tempo.tick] + (tick - tempo.tick) * tempo.microseconds) / self.ticks / 1e6
+
+    @cached_property
+    def _clock(self) -> dict[int, int]:
+        """When each tempo begins, in microseconds times the ticks of a quarter note, by its tick."""
+        before, total, found = Tempo(0), 0, {0: 0}
+        for tempo in self.tempos:
+            total += (tempo.tick - before.tick) * before.microseconds
+            found[tempo.tick], before = total, tempo
+        return found
 
     def tempo_at(self, tick: int) -> Tempo:
         """Return the tempo that holds at a tick."""
-        return max((tempo for tempo in self.tempos if tempo.tick <= tick), default=Tempo(0))
+        count = bisect_right(self.tempos, tick, key=lambda tempo: tempo.tick)
+        return self.tempos[count - 1] if count else Tempo(0)
 
     def meter_at(self, tick: int) -> Meter:
         """Return the meter that holds at a tick."""
-        return max((meter for meter in self.meters if meter.tick <= tick), default=Meter(0))
+        count = bisect_right(self.meters, tick, key=lambda meter: meter.tick)
+        return self.meters[count - 1] if count else Meter(0)
 
     def from_start(self) -> Piece:
         """Return the piece moved by whole bars so that its first note lies in the first bar."""
