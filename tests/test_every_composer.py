@@ -82,7 +82,12 @@ WALTZ = Piece(
 )
 
 
-@pytest.mark.parametrize("like", [SHORT, WALTZ], ids=["shorter than a bar", "longer, other meters"])
+DRUMMED = Piece((*(Note(100 * n, 100 * n + 90, 64) for n in range(4)), Note(1040, 1109, 36, channel=9)), 100)
+
+
+@pytest.mark.parametrize(
+    "like", [SHORT, WALTZ, DRUMMED], ids=["shorter than a bar", "longer, other meters", "ends with drums"]
+)
 def test_goes_on_from_a_piece(fitted, like):
     made = next(fitted.generate(1, bars=3, like=like, seed=2))
     assert (made.ticks, made.tempos, made.meters) == (like.ticks, like.tempos, like.meters)
@@ -90,11 +95,11 @@ def test_goes_on_from_a_piece(fitted, like):
     assert tuple(mine) == like.notes
     new = [note for note in made.notes if note not in mine]
     assert new, "nothing came after"
-    assert min(note.start for note in new) >= like.pitched.end - like.ticks / 8
+    assert min(note.start for note in new) >= like.until >= like.end - like.ticks / 8
     if catalog.name_of(type(fitted)) != "char_rnn":  # which writes bars as it thinks bars are
         position, _ = bars(like.meters, like.ticks, round(made.end * 4 / like.ticks) + 64, 4)
         lines = np.flatnonzero(position == 0) * like.ticks / 4
-        ends = [line for line in lines if line >= like.pitched.end][:4]
+        ends = [line for line in lines if line >= like.end][:4]
         assert made.end <= ends[3], "more bars than asked for"
 
 

@@ -22,7 +22,7 @@ from mynah.layers.dropout import Dropout
 from mynah.layers.masks import time_mask
 from mynah.model import ByGradient, Model
 from mynah.music import Meter, Note, Piece, Tempo
-from mynah.music.piece import bar_ticks
+from mynah.music.piece import RESOLUTION, bar_ticks
 from mynah.representations import Frames
 from mynah.sequence import SequenceNetwork, TorchNetwork
 from mynah.training import Batch, Batches, Event, Fit, Keeper, Training, generator, inner_split, key, one_thread, seeded
@@ -100,7 +100,7 @@ class Composer(Model):
         raise NotImplementedError(f"{type(self).__name__} must define _surprise")  # an abstract method
 
     def _compose(self, begin: Piece, bars: int, temperature: float, rng: np.random.Generator) -> Piece:
-        """Return `begin`, which may be empty, with so many bars of new music after it."""
+        """Return `begin`, which may be empty, with so many bars of new music from its `until` on."""
         raise NotImplementedError(f"{type(self).__name__} must define _compose")  # an abstract method
 
     def _frames(self, X: Any, *, reset: bool) -> Frames:
@@ -144,16 +144,11 @@ class Composer(Model):
         self.meter_ = (numerator, denominator)
 
 
-def steps_to_fill(begun: int, meter: Meter, since: int, resolution: int, bars: int) -> int:
-    """Return the steps that fill the begun bar, and so many bars more.
-
-    Args:
-        begun: steps there are.
-        meter: that holds, since the step `since`.
-        resolution: steps a quarter note.
-    """
-    bar = bar_ticks(meter, resolution)
-    return -(begun - since) % bar + bars * bar
+def steps_to_fill(begin: Piece, bars: int) -> int:
+    """Return the steps that fill the bar that a piece has begun, and so many bars more, in the meter of its end."""
+    meter = begin.meter_at(begin.until)
+    bar, since = bar_ticks(meter, RESOLUTION), round(meter.tick * RESOLUTION / begin.ticks)
+    return -(begin.steps - since) % bar + bars * bar
 
 
 class NetComposer(ByGradient, Composer):

@@ -17,6 +17,10 @@ def test_a_tune_by_hand():
     assert abc.read(abc.write(tune), 4) == tune
 
 
+def test_rests_fill_the_steps_asked_for():
+    assert abc.write(Piece((Note(0, 4, 60),), 4), 18) == HEAD + "C4z12|z2"
+
+
 def test_a_meter_that_changes():
     notes = (Note(0, 12, 60), Note(12, 18, 62), Note(18, 20, 62))
     tune = Piece(notes, 4, meters=(Meter(0, 3, 4), Meter(12, 6, 8)))

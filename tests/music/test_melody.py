@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mynah.music import Meter, Note, Piece
+from mynah.music import Meter, Note, Piece, Tempo
 from mynah.music import melody as m
 from mynah.music import roll as r
 from mynah.music.piece import bars
@@ -22,11 +22,41 @@ def test_events_by_hand():
     assert found.tolist() == [62, 0, 64, 1, 0, 62]
 
 
+def test_a_piece_ends_with_its_last_note_drums_too():
+    found = piece((0, 4, 60), (3, 9, 40))
+    assert (found.steps, found.until) == (9, 9)
+    drummed = Piece((Note(0, 480, 60), Note(1000, 1001, 36, channel=9)), 480)
+    assert (drummed.steps, drummed.until) == (9, 1080)  # a stroke takes a step
+    assert m.events_of(drummed).tolist() == [62, 0, 0, 0]
+    assert m.events_of(drummed, drummed.steps).tolist() == [62, 0, 0, 0, 1, 0, 0, 0, 0]
+    assert r.roll_of(drummed, 60, 72, drummed.steps).sum(axis=(1, 2)).tolist() == [2, 1, 1, 1, 0, 0, 0, 0, 0]
+    assert (Piece(()).steps, Piece(()).until) == (0, 0)
+
+
 def test_the_melody_is_the_highest_that_begins():
     chord = piece((0, 4, 60), (0, 4, 67), (1, 3, 50), (2, 4, 72), (4, 8, 48))
     # the chord's top; the 50 begins below it and is not heard; 72 ends it; the bass note goes on alone
     assert m.events_of(chord).tolist() == [69, 0, 74, 0, 50, 0, 0, 0]
     assert m.events_of(Piece((Note(0, 4, 60, channel=9),), ticks=4)).tolist() == []
+
+
+def test_copies_are_the_same_tune():
+    tune = Piece((Note(0, 4, 60), Note(4, 8, 64), Note(12, 16, 55)), 4)
+    copies = [
+        Piece(tuple(Note(n.start, n.end - 1, n.pitch, 30, 2, 3, 40) for n in tune.notes), 4, name="a (1).mid"),
+        Piece(tuple(Note(n.start, n.end, n.pitch - 5) for n in tune.notes), 4, (Tempo(0, 300_000),)),
+        Piece(tuple(Note(960 + 120 * n.start, 960 + 120 * n.end, n.pitch) for n in tune.notes), 480),
+        Piece(tuple(Note(2 * n.start, 2 * n.end, n.pitch) for n in tune.notes), 4, (Tempo(0, 250_000),)),
+        Piece((*tune.notes, Note(0, 90, 36, channel=9), Note(4, 6, 64, track=1)), 4),
+    ]
+    others = [
+        Piece((*tune.notes, Note(16, 20, 55)), 4),
+        Piece((*tune.notes[:2], Note(12, 16, 56)), 4),
+        Piece((*tune.notes[:2], Note(8, 12, 55)), 4),
+        Piece((Note(0, 4, 60),), 4),
+    ]
+    assert m.tunes_of([tune, others[0], *copies, *others]).tolist() == [0, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4]
+    assert m.tunes_of([]).tolist() == []
 
 
 events = st.lists(st.one_of(st.just(0), st.just(1), st.integers(2, 129)), max_size=24)

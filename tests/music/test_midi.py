@@ -1,6 +1,9 @@
 """MIDI in and out: what goes round comes round, and every kind of bad file is one sentence."""
 
+import time
+
 import mido
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -119,6 +122,26 @@ def test_folders_without_midi(tmp_path):
         read_folder(tmp_path)
 
 
+@pytest.mark.parametrize("document", ["{}", '{"schema": "other/1"}', "[]", "{", '{"schema": ["mynah.music/1"]}'])
+def test_a_document_of_others_hides_nothing(tmp_path, document):
+    write(MELODY, tmp_path / "a.mid")
+    (tmp_path / "music.json").write_text(document)
+    assert len(read_folder(tmp_path).pieces) == 1
+
+
+def test_folders_that_compose_wrote_are_left_out_and_named(tmp_path):
+    write(MELODY, tmp_path / "a.mid")
+    (tmp_path / "out").mkdir()
+    write(MELODY, tmp_path / "out" / "piece-1.mid")
+    (tmp_path / "out" / "music.json").write_text('{"schema": "mynah.music/7"}')
+    found = read_folder(tmp_path)
+    assert [piece.name for piece in found.pieces] == ["a.mid"]
+    assert found.problems == ("out: `mynah compose` wrote this folder, so nothing there is learned.",)
+    (tmp_path / "a.mid").unlink()
+    with pytest.raises(BadInput, match=r"no MIDI files but in a folder that `mynah compose` wrote \(out\)"):
+        read_folder(tmp_path)
+
+
 def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
     import os
 
@@ -133,6 +156,21 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
         write(Piece(()), tmp_path / "a.mid")
     assert (tmp_path / "a.mid").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["a.mid"]
+
+
+def test_the_time_of_a_tick_takes_no_longer_where_the_tempo_changes_often():
+    """A sum over the whole map for each note would look at a billion changes here."""
+    count = 30_000
+    tempos = tuple(Tempo(100 * n, 400_000 + n % 7) for n in range(1, count))
+    piece = Piece((Note(0, 1, 60),), 100, tempos, tuple(Meter(100 * n) for n in range(count)))
+    began = time.process_time()
+    times = [piece.seconds(tick) for tick in range(0, 100 * count, 100)]
+    meters = [piece.meter_at(tick) for tick in range(50, 100 * count, 100)]
+    assert time.process_time() - began < 5
+    assert times[1] == 0.5  # 120 a minute before the first
+    assert np.diff(times) == pytest.approx([0.5, *(t.microseconds / 1e6 for t in tempos[:-1])])
+    assert piece.seconds(150) == pytest.approx(0.5 + 0.5 * 0.400001)
+    assert meters == list(piece.meters)
 
 
 def test_moved_to_its_first_bar():

@@ -59,3 +59,6 @@ def test_a_folder_that_is_none(tmp_path):
     (tmp_path / "music.json").write_text('{"schema": "mynah.music/9"}')
     with pytest.raises(IncompatibleFile, match="another version"):
         music.build(tmp_path)
+    (tmp_path / "music.json").write_text('{"schema": "mynah.music/1", "composed": []}')
+    with pytest.raises(IncompatibleFile, match="not complete"):
+        music.build(tmp_path)

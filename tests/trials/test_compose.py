@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from mynah import audio, modelfile
 from mynah.cli.app import run
 from mynah.datasets.tunes import tunes
 from mynah.errors import BadInput, IncompatibleFile, MissingExtra, NotEnoughData, Stopped, UsageError
-from mynah.music import Meter, Note, Piece
-from mynah.music.midi import read, write
+from mynah.models.melody_rnn import MelodyRNN
+from mynah.music import Meter, Note, Piece, Tempo
+from mynah.music.midi import read, read_folder, write
+from mynah.training import inner_split
 from mynah.trials import compose as c
 from mynah.trials.compose import Order, compose
 
@@ -77,11 +80,88 @@ def test_a_model_goes_on_without_learning(made, tmp_path):
 
 
 def test_what_was_written_is_not_learned(made, folder, tmp_path):
-    from mynah.music.midi import read_folder
-
     assert len(read_folder(folder).pieces) == 6
     with pytest.raises(BadInput, match="no MIDI files"):
         read_folder(made.folder)
+
+
+def test_the_folder_of_midi_files_is_never_written_to(tmp_path, monkeypatch):
+    place = tunes(tmp_path / "in", count=2, bars=1)
+    monkeypatch.setattr(c, "_learned", lambda *_: pytest.fail("learned first"))
+    monkeypatch.chdir(place)
+    for out in (place, ".", tmp_path / "x" / ".." / "in"):
+        with pytest.raises(UsageError, match="--out: the pieces cannot go into the folder that is learned from"):
+            compose(place, out=out)
+    assert sorted(path.name for path in place.iterdir()) == ["tune-00.mid", "tune-01.mid"]
+
+
+@pytest.mark.parametrize(
+    "document", [None, "{}", '{"schema": "mynah.music/1", "composed": [{"file": "piece-2.mid"}, 3]}']
+)
+@pytest.mark.parametrize("name", ["piece-1.mid", "piece-7.wav", "previews/piece-1.mp3"])
+def test_what_no_earlier_call_wrote_is_not_overwritten(folder, tmp_path, monkeypatch, document, name):
+    monkeypatch.setattr(c, "_learned", lambda *_: pytest.fail("learned first"))
+    (tmp_path / "previews").mkdir()
+    (tmp_path / name).write_bytes(b"mine")
+    if document is not None:
+        (tmp_path / "music.json").write_text(document)
+    with pytest.raises(UsageError, match="that `mynah compose` did not write"):
+        compose(folder, out=tmp_path)
+    assert (tmp_path / name).read_bytes() == b"mine"
+    assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize("name", ["music.json", "report.html", "composer.mynah"])
+def test_the_page_of_another_command_is_not_overwritten(folder, tmp_path, name):
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(UsageError, match=name):
+        compose(folder, out=tmp_path)
+    assert (tmp_path / name).read_text() == "{}"
+
+
+def test_a_second_call_and_a_model_of_the_folder_itself_go_into_it(made, tmp_path):
+    (tmp_path / "composer.mynah").write_bytes((made.folder / "composer.mynah").read_bytes())
+    (tmp_path / "mine.mid").write_bytes(b"kept")
+    for _ in range(2):
+        compose(tmp_path / "composer.mynah", order=Order(bars=1, count=1), out=tmp_path)
+    assert (tmp_path / "piece-1.mid").is_file()
+    assert (tmp_path / "mine.mid").read_bytes() == b"kept"
+
+
+def test_pieces_of_an_interrupted_call_are_not_learned(made, tmp_path, monkeypatch):
+    order, shown = Order(bars=1, count=2), c._shown
+
+    def full(piece, sound, *rest):
+        if sound == "piece-2.mp3":
+            raise Stopped("full")
+        return shown(piece, sound, *rest)
+
+    monkeypatch.setattr(c, "_shown", full)
+    with pytest.raises(Stopped, match="full"):
+        compose(made.folder / "composer.mynah", order=order, out=tmp_path / "out")
+    assert (tmp_path / "out" / "piece-2.mid").is_file()
+    with pytest.raises(BadInput, match="no MIDI files but in a folder that"):
+        read_folder(tmp_path)
+    monkeypatch.setattr(c, "_shown", shown)
+    assert len(compose(made.folder / "composer.mynah", order=order, out=tmp_path / "out").results["composed"]) == 2
+
+
+def test_what_follows_drums_is_no_silence(made, tmp_path):
+    drums = (Note(480 * beat, 480 * beat + 100, 36, channel=9) for beat in range(8))
+    prime = write(Piece((Note(0, 480, 60), *drums)), tmp_path / "drums.mid")
+    found = compose(made.folder / "composer.mynah", order=Order(bars=2, count=1, prime=str(prime)), out=tmp_path / "o")
+    piece = found.results["composed"][0]
+    assert piece["primed"] == 7.25  # quarter notes: the last stroke takes a sixteenth
+    assert next(note[0] for note in piece["notes"] if note[0] >= 1) >= 7.25
+    assert "silence" not in str(found)
+
+
+def test_a_second_call_leaves_nothing_of_the_first(folder, made, tmp_path):
+    model = made.folder / "composer.mynah"
+    compose(folder, budget="1steps", order=Order(bars=1, count=3, render=True), out=tmp_path)
+    compose(model, order=Order(bars=1, count=1), out=tmp_path)
+    names = sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file())
+    assert names == ["composer.mynah", "music.json", "piece-1.mid", "previews/piece-1.mp3", "report.html"]
 
 
 @pytest.mark.parametrize(
@@ -160,4 +240,70 @@ def test_few_pieces_are_not_held_out(folder, tmp_path):
     found = compose(tmp_path / "in", budget="16steps", order=Order(bars=1, count=1), out=tmp_path / "out")
     assert found.results["held_out"] is None
     assert "no piece was held out" in str(found)
-    assert "Too few pieces" in (tmp_path / "out" / "report.html").read_text()
+    assert "Too few different pieces" in (tmp_path / "out" / "report.html").read_text()
+
+
+def broken(*_, **__):
+    raise Stopped("no room")
+
+
+@pytest.mark.parametrize("breaks", [(c.Composer, "surprise"), (c, "_shown"), (c.music, "build")])
+def test_what_was_learned_is_kept_whatever_comes_after(folder, tmp_path, monkeypatch, breaks):
+    ordered = {"budget": "16steps", "order": Order(bars=1, count=1), "out": tmp_path}
+    train = c._train
+    monkeypatch.setattr(c, "_train", lambda *a: (train(*a), monkeypatch.setattr(*breaks, broken)))
+    with pytest.raises(Stopped, match="no room"):
+        compose(folder, **ordered)
+    tensors = modelfile.load(tmp_path / "composer.mynah").tensors()
+    assert not [path for path in (tmp_path / ".training").rglob("*") if path.is_file()]
+    monkeypatch.undo()
+    monkeypatch.setattr(c, "_train", lambda *_: pytest.fail("learned again"))
+    made = compose(folder, **ordered)
+    assert made.results["history"]
+    assert made.results["held_out"]["pieces"] == 1
+    for name, value in modelfile.load(tmp_path / "composer.mynah").tensors().items():
+        assert np.array_equal(value, tensors[name])
+    for other in ({"budget": "17steps"}, {"order": Order(bars=1, count=1, seed=1)}, {"family": "biaxial"}):
+        with pytest.raises(pytest.fail.Exception, match="learned again"):
+            compose(folder, **{**ordered, **other})
+
+
+def test_checkpoints_stay_until_the_model_is_written(folder, tmp_path, monkeypatch):
+    from mynah.training import Saver
+
+    monkeypatch.setattr(c.modelfile, "save", broken)
+    monkeypatch.setattr(c, "Saver", lambda *a: Saver(*a, every_steps=4))
+    with pytest.raises(Stopped, match="no room"):
+        compose(folder, budget="16steps", order=Order(bars=1, count=1), out=tmp_path)
+    assert list((tmp_path / ".training").rglob("manifests/*"))
+
+
+def test_copies_are_on_one_side_of_every_split(tmp_path, monkeypatch):
+    place = tunes(tmp_path / "in", count=6, bars=1)
+    for path in place.glob("*.mid"):
+        piece = read(path)
+        up = tuple(replace(note, pitch=note.pitch + 3) for note in piece.notes)
+        write(replace(piece, notes=up, tempos=(Tempo(0, 300_000),)), path.with_stem(f"{path.stem} (1)"))
+    tune = {piece.name: int(piece.name[5:7]) for piece in read_folder(place).pieces}
+    sides = []
+
+    def fit_events(self, X, y, groups, keeper):
+        kept, held = inner_split(np.zeros(len(X), dtype=int), groups, 0.4, 0)
+        sides.extend({tune[X[n].name] for n in part} for part in (kept, held))
+        raise Stopped("seen")
+
+    monkeypatch.setattr(MelodyRNN, "fit_events", fit_events)
+    with pytest.raises(Stopped, match="seen"):
+        compose(place, out=tmp_path / "out")
+    kept, held = c._split(list(read_folder(place).pieces), 0)
+    sides.append({tune[piece.name] for piece in held})
+    assert len(kept) + len(held) == 12
+    assert [len(side) for side in sides] == [3, 2, 1]
+    assert set.union(*sides) == set(range(6))
+
+
+def test_copies_alone_are_not_judged(tmp_path):
+    place = tunes(tmp_path / "in", count=1, bars=1)
+    for number in range(5):
+        (place / f"copy-{number}.mid").write_bytes((place / "tune-00.mid").read_bytes())
+    assert c._split(list(read_folder(place).pieces), 0)[1] == []

@@ -38,8 +38,9 @@ from mynah.composer import NetComposer, going_on, steps_to_fill
 from mynah.layers.cells import set_forget_bias, zero_biases
 from mynah.layers.dropout import Dropout
 from mynah.music import Piece
+from mynah.music.piece import RESOLUTION
 from mynah.music.piece import bars as bars_of
-from mynah.music.roll import RESOLUTION, notes_of, roll_of
+from mynah.music.roll import notes_of, roll_of
 from mynah.problems import chorales
 from mynah.problems.descent import PLAIN
 from mynah.training import Batch, Training, generator, seeded
@@ -269,8 +270,8 @@ class Biaxial(NetComposer):
         sounding = [self._roll(piece)[:, 0].sum(axis=1) for piece in pieces]
         self.few_ = int(min(2, np.quantile(np.concatenate(sounding), 0.1)))
 
-    def _roll(self, piece: Piece) -> np.ndarray:
-        return roll_of(piece.from_start(), self.low_, self.high_)
+    def _roll(self, piece: Piece, steps: int = 0) -> np.ndarray:
+        return roll_of(piece.from_start(), self.low_, self.high_, steps)
 
     def encode(self, piece: Piece) -> np.ndarray:
         piece = piece.from_start()
@@ -312,11 +313,9 @@ class Biaxial(NetComposer):
     # --- new music
 
     def _compose(self, begin: Piece, bars: int, temperature: float, rng: np.random.Generator) -> Piece:
-        given = self._roll(begin)
-        first = len(given)
-        meter = begin.meter_at(begin.end)
-        since = round(meter.tick * RESOLUTION / begin.ticks)
-        steps = first + steps_to_fill(first, meter, since, RESOLUTION, bars)
+        first = begin.steps
+        given = self._roll(begin, first)
+        steps = first + steps_to_fill(begin, bars)
         beats = torch.from_numpy(_beats(begin, steps))
         before = np.concatenate([np.zeros((1, 2, self.high_ - self.low_), np.float32), given])
         net, state = self.net_.eval(), None
@@ -328,8 +327,7 @@ class Biaxial(NetComposer):
             last = net.notes.walk(h[0, 0], Chooser(temperature, exponent, rng))
             new.append(last.numpy())
             exponent = conserved(exponent, float(last[0].sum()) < self.few_)
-        tick = round(first * begin.ticks / RESOLUTION)
-        return going_on(begin, notes_of(np.stack(new), self.low_, begin.ticks, tick, self.velocity_))
+        return going_on(begin, notes_of(np.stack(new), self.low_, begin.ticks, begin.until, self.velocity_))
 
 
 class Chooser:

@@ -156,7 +156,7 @@ class CharRNN(EventComposer):
     # --- new music
 
     def _compose(self, begin: Piece, bars: int, temperature: float, rng: np.random.Generator) -> Piece:
-        given = _text(begin) if begin.notes else ""
+        given = abc.write(begin, begin.steps) if begin.notes else ""
         said, lines = given, 0
         wanted = bars + (bool(given) and not given.endswith("|"))
         for character in self._characters(given, temperature, rng, endless=True):
@@ -167,8 +167,7 @@ class CharRNN(EventComposer):
         found = abc.read(said, begin.ticks)
         if not begin.notes:
             begin = replace(begin, meters=found.meters)
-        first = abc.read(given, begin.ticks).end if given else 0
-        new = [replace(note, velocity=self.velocity_) for note in found.notes if note.start >= first]
+        new = [replace(note, velocity=self.velocity_) for note in found.notes if note.start >= begin.until]
         return going_on(begin, new)
 
 

@@ -31,7 +31,8 @@ from torch import Tensor, nn
 
 from mynah.composer import EventComposer, draw, going_on, steps_to_fill
 from mynah.music import Piece
-from mynah.music.melody import FIRST_NOTE, NO_EVENT, RESOLUTION, ago, events_of, folded, notes_of
+from mynah.music.melody import FIRST_NOTE, NO_EVENT, ago, events_of, folded, notes_of
+from mynah.music.piece import RESOLUTION
 from mynah.music.piece import bars as bars_of
 from mynah.problems import repeats
 from mynah.sequence import SequenceNetwork
@@ -153,10 +154,10 @@ class MelodyRNN(EventComposer):
         position, length = bars_of(piece.meters, piece.ticks, len(events), RESOLUTION)
         return self._rows(events, position, length).astype(np.float32)
 
-    def _numbers(self, piece: Piece) -> np.ndarray:
-        """Return the events of a piece, its pitches in the range of the variant and counted from its lowest."""
+    def _numbers(self, piece: Piece, steps: int = 0) -> np.ndarray:
+        """Return events of a piece, so many at least, pitches in the variant's range and counted from its lowest."""
         low, high = self._range
-        events = folded(events_of(piece), low, high)
+        events = folded(events_of(piece, steps), low, high)
         return np.where(events >= FIRST_NOTE, events - low, events)
 
     def _rows(self, events: np.ndarray, position: np.ndarray, length: np.ndarray) -> np.ndarray:
@@ -184,11 +185,9 @@ class MelodyRNN(EventComposer):
     # --- new music
 
     def _compose(self, begin: Piece, bars: int, temperature: float, rng: np.random.Generator) -> Piece:
-        events = self._numbers(begin)
-        first = len(events)
-        meter = begin.meter_at(begin.end)
-        since = round(meter.tick * RESOLUTION / begin.ticks)
-        steps = first + steps_to_fill(first, meter, since, RESOLUTION, bars)
+        first = begin.steps
+        events = self._numbers(begin, first)
+        steps = first + steps_to_fill(begin, bars)
         position, length = bars_of(begin.meters, begin.ticks, steps, RESOLUTION)
         odd = _odd(position, length)
         events = np.concatenate([events, np.full(steps - first, NO_EVENT)])
@@ -201,8 +200,7 @@ class MelodyRNN(EventComposer):
             logits, state = net(torch.from_numpy(row[None].astype(np.float32)), state)
             events[step] = self._said(draw(logits[0, 0], temperature, rng), events, step, length)
         new = np.where(events >= FIRST_NOTE, events + self._range[0], events)[first:]
-        tick = round(first * begin.ticks / RESOLUTION)
-        return going_on(begin, notes_of(new, begin.ticks, tick, self.velocity_))
+        return going_on(begin, notes_of(new, begin.ticks, begin.until, self.velocity_))
 
     def _before(
         self, events: np.ndarray, step: int, position: np.ndarray, length: np.ndarray, odd: np.ndarray

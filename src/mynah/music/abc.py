@@ -14,8 +14,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mynah.music.melody import FIRST_NOTE, NO_EVENT, RESOLUTION, events_of
-from mynah.music.piece import Meter, Note, Piece
+from mynah.music.melody import FIRST_NOTE, NO_EVENT, events_of
+from mynah.music.piece import RESOLUTION, Meter, Note, Piece, tick_of
 from mynah.music.piece import bars as bars_of
 
 _LETTERS = {0: "C", 2: "D", 4: "E", 5: "F", 7: "G", 9: "A", 11: "B"}
@@ -28,9 +28,9 @@ _TOKEN = re.compile(
 LONGEST = 256
 
 
-def write(piece: Piece) -> str:
-    """Return the melody of a piece as a tune; a bar that is not full has no line after it."""
-    events = events_of(piece)
+def write(piece: Piece, steps: int = 0) -> str:
+    """Return the melody of a piece as a tune of so many steps at least; a bar that is not full has no line after it."""
+    events = events_of(piece, steps)
     steps = len(events)
     position, _ = bars_of(piece.meters, piece.ticks, steps + 1, RESOLUTION)
     meter = piece.meter_at(0)
@@ -40,7 +40,7 @@ def write(piece: Piece) -> str:
     while step < steps:
         if position[step] == 0:
             signs = {}
-            new = piece.meter_at(round(step * piece.ticks / RESOLUTION))
+            new = piece.meter_at(tick_of(step, piece.ticks))
             if new != meter:
                 meter = new
                 parts.append(f"[M:{meter.numerator}/{meter.denominator}]")
@@ -96,7 +96,7 @@ def read(text: str, ticks: int = 480) -> Piece:
         if token["field"]:
             found = re.fullmatch(r"\[?M:\s*(\d{1,2})/(1|2|4|8|16)\]?\s*", token["field"])
             if found and int(found[1]) > 0:
-                tick = here.step * ticks // RESOLUTION
+                tick = tick_of(here.step, ticks)
                 meters[tick] = Meter(tick, int(found[1]), int(found[2]))
         elif token["bar"]:
             signs = {}
@@ -124,7 +124,7 @@ def _read_note(token: re.Match[str], signs: dict[str, str], here: _Reading, note
 def _end(here: _Reading, step: int, notes: list[Note], ticks: int) -> None:
     assert here.held is not None
     start, pitch = here.held
-    notes.append(Note(start * ticks // RESOLUTION, step * ticks // RESOLUTION, pitch))
+    notes.append(Note(tick_of(start, ticks), tick_of(step, ticks), pitch))
     here.held = None
 
 

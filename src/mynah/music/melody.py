@@ -9,23 +9,21 @@ Of several notes, the melody is the highest that begins; it is not broken by low
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
-from mynah.music.piece import Note, Piece
+from mynah.music.piece import RESOLUTION, Note, Piece, span, tick_of
 
 NO_EVENT, NOTE_OFF, FIRST_NOTE = 0, 1, 2
-#: Steps a quarter note.
-RESOLUTION = 4
 
 
-def events_of(piece: Piece) -> np.ndarray:
-    """Return the (step,) events of the pitched notes, from tick 0 to the end of the last note."""
-    scale = RESOLUTION / piece.ticks
-    notes = [note for note in piece.notes if not note.is_drum]
-    spans = sorted(
-        (round(n.start * scale), -n.pitch, max(round(n.end * scale), round(n.start * scale) + 1)) for n in notes
-    )
-    events = np.full(max((end for _, _, end in spans), default=0), NO_EVENT)
+def events_of(piece: Piece, steps: int = 0) -> np.ndarray:
+    """Return the (step,) events of the pitched notes, from tick 0 to where the last ends; so many steps at least."""
+    found = [(span(note, piece.ticks), -note.pitch) for note in piece.notes if not note.is_drum]
+    spans = sorted((start, lowered, end) for (start, end), lowered in found)
+    events = np.full(max([steps, *(end for _, _, end in spans)]), NO_EVENT)
     began, sounding, until = -1, -1, 0
     for start, lowered, end in spans:
         if start == began or (start < until and -lowered < sounding):
@@ -34,9 +32,28 @@ def events_of(piece: Piece) -> np.ndarray:
             events[until] = NOTE_OFF
         events[start] = FIRST_NOTE - lowered
         began, sounding, until = start, -lowered, end
-    if until < len(events):  # lower notes go on
+    if until < len(events):  # lower notes or drums go on
         events[until] = NOTE_OFF
     return events
+
+
+def tunes_of(pieces: Sequence[Piece]) -> np.ndarray:
+    """Return (piece,) numbers of the music in each, by first appearance: copies have the same.
+
+    A copy has the same notes beginning one after the other, wherever they end, on whatever instruments, moved by any
+    number of semitones, at any tempo, and written in whatever note lengths.
+    """
+    numbers: dict[frozenset[tuple[int, int]], int] = {}
+    return np.array([numbers.setdefault(_tune(piece), len(numbers)) for piece in pieces], dtype=np.int64)
+
+
+def _tune(piece: Piece) -> frozenset[tuple[int, int]]:
+    """Return when which notes begin, counted from the first and the lowest, in the coarsest unit that has them all."""
+    notes = piece.pitched.notes
+    lowest = min((note.pitch for note in notes), default=0)
+    begins = [round((note.start - notes[0].start) * RESOLUTION / piece.ticks) for note in notes]
+    unit = math.gcd(*begins) or 1
+    return frozenset((begin // unit, note.pitch - lowest) for begin, note in zip(begins, notes, strict=True))
 
 
 def notes_of(events: np.ndarray, ticks: int, begin: int = 0, velocity: int = 80) -> tuple[Note, ...]:
@@ -46,13 +63,9 @@ def notes_of(events: np.ndarray, ticks: int, begin: int = 0, velocity: int = 80)
         if event == NO_EVENT:
             continue
         if pitch >= 0:
-            notes.append(Note(begin + _tick(start, ticks), begin + _tick(step, ticks), pitch, velocity))
+            notes.append(Note(begin + tick_of(start, ticks), begin + tick_of(step, ticks), pitch, velocity))
         start, pitch = step, int(event) - FIRST_NOTE if event >= FIRST_NOTE else -1
     return tuple(notes)
-
-
-def _tick(step: int, ticks: int) -> int:
-    return round(step * ticks / RESOLUTION)
 
 
 def folded(events: np.ndarray, low: int, high: int) -> np.ndarray:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import mido
 
@@ -14,15 +16,15 @@ from mynah.errors import BadInput, MynahError, NotEnoughData, Stopped
 from mynah.music.piece import DRUMS, Meter, Note, Piece, Tempo
 
 SUFFIXES = (".mid", ".midi")
-#: Names a folder that `compose` wrote: what lies there is no music to learn from.
-DOCUMENT = "music.json"
+#: What `compose` writes into its folder, and how its schema begins: what lies there is no music to learn from.
+DOCUMENT, SCHEMAS = "music.json", "mynah.music/"
 #: Largest file that is read, and longest piece: more is damage, or wants to exhaust the memory.
 LARGEST_BYTES, LONGEST_QUARTERS = 16 << 20, 50_000
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a folder holds: the pieces, and what is wrong with each of the other files, as one sentence."""
+    """What a folder holds: the pieces, and of each file or folder left out why, as one sentence."""
 
     pieces: tuple[Piece, ...]
     problems: tuple[str, ...]
@@ -171,7 +173,7 @@ def _track(events: list[tuple[int, mido.Message]]) -> mido.MidiTrack:
 def read_folder(folder: str | os.PathLike[str]) -> Found:
     """Return the pieces below a folder in the order of their names, with what is wrong with the other files.
 
-    Hidden files and what an earlier `compose` wrote are left out.
+    Hidden files, and folders that an earlier `compose` wrote, are left out; of the latter it is said.
 
     Raises:
         BadInput: the folder is not there, or holds no MIDI files.
@@ -180,8 +182,16 @@ def read_folder(folder: str | os.PathLike[str]) -> Found:
     root = Path(folder)
     if not root.is_dir():
         raise BadInput("no such folder of MIDI files", where=root, remedy="Name a folder with .mid files in it.")
-    files = sorted(_files(root))
+    ours: list[Path] = []
+    files = sorted(_files(root, ours))
     midi = [path for path in files if path.suffix.lower() in SUFFIXES]
+    if not midi and ours:
+        raise BadInput(
+            "no MIDI files but in a folder that `mynah compose` wrote",
+            where=root,
+            measured=ours[0].relative_to(root).as_posix(),
+            remedy=f"Name your own files' folder; if they lie there, delete its {DOCUMENT}.",
+        )
     if not midi:
         others = sorted({path.suffix.lower() or "without suffix" for path in files})
         raise BadInput(
@@ -190,7 +200,11 @@ def read_folder(folder: str | os.PathLike[str]) -> Found:
             measured=f"{len(files)} files: {', '.join(others[:5])}" if files else "nothing at all",
             remedy="I read .mid and .midi.",
         )
-    pieces, problems = [], []
+    pieces = []
+    problems = [
+        f"{place.relative_to(root).as_posix()}: `mynah compose` wrote this folder, so nothing there is learned."
+        for place in sorted(ours)
+    ]
     for path in midi:
         try:
             piece = read(path)
@@ -212,10 +226,21 @@ def read_folder(folder: str | os.PathLike[str]) -> Found:
     return Found(tuple(pieces), tuple(problems))
 
 
-def _files(root: Path) -> Iterator[Path]:
+def _files(root: Path, ours: list[Path]) -> Iterator[Path]:
+    """Yield the files below a folder; folders that `compose` wrote go to `ours`."""
     for place, folders, names in os.walk(root):
-        if DOCUMENT in names:
+        if document_of(place) is not None:
             folders.clear()
+            ours.append(Path(place))
             continue
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Path(place) / name for name in names if not name.startswith("."))
+
+
+def document_of(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """Return the document of a folder that `compose` wrote, of any version; None of any other folder."""
+    try:
+        found = json.loads((Path(folder) / DOCUMENT).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and str(found.get("schema", "")).startswith(SCHEMAS) else None

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 #: Channel of the drums, counted from 0 (General MIDI: channel 10).
 DRUMS = 9
+#: Steps a quarter note of all that is learned and made.
+RESOLUTION = 4
 
 
 @dataclass(frozen=True, order=True)
@@ -79,26 +83,43 @@ class Piece:
         return max((note.end for note in self.notes), default=0)
 
     @property
+    def steps(self) -> int:
+        """Steps (`RESOLUTION`) from tick 0 to where the last note ends, drums too."""
+        return max((span(note, self.ticks)[1] for note in self.notes), default=0)
+
+    @property
+    def until(self) -> int:
+        """Tick at which music that goes on from this piece begins."""
+        return tick_of(self.steps, self.ticks)
+
+    @property
     def pitched(self) -> Piece:
         """The piece without its drums."""
         return replace(self, notes=tuple(note for note in self.notes if not note.is_drum))
 
     def seconds(self, tick: int) -> float:
         """Return the time of a tick, by the tempo map."""
-        changes = [*self.tempos] if self.tempos and self.tempos[0].tick == 0 else [Tempo(0), *self.tempos]
-        total = 0.0
-        for change, following in zip(changes, [*changes[1:], None], strict=True):
-            until = tick if following is None else min(tick, following.tick)
-            total += max(0, until - change.tick) * change.microseconds / self.ticks / 1e6
-        return total
+        tempo = self.tempo_at(tick)
+        return (self._clock[tempo.tick] + (tick - tempo.tick) * tempo.microseconds) / self.ticks / 1e6
+
+    @cached_property
+    def _clock(self) -> dict[int, int]:
+        """When each tempo begins, in microseconds times the ticks of a quarter note, by its tick."""
+        before, total, found = Tempo(0), 0, {0: 0}
+        for tempo in self.tempos:
+            total += (tempo.tick - before.tick) * before.microseconds
+            found[tempo.tick], before = total, tempo
+        return found
 
     def tempo_at(self, tick: int) -> Tempo:
         """Return the tempo that holds at a tick."""
-        return max((tempo for tempo in self.tempos if tempo.tick <= tick), default=Tempo(0))
+        count = bisect_right(self.tempos, tick, key=lambda tempo: tempo.tick)
+        return self.tempos[count - 1] if count else Tempo(0)
 
     def meter_at(self, tick: int) -> Meter:
         """Return the meter that holds at a tick."""
-        return max((meter for meter in self.meters if meter.tick <= tick), default=Meter(0))
+        count = bisect_right(self.meters, tick, key=lambda meter: meter.tick)
+        return self.meters[count - 1] if count else Meter(0)
 
     def from_start(self) -> Piece:
         """Return the piece moved by whole bars so that its first note lies in the first bar."""
@@ -113,6 +134,17 @@ class Piece:
         )
         meters = (replace(meter, tick=0), *(replace(m, tick=m.tick - cut) for m in self.meters if m.tick > cut))
         return replace(self, notes=notes, tempos=tempos, meters=meters)
+
+
+def span(note: Note, ticks: int) -> tuple[int, int]:
+    """Return a note's first step and the step after its last, later by 1 or more; a quarter note has so many ticks."""
+    first = round(note.start * RESOLUTION / ticks)
+    return first, max(round(note.end * RESOLUTION / ticks), first + 1)
+
+
+def tick_of(step: int, ticks: int) -> int:
+    """Return the tick at which a step begins, where a quarter note has so many ticks."""
+    return round(step * ticks / RESOLUTION)
 
 
 def bar_ticks(meter: Meter, ticks: int) -> int:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from mynah.music.piece import Note, Piece
-
-#: Steps a quarter note.
-RESOLUTION = 4
+from mynah.music.piece import Note, Piece, span, tick_of
 
 
-def roll_of(piece: Piece, low: int, high: int) -> np.ndarray:
+def roll_of(piece: Piece, low: int, high: int, steps: int = 0) -> np.ndarray:
     """Return (step, 2, high - low) of zeros and ones: sounding, and struck, for the pitched notes from tick 0 on.
 
-    A struck note sounds. Pitches outside [low, high), which is an octave or more, are moved by octaves.
+    A struck note sounds. Pitches outside [low, high), which is an octave or more, are moved by octaves. The roll has
+    at least so many steps.
     """
-    scale = RESOLUTION / piece.ticks
-    notes = [note for note in piece.notes if not note.is_drum]
-    steps = max((max(round(n.end * scale), round(n.start * scale) + 1) for n in notes), default=0)
-    roll = np.zeros((steps, 2, high - low), dtype=np.float32)
-    for note in notes:
-        first = round(note.start * scale)
+    piece = piece.pitched
+    roll = np.zeros((max(steps, piece.steps), 2, high - low), dtype=np.float32)
+    for note in piece.notes:
+        first, last = span(note, piece.ticks)
         pitch = note.pitch + 12 * max(0, -((note.pitch - low) // 12)) - 12 * max(0, -((high - 1 - note.pitch) // 12))
-        roll[first : max(round(note.end * scale), first + 1), 0, pitch - low] = 1
+        roll[first:last, 0, pitch - low] = 1
         roll[first, 1, pitch - low] = 1
     return roll
 
@@ -38,12 +34,8 @@ def notes_of(roll: np.ndarray, low: int, ticks: int, begin: int = 0, velocity: i
         for step in range(len(roll) + 1):
             sounds = step < len(roll) and roll[step, 0, column] > 0
             if start is not None and (not sounds or roll[step, 1, column] > 0):
-                notes.append(Note(_tick(start, begin, ticks), _tick(step, begin, ticks), low + column, velocity))
+                notes.append(Note(begin + tick_of(start, ticks), begin + tick_of(step, ticks), low + column, velocity))
                 start = None
             if sounds and start is None:
                 start = step
     return tuple(sorted(notes))
-
-
-def _tick(step: int, begin: int, ticks: int) -> int:
-    return begin + round(step * ticks / RESOLUTION)

@@ -27,7 +27,7 @@ def build(folder: Path) -> Path:
 
     Raises:
         BadInput: there is no such folder.
-        IncompatibleFile: its document is of another version, or damaged.
+        IncompatibleFile: its document is of another version, damaged, or of a call that was interrupted.
         Stopped: the disk is full or cannot be written.
     """
     document = _read(folder)
@@ -62,6 +62,8 @@ def _read(folder: Path) -> dict[str, Any]:
         raise IncompatibleFile("music.json is damaged", where=folder) from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise IncompatibleFile("music.json is of another version", where=folder, remedy="Run `mynah compose` again.")
+    if "created" not in document:
+        raise IncompatibleFile("its pieces are not complete", where=folder, remedy="Run the same command again.")
     return document
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +21,7 @@ from mynah.datasets import performance
 from mynah.errors import BadInput, IncompatibleFile, Stopped, UsageError
 from mynah.model import ByGradient, with_budget
 from mynah.music import Piece, midi
+from mynah.music.melody import tunes_of
 from mynah.music.piece import bars as bars_of
 from mynah.progress import Progress, silent
 from mynah.report import music
@@ -28,8 +30,14 @@ from mynah.stores import FolderStore
 from mynah.training import Budget, Checkpoints, Saver, generator, noticed, world
 
 MODEL, DOCUMENT, PAGE, PREVIEWS = "composer.mynah", midi.DOCUMENT, "report.html", "previews"
-SCHEMA = "mynah.music/1"
-#: Share of the pieces that are not learned, so that what was learned can be judged; of fewer than so many, none.
+#: What the page plays of the pieces that were learned.
+EXAMPLE = "example.mp3"
+#: Where a document names the files of a piece, and in which folder they lie.
+_FILES = {"file": "", "wav": "", "sound": f"{PREVIEWS}/"}
+#: Names of these files.
+PIECES = re.compile(r"piece-[0-9]+\.(mid|wav)|previews/piece-[0-9]+\.mp3")
+#: Share of the pieces that are not learned, so that what was learned can be judged; of fewer than so many different
+#: ones, none.
 HELD_SHARE, FEWEST_TO_HOLD = 0.15, 4
 #: What is said of a piece without new notes.
 SILENT = "nothing but silence came: train longer, or raise the temperature"
@@ -130,12 +138,14 @@ def compose(
 
     Raises:
         BadInput, NotEnoughData, UsageError, MissingExtra: see `Order.check` and `read_folder`.
+        UsageError: `out` is the folder of MIDI files, or holds files that are not of an earlier call.
         IncompatibleFile: the model is no composer.
-        Stopped: told to stop; the same call goes on with the training.
+        Stopped: told to stop, or the disk is full; the same call goes on with the training, or with what it gave.
     """
     order, out = order or Order(), Path(out)
     prime = order.check()
     Budget.parse(budget)
+    _check_out(out, Path(place))
     if Path(place).is_file() and Path(place).suffix == ".mynah":
         if family is not None:
             raise UsageError("a model is of its own family", where="--family", remedy="Leave it out.")
@@ -148,24 +158,81 @@ def compose(
             raise UsageError("this family makes no music", where=kind.name, remedy=f"Those that do: {composers}.")
         found = midi.read_folder(place)
         _make(out)
+        if midi.document_of(out) is None:
+            _mark(out, [])
         model, document = _learned(kind.name, found, budget, order.seed, out, progress)
         document |= {"dataset": Path(place).resolve().name, "problems": list(found.problems)}
         example = found.pieces[0]
     _make(out / PREVIEWS)
+    _make_room(out, order)
     document |= {"created": datetime.now().astimezone().isoformat(timespec="seconds"), "mynah": mynah.__version__}
     document |= {"order": {name: getattr(order, name) for name in ("bars", "temperature", "count", "seed")}}
     document["prime"] = None if order.prime is None else Path(order.prime).name
     document["composed"] = list(_composed(model, order, prime, out, progress))
-    document["example"] = None if example is None else _shown(example.from_start(), "example", out, 0)
+    document["example"] = None if example is None else _shown(example.from_start(), EXAMPLE, out, 0)
     modelfile.save(model, out / MODEL, record={"music": _facts(document)})
     _write(out / DOCUMENT, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
     music.build(out)
     return Composition(out, document)
 
 
+def _check_out(out: Path, place: Path) -> None:
+    """Refuse a folder in which something would be overwritten, or hidden, that no earlier call wrote."""
+    out = out.resolve()
+    if out.is_dir() and place.is_dir() and out.samefile(place):
+        raise UsageError(
+            "the pieces cannot go into the folder that is learned from",
+            where="--out",
+            measured=out,
+            remedy="Name another folder.",
+        )
+    earlier = midi.document_of(out)
+    named = set() if earlier is None else {DOCUMENT, MODEL, PAGE} | _written(earlier)
+    there = [path.relative_to(out).as_posix() for path in [*out.glob("*"), *out.glob(f"{PREVIEWS}/*")]]
+    for name in sorted(there):
+        ours = name in (DOCUMENT, MODEL, PAGE) or PIECES.fullmatch(name)
+        if ours and name not in named and not (place.is_file() and (out / name).samefile(place)):
+            raise UsageError(
+                f"this folder holds a {name} that `mynah compose` did not write",
+                where="--out",
+                measured=out,
+                remedy="Name another folder.",
+            )
+
+
+def _written(document: dict[str, Any]) -> set[str]:
+    """Return the names of the files that a document says are of its pieces; others that it may name are not."""
+    listed = document.get("composed")
+    pieces = [piece for piece in listed if isinstance(piece, dict)] if isinstance(listed, list) else []
+    named = {f"{place}{piece.get(kind)}" for piece in pieces for kind, place in _FILES.items()}
+    return {name for name in named if PIECES.fullmatch(name)}
+
+
+def _mark(out: Path, pieces: list[dict[str, str]]) -> None:
+    """Say whose the folder is before anything lies in it: interrupted, its pieces are no music to learn from."""
+    _write(out / DOCUMENT, json.dumps({"schema": music.SCHEMA, "composed": pieces}) + "\n")
+
+
+def _make_room(out: Path, order: Order) -> None:
+    """Remove the pieces of an earlier call, and name those to come."""
+    for name in sorted({*_written(midi.document_of(out) or {}), f"{PREVIEWS}/{EXAMPLE}"}):
+        try:
+            (out / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise Stopped("an earlier piece cannot be removed", where=out / name, measured=error.strerror) from error
+    _mark(out, [_files(number, order) for number in range(1, order.count + 1)])
+
+
+def _files(number: int, order: Order) -> dict[str, str]:
+    """Return the names of the files of a piece, see `_FILES`."""
+    name = f"piece-{number}"
+    sounds = order.render or order.soundfont is not None
+    return {"file": f"{name}.mid", "wav": f"{name}.wav" if sounds else "", "sound": f"{name}.mp3"}
+
+
 def _facts(document: dict[str, Any]) -> dict[str, Any]:
     """Return what a model file keeps of the document."""
-    return {name: document[name] for name in ("dataset", "learned", "held_out", "history")}
+    return {name: document[name] for name in ("dataset", "learned", "fit", "held_out", "history")}
 
 
 def _opened(path: Path) -> tuple[Composer, dict[str, Any]]:
@@ -174,24 +241,21 @@ def _opened(path: Path) -> tuple[Composer, dict[str, Any]]:
     if not isinstance(model, Composer) or not isinstance(facts, dict):
         raise IncompatibleFile("this model makes no music", where=path.name, remedy="Make one with `mynah compose`.")
     card = catalog.card(catalog.name_of(type(model)))
-    return model, {"schema": SCHEMA, "family": card.name, "title": card.title, "problems": [], **facts}
+    return model, {"schema": music.SCHEMA, "family": card.name, "title": card.title, "problems": [], **facts}
 
 
 def _learned(
     family: str, found: midi.Found, budget: str, seed: int, out: Path, progress: Progress
 ) -> tuple[Composer, dict[str, Any]]:
-    """Train on most of the pieces, and judge by the others."""
-    pieces = list(found.pieces)
-    kept, held = _split(pieces, seed)
+    """Train on most of the pieces, or take the model of an earlier call that has, and judge by the others."""
+    kept, held = _split(list(found.pieces), seed)
     model: Any = with_budget(catalog.model_class(family)(random_state=seed), budget)
-    identity = _identity(model, kept)
-    checkpoints = Checkpoints(FolderStore(out / ".training" / identity), identity)
-    with noticed() as notice:
-        saver = Saver(checkpoints, notice)
-        for event in model.fit_events(kept, [], keeper=saver):
-            held_loss = "" if event.valid_loss is None else f", {event.valid_loss:.3f} on pieces held out"
-            progress("train", event.step, event.steps, f"{event.train_loss:.3f} {model.unit}{held_loss}")
-        saver.close()
+    facts: dict[str, Any] = {"learned": len(kept), "fit": _identity(model, kept)}
+    earlier = _saved(out / MODEL, facts["fit"])
+    if earlier is None:
+        _train(model, kept, facts, out, progress)
+    else:
+        model, facts = earlier
     judged = None
     if held:
         judged = {
@@ -200,19 +264,46 @@ def _learned(
             "surprise": float(model.surprise(held).mean()),
             "without_learning": float(model.without_learning(kept, held).mean()),
         }
-    if world().is_first:
-        checkpoints.clear()
     card = catalog.card(family)
-    document = {"schema": SCHEMA, "family": card.name, "title": card.title, "learned": len(kept), "held_out": judged}
-    return model, {**document, "history": model.history_}
+    return model, {"schema": music.SCHEMA, "family": card.name, "title": card.title, **facts, "held_out": judged}
+
+
+def _train(model: Any, pieces: list[Piece], facts: dict[str, Any], out: Path, progress: Progress) -> None:
+    """Fit a model and save it with its `facts`, to which its history is added; then its checkpoints can go."""
+    checkpoints = Checkpoints(FolderStore(out / ".training" / facts["fit"]), facts["fit"])
+    with noticed() as notice:
+        saver = Saver(checkpoints, notice)
+        for event in model.fit_events(pieces, [], tunes_of(pieces), saver):
+            held_loss = "" if event.valid_loss is None else f", {event.valid_loss:.3f} on pieces held out"
+            progress("train", event.step, event.steps, f"{event.train_loss:.3f} {model.unit}{held_loss}")
+        saver.close()
+        facts["history"] = model.history_
+        if world().is_first:
+            modelfile.save(model, out / MODEL, record={"music": facts})
+            checkpoints.clear()
+    notice.obey()
+
+
+def _saved(path: Path, fit: str) -> tuple[Composer, dict[str, Any]] | None:
+    """Return the model that lies there and its facts, if it is of this fit."""
+    try:
+        model, document = _opened(path)
+    except IncompatibleFile:
+        return None
+    if document.get("fit") != fit:
+        return None
+    return model, {name: document[name] for name in ("learned", "fit", "history")}
 
 
 def _split(pieces: list[Piece], seed: int) -> tuple[list[Piece], list[Piece]]:
-    if len(pieces) < FEWEST_TO_HOLD:
+    """Return the pieces to learn and those held out; of copies all are on one side."""
+    tunes = tunes_of(pieces)
+    count = len(np.unique(tunes))
+    if count < FEWEST_TO_HOLD:
         return pieces, []
-    order = generator(seed, "held out").permutation(len(pieces))
-    count = max(1, round(HELD_SHARE * len(pieces)))
-    return [pieces[n] for n in sorted(order[count:])], [pieces[n] for n in sorted(order[:count])]
+    chosen = generator(seed, "held out").permutation(count)[: max(1, round(HELD_SHARE * count))]
+    held = np.isin(tunes, chosen)
+    return [pieces[n] for n in np.flatnonzero(~held)], [pieces[n] for n in np.flatnonzero(held)]
 
 
 def _identity(model: ByGradient, pieces: list[Piece]) -> str:
@@ -228,30 +319,27 @@ def _composed(
     model: Composer, order: Order, prime: Piece | None, out: Path, progress: Progress
 ) -> Iterator[dict[str, Any]]:
     """Write the pieces one after the other, and yield what the document says of each."""
-    until = 0 if prime is None else prime.end
+    until = 0 if prime is None else prime.until
     new = model.generate(order.count, bars=order.bars, like=prime, temperature=order.temperature, seed=order.seed)
     for number, piece in enumerate(new, 1):
-        name = f"piece-{number}"
-        midi.write(piece, out / f"{name}.mid")
-        shown = _shown(piece, name, out, until) | {"file": f"{name}.mid", "wav": ""}
-        if order.render or order.soundfont is not None:
-            shown["wav"] = f"{name}.wav"
-            if order.soundfont is not None:
-                performance.render_by_fluidsynth(piece, order.soundfont, out / shown["wav"])
-            else:
-                audio.write(out / shown["wav"], performance.render(piece), performance.RATE)
-        progress("compose", number, order.count, name)
+        files = _files(number, order)
+        midi.write(piece, out / files["file"])
+        shown = _shown(piece, files["sound"], out, until) | files
+        if order.soundfont is not None:
+            performance.render_by_fluidsynth(piece, order.soundfont, out / files["wav"])
+        elif order.render:
+            audio.write(out / files["wav"], performance.render(piece), performance.RATE)
+        progress("compose", number, order.count, files["file"])
         yield shown
 
 
-def _shown(piece: Piece, name: str, out: Path, until: int) -> dict[str, Any]:
-    """Write what the page plays, and return what it draws, in quarter notes."""
-    sound = audio.mp3_bytes(performance.render(piece), performance.RATE)
-    _write(out / PREVIEWS / f"{name}.mp3", sound)
+def _shown(piece: Piece, sound: str, out: Path, until: int) -> dict[str, Any]:
+    """Write what the page plays under the name `sound`, and return what it draws, in quarter notes."""
+    _write(out / PREVIEWS / sound, audio.mp3_bytes(performance.render(piece), performance.RATE))
     position, _ = bars_of(piece.meters, piece.ticks, round(piece.end * GRID / piece.ticks) + 1, GRID)
     return {
-        "name": piece.name or name,
-        "sound": f"{name}.mp3",
+        "name": piece.name or Path(sound).stem,
+        "sound": sound,
         "seconds": round(piece.seconds(piece.end), 3),
         "primed": round(until / piece.ticks, 4),
         "bars": (np.flatnonzero(position == 0) / GRID).tolist(),
