@@ -11,7 +11,7 @@ import mynah
 from mynah.errors import BadInput, NotEnoughData, UsageError
 from mynah.report import build
 from mynah.report.schema import answers, validate
-from mynah.sounds import scan
+from mynah.sounds import Fold, scan
 from mynah.tasks import generate
 from mynah.trials.compare import compare
 
@@ -40,7 +40,7 @@ def folder_of(root, labels=("low", "high"), clips=10, seconds=0.3):
 def run(tmp_path_factory):
     root = tmp_path_factory.mktemp("generate")
     options = {"task": "generate", "families": "shaped_noise", "executor": "sequential"}
-    return mynah.learn(folder_of(root / "sounds"), out=root / "run", **options)
+    return mynah.learn(folder_of(root / "sounds", clips=30), out=root / "run", **options)
 
 
 def test_a_run_makes_sounds_and_judges_them(run):
@@ -54,7 +54,7 @@ def test_a_run_makes_sounds_and_judges_them(run):
     assert judged["mmd2_low"] < judged["mmd2"] < judged["mmd2_high"]
     assert judged["mmd2_real"] < judged["mmd2"] < judged["mmd2_noise"]
     assert judged["named_right_real"] == 1
-    assert judged["made"] == sum(gain is not None for gain in row["gained"]) == 4
+    assert judged["made"] == sum(gain is not None for gain in row["gained"]) == 12
     test = {k for k, gain in enumerate(row["gained"]) if gain is not None}
     for sound in row["sounds"]:
         assert sound["item"] in test
@@ -195,3 +195,9 @@ def test_documents_before_there_were_sounds_are_understood():
     assert answers(old) == "classes"
     assert answers(old | {"families": [old["families"][0] | {"said": []}]}) == "texts"
     assert "answers" not in json.loads(json.dumps(old))
+
+
+@pytest.mark.parametrize(("clips", "folds"), [(60, 1), (59, 2), (18, 4), (10, 5), (400, 1)])
+def test_small_folders_are_judged_by_several_folds(clips, folds):
+    parts = np.array_split(np.arange(clips), 5)
+    assert generate.TASK.folds([Fold("", np.setdiff1d(np.arange(clips), part), part) for part in parts[::-1]]) == folds

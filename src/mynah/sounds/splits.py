@@ -41,9 +41,9 @@ class Splits:
     description: str
     folds: tuple[Fold, ...]
 
-    def first(self, count: int | None) -> Splits:
-        """Return the splits with their first `count` folds alone; None is all."""
-        if count is None or len(self.folds) <= count:
+    def first(self, count: int) -> Splits:
+        """Return the splits with their first `count` folds alone."""
+        if len(self.folds) <= count:
             return self
         words = f"{self.description}; of these, only the first {'judges' if count == 1 else f'{count} judge'}"
         return Splits(self.kind, words, self.folds[:count])

@@ -1,9 +1,9 @@
 """The task of making sounds like those of a folder: with labels, sounds of each; without, sounds like all.
 
-One fold is held out. For each of its clips that are judged by, a model makes one sound of the same label, and the two
-crowds are compared (see `mynah.tasks.judging`). Families are ranked by their likeness, since the units of their
-surprise differ: 100 % is as near to the held-out clips as real ones are, 0 % is as far off as white noise of the same
-lengths.
+One fold is held out, or in small folders one after the other of several. For each of its clips that are judged by, a
+model makes one sound of the same label, and the two crowds are compared (see `mynah.tasks.judging`). Families are
+ranked by their likeness, since the units of their surprise differ: 100 % is as near to the held-out clips as real ones
+are, 0 % is as far off as white noise of the same lengths.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mynah import audio
 from mynah.errors import BadInput, Stopped
 from mynah.representations import ClipStatistics, Frames, LogMel
 from mynah.representations.cache import represent
-from mynah.sounds import Clip, Sounds, check_enough
+from mynah.sounds import Clip, Fold, Sounds, check_enough
 from mynah.sounds.clip import Problem, Wave
 from mynah.tasks import judging
 from mynah.tasks.task import Part, Stakes, Task
@@ -98,6 +98,12 @@ def held(sounds: Sounds, clips: np.ndarray) -> np.ndarray:
     count = int(np.clip(JUDGED_SECONDS / usual, LEAST_JUDGED, MOST_JUDGED))
     by_label = clips[np.argsort([sounds.labels[int(i)] for i in clips], kind="stable")]
     return np.sort(by_label[_spread(len(clips), count)])
+
+
+def judged_folds(folds: Sequence[Fold]) -> int:
+    """Return the fewest of the first folds that hold enough clips to judge by: one, but in small folders."""
+    clips = np.cumsum([len(fold.test) for fold in folds])
+    return min(len(folds), 1 + int(np.searchsorted(clips, LEAST_JUDGED)))
 
 
 def _spread(length: int, count: int) -> np.ndarray:
@@ -296,5 +302,5 @@ TASK = Task(
     judged_by=(ClipStatistics(), LogMel()),
     heard=heard,
     held=held,
-    folds=1,
+    folds=judged_folds,
 )

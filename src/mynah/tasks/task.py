@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from mynah.representations import Frames, Representation
-    from mynah.sounds import Sounds
+    from mynah.sounds import Fold, Sounds
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Task:
         judged_by: representations that answers are judged by, of the clips that `heard` returns.
         heard: returns the clips as far as answers are judged.
         held: returns which of a fold's held-out clips answers are asked for; given the sounds and the clip numbers.
-        folds: how many of the folds are trained and judged; None is all.
+        folds: returns how many of the folds are trained and judged, the first; given the folds.
     """
 
     name: str
@@ -114,4 +114,4 @@ class Task:
     judged_by: tuple[Representation, ...] = ()
     heard: Callable[[Sounds], Sounds] = lambda sounds: sounds
     held: Callable[[Sounds, np.ndarray], np.ndarray] = lambda sounds, clips: clips
-    folds: int | None = None
+    folds: Callable[[Sequence[Fold]], int] = len

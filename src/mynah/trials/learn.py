@@ -158,7 +158,8 @@ class Learning:
             plan = replace(plan, task="classify" if sounds.classes else "generate")
         task = tasks.by_name(plan.task)
         sounds, warnings = task.check(sounds, plan.anyway)
-        splits = split(task.strata(sounds), folds=plan.folds, seed=plan.seed).first(task.folds)
+        splits = split(task.strata(sounds), folds=plan.folds, seed=plan.seed)
+        splits = splits.first(task.folds(splits.folds))
         _refuse_other_sounds(out, sounds)
         try:
             out.mkdir(parents=True, exist_ok=True)

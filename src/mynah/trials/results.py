@@ -184,7 +184,8 @@ def _made(answers: Answers) -> dict[str, Any]:
         return {"judging": None, "sounds": []}
     judged = [result["facts"]["judging"] for result in done]
     judging = {key: _mean([j[key] for j in judged if j[key] is not None]) for key in judged[0] if key != "unit"}
-    return {"judging": judging | {"unit": judged[0]["unit"]}, "sounds": done[0]["facts"]["sounds"]}
+    judging |= {"made": sum(j["made"] for j in judged), "unit": judged[0]["unit"]}
+    return {"judging": judging, "sounds": done[0]["facts"]["sounds"]}
 
 
 def _budget_seconds(done: Sequence[dict[str, Any]]) -> float | None:
