@@ -111,7 +111,7 @@ class NextFrame(SequenceNetwork):
         """Return the frames of such levels and angles."""
         angle = torch.remainder(angle + math.pi, 2 * math.pi) - math.pi
         back = level * self.standardise.scale + self.standardise.mean
-        return torch.cat([back.clamp(min=FLOOR_DB), angle / self.radians], dim=2)
+        return torch.cat([back.clamp(min=FLOOR_DB, max=0.0), angle / self.radians], dim=2)
 
     def silence(self, like: Tensor) -> Tensor:
         """Return the frame before a sound begins, (batch, 1, 2 * bins), for a sound of frames (batch, time, ...)."""

@@ -87,7 +87,9 @@ def test_of_a_long_sound_only_the_end_is_heard(tmp_path):
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
-        ({"temperature": -1.0}, "temperature must be 0 or more"),
+        ({"temperature": -1.0}, r"temperature must be between 0 \(the most probable\) and 10, got -1"),
+        ({"temperature": 10.5}, "between 0 .* and 10, got 10.5"),
+        ({"temperature": float("nan")}, "got nan"),
         ({"label": "unheard of"}, "falling, rising, steady"),
         ({"seconds": 0.0}, "at least one sample of 8000 Hz"),
         ({"seconds": 1e9}, "too long for one file"),
