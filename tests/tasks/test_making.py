@@ -110,6 +110,15 @@ def test_sounds_that_cannot_be_gone_on_from(model, tmp_path):
             next(make(model, Wish(like=tmp_path / name), tmp_path / "out"))
 
 
+def test_labels_that_are_numbers_can_be_asked_for(tmp_path):
+    clips, labels = toy(2)
+    numbered = ShapedNoise().fit(clips, np.unique(labels, return_inverse=True)[1] + 1)
+    (made,) = make(numbered, Wish(count=1, seconds=0.1, label="2"), tmp_path)
+    assert (made.label, names(tmp_path)) == ("2", ["2-s0-01.wav"])
+    with pytest.raises(UsageError, match="no sounds labelled '7'.*: 1, 2, 3"):
+        next(make(numbered, Wish(label="7"), tmp_path))
+
+
 def test_nothing_is_overwritten(model, tmp_path):
     list(make(model, Wish(count=1, seconds=0.1), tmp_path))
     before = (tmp_path / "falling-s0-01.wav").read_bytes()

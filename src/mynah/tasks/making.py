@@ -74,7 +74,7 @@ def make(model: Model, wish: Wish, out: str | os.PathLike[str], *, progress: Pro
         sounds = generator.generate(
             wish.count,
             seconds=wish.seconds,
-            label=wish.label,
+            label=next((name for name in generator.classes_.tolist() if str(name) == wish.label), wish.label),
             like=None if wish.like is None else _heard(wish.like, rate),
             temperature=wish.temperature,
             seed=wish.seed,
