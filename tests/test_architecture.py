@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SRC = Path(__file__).parents[1] / "src" / "mynah"
-#: What each room may import of Mynah; every room may import errors, progress, and itself.
+#: What each room may import of Mynah; every room may import errors, progress, temperature, and itself.
 MAY = {
     "audio": set(),
     "texts": set(),
@@ -84,7 +84,7 @@ MAY = {
         "transcriber",
     },
 }
-SHARED = {"allocator", "errors", "progress", "__init__"}
+SHARED = {"allocator", "errors", "progress", "temperature", "__init__"}
 
 
 def rooms(path):

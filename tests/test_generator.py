@@ -1,11 +1,16 @@
 """What all generators share, on a family that makes what it is told: lengths, ends, labels, and refusals."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from mynah.generator import FADE_SECONDS, GeneratorModel
+from mynah.models.frame_vae import FrameVAE
+from mynah.models.glover import Glover
+from mynah.models.gruv import GRUV
 from mynah.representations import Frames, Waveform
 from mynah.testing import RATE, ToyClip
 
@@ -108,6 +113,26 @@ def test_frames_say_how_long_their_clips_were():
     """Of frames of 50 samples, 24 frames are at most 1200."""
     frames = Frames.from_arrays([np.zeros((24, 50), np.float32)], Waveform(frame_seconds=50 / RATE), RATE)
     assert set(Constant().fit(frames).lengths_.ravel().tolist()) == {1200}
+
+
+@pytest.mark.parametrize("family", [GRUV, Glover, FrameVAE])
+def test_a_clip_as_long_as_an_excerpt_has_an_end(family):
+    training = replace(family.default_training, budget="2steps", batch=4, crop_seconds=0.25, valid=0.0)
+    rng = np.random.default_rng(0)
+    for seconds, ends in ((0.2, True), (0.25, True), (0.3, False)):
+        model, heard = family(hidden=6, training=training), []
+        losses = model.losses
+
+        def spied(net, batch, losses=losses, heard=heard):
+            heard.append(batch)
+            return losses(net, batch)
+
+        model.losses = spied
+        model.fit([ToyClip(rng.normal(0, 0.1, (1, round(seconds * RATE))).astype(np.float32)) for _ in range(4)])
+        assert [bool(batch.ended.all()) for batch in heard] == [ends] * 2
+        net, cut = model.net_.eval(), torch.ones(4, dtype=torch.bool)
+        more = losses(net, replace(heard[0], cut=None)) - losses(net, replace(heard[0], cut=cut))
+        assert (more > 0).all(), "the end counts for nothing"
 
 
 def test_what_cannot_be_learned():

@@ -1,5 +1,6 @@
 """The network over frames: the streaming law, densities that sum to one, draws that obey them, and ends."""
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -77,12 +78,13 @@ def batch(lengths=(6, 3)):
 
 def test_a_surprise_is_of_the_real_frames_alone_and_hears_only_what_came_before():
     net, both = network(classes=2).eval(), batch()
-    ended = torch.ones(2)
-    together = losses(net, both, ended)
-    alone = losses(net, Batch(both.frames[1:, :3], both.lengths[1:], both.target[1:]), ended[1:])
+    together = losses(net, both)
+    alone = losses(net, Batch(both.frames[1:, :3], both.lengths[1:], both.target[1:]))
     assert torch.allclose(together[1:], alone, atol=1e-6)
     assert sequence(net, both).shape == (2, 7, 2 * BINS + 2)
-    assert not torch.allclose(losses(net, both, torch.zeros(2)), together), "the end counts for nothing"
+    cut = losses(net, replace(both, cut=torch.tensor([False, True])))
+    assert cut[0] == together[0]
+    assert cut[1] < together[1], "the end counts for nothing"
 
 
 def test_an_even_tone_is_expected_to_go_on_before_anything_is_learned():

@@ -25,6 +25,7 @@ from mynah.music import Meter, Note, Piece, Tempo
 from mynah.music.piece import RESOLUTION, bar_ticks
 from mynah.representations import Frames
 from mynah.sequence import SequenceNetwork, TorchNetwork
+from mynah.temperature import checked
 from mynah.training import Batch, Batches, Event, Fit, Keeper, Training, generator, inner_split, key, one_thread, seeded
 from mynah.training.batches import pad
 
@@ -63,17 +64,16 @@ class Composer(Model):
         Args:
             bars: of new music, beyond what is begun with; a begun bar is filled first.
             like: a piece to go on from, which stays as it is, in its tempo and meter; None begins with nothing.
-            temperature: divides the logits; 0 takes the most probable at each step.
+            temperature: divides the logits; 0 takes the most probable at each step, 10 is the most there is.
             seed: of all draws.
 
         Raises:
-            ValueError: fewer than 1 bar, a temperature below 0, or nothing in `like` to go on from.
+            ValueError: fewer than 1 bar, a temperature that cannot be meant, or nothing in `like` to go on from.
         """
         check_is_fitted(self, "n_features_in_")
         if bars < 1:
             raise ValueError(f"a piece has 1 bar or more, not {bars}")
-        if not 0 <= temperature < float("inf"):
-            raise ValueError(f"a temperature is 0 or more, not {temperature}")
+        temperature = checked(temperature)
         if like is not None:
             if not like.pitched.notes:
                 raise ValueError("there are no pitched notes to go on from")

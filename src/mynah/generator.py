@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from mynah.model import ByGradient, Model
 from mynah.representations import Frames, Representation, Waveform
+from mynah.temperature import checked
 from mynah.training import Batch, Batches, Event, Fit, Keeper, generator, inner_split, key, one_thread, seeded
 
 #: How the lengths of a class are remembered: as so many quantiles, from the shortest to the longest.
@@ -128,7 +129,7 @@ class GeneratorModel(Model):
             seconds: length of each; None draws the length of a training clip of its class.
             label: what to make; None takes the classes in turn, or, with `like`, the one it surprises least.
             like: wave (time,) at `rate_` Hz to go on from; it is not part of the sound.
-            temperature: 0 is the most probable sound, 1 is as random as what was learned.
+            temperature: 0 is the most probable sound, 1 is as random as what was learned, 10 is the most there is.
             seed: of everything drawn.
 
         Raises:
@@ -137,8 +138,7 @@ class GeneratorModel(Model):
         check_is_fitted(self, "classes_")
         if count < 1:
             raise ValueError(f"count must be at least 1, got {count}")
-        if not (math.isfinite(temperature) and temperature >= 0):
-            raise ValueError(f"temperature must be 0 or more, got {temperature}")
+        temperature = checked(temperature)
         if seconds is not None and not (math.isfinite(seconds) and seconds * self._rate >= 1):
             raise ValueError(f"seconds must be at least one sample of {self._rate} Hz, got {seconds}")
         heard = None if like is None else self._heard(like)
@@ -230,7 +230,7 @@ class GeneratorModel(Model):
             samples = max(1, round(np.interp(place, np.arange(LENGTH_QUANTILES), self.lengths_[code])))
         else:
             samples = max(1, round(seconds * self._rate))
-        return Request(code, samples, seconds is None, heard, float(temperature), own)
+        return Request(code, samples, seconds is None, heard, temperature, own)
 
     def _blocks(self, request: Request) -> Iterator[np.ndarray]:
         """Yield what the family makes: cut or filled to its length, faded at its end, within full scale."""

@@ -111,7 +111,7 @@ class NextFrame(SequenceNetwork):
         """Return the frames of such levels and angles."""
         angle = torch.remainder(angle + math.pi, 2 * math.pi) - math.pi
         back = level * self.standardise.scale + self.standardise.mean
-        return torch.cat([back.clamp(min=FLOOR_DB), angle / self.radians], dim=2)
+        return torch.cat([back.clamp(min=FLOOR_DB, max=0.0), angle / self.radians], dim=2)
 
     def silence(self, like: Tensor) -> Tensor:
         """Return the frame before a sound begins, (batch, 1, 2 * bins), for a sound of frames (batch, time, ...)."""
@@ -175,12 +175,13 @@ def sequence(net: NextFrame, batch: Batch) -> Tensor:
     return torch.cat([heard, label], dim=2)
 
 
-def losses(net: NextFrame, batch: Batch, ended: Tensor | None = None) -> Tensor:
-    """Return the mean surprise of each sound of a batch, in nats a bin of level and frequency, its end included.
+def losses(net: NextFrame, batch: Batch) -> Tensor:
+    """Return the mean surprise of each sound of a batch, in nats a bin of level and frequency.
+
+    The end of a sound that was not cut is included.
 
     Args:
         batch: frames of sounds, and (batch, class) labels.
-        ended: (batch,) whether a sound ends after its last frame, rather than having been cut; None says no.
     """
     forecast = Forecast.of(net(sequence(net, batch))[0])
     level, angle = net.features(batch.frames)
@@ -190,9 +191,8 @@ def losses(net: NextFrame, batch: Batch, ended: Tensor | None = None) -> Tensor:
     each = (of_level + net.standardise.scale.log() + of_angle).mean(dim=2)
     going = nn.functional.softplus(first.end)  # minus the logarithm of "it has not ended"
     total = ((each + going / net.bins) * mask).sum(dim=1)
-    if ended is not None:
-        last = forecast.end.gather(1, batch.lengths[:, None])[:, 0]
-        total = total + ended * nn.functional.softplus(-last) / net.bins
+    last = forecast.end.gather(1, batch.lengths[:, None])[:, 0]
+    total = total + batch.ended * nn.functional.softplus(-last) / net.bins
     return total / batch.lengths.clamp(min=1)
 
 

@@ -68,10 +68,7 @@ class SpectralGenerator(NetGenerator):
         net.learn(frames)
 
     def losses(self, net: Any, batch: Batch) -> Tensor:
-        """Return the surprise of each; an excerpt as long as excerpts may be was cut, and has no end."""
-        front: Any = self._front_end
-        longest = front.frame_count(max(1, round(self.settings.crop_seconds * self._rate)))
-        return losses(net, batch, (batch.lengths < longest).float())
+        return losses(net, batch)
 
     def _sound(self, request: Request) -> Iterator[np.ndarray]:
         front: Any = self._front_end

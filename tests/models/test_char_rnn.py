@@ -36,7 +36,7 @@ def test_rows_are_characters_between_edges(model):
 
 def test_what_cannot_be_meant(model):
     for wrong in ({"characters": 0}, {"temperature": -1}):
-        with pytest.raises(ValueError, match="1 character or more"):
+        with pytest.raises(ValueError, match=r"1 character or more|between 0"):
             model.write(**wrong)
     with pytest.raises(ValueError, match="without a character"):
         c.CharRNN().fit(["a", ""])

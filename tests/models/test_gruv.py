@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from mynah.models import glover, gruv
 from mynah.models.glover import Glover
@@ -40,6 +41,20 @@ def test_what_is_heard_decides_how_it_goes_on():
         for clip in clips[:2]
     ]
     assert np.abs(made[0] - made[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("family", [GRUV, Glover])
+def test_the_highest_temperature_makes_sounds_and_the_lowest_the_most_probable(family):
+    clips, labels = toy(2)
+    model = family(hidden=6, training=FEW).fit(clips, labels)
+
+    def made(temperature):
+        return np.concatenate(list(next(model.generate(seconds=0.3, label="rising", temperature=temperature))))
+
+    assert np.isfinite(made(10.0)).all()
+    assert np.array_equal(made(1e-310), made(0))
+    level = torch.full((1, 1, model.net_.bins), 1e6)
+    assert (model.net_.frames(level, torch.zeros_like(level))[..., : model.net_.bins] == 0).all()
 
 
 def test_experiments_are_those_of_the_cards(monkeypatch):

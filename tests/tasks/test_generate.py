@@ -8,12 +8,23 @@ import pytest
 import soundfile
 
 import mynah
+from mynah.datasets import builtin
 from mynah.errors import BadInput, NotEnoughData, UsageError
+from mynah.generator import GeneratorModel
+from mynah.models.frame_vae import FrameVAE
+from mynah.models.shaped_noise import ShapedNoise
 from mynah.report import build
 from mynah.report.schema import answers, validate
+from mynah.representations import Waveform
+from mynah.representations.cache import represent
 from mynah.sounds import Fold, scan
-from mynah.tasks import generate
+from mynah.sounds.clip import Wave
+from mynah.tasks import generate, judging
+from mynah.tasks.task import Part
+from mynah.training import Training
 from mynah.trials.compare import compare
+from mynah.trials.learn import Learning
+from mynah.trials.plan import Plan
 
 RATE = 8000
 
@@ -154,32 +165,90 @@ def test_long_clips_are_judged_by_their_beginning(tmp_path):
     assert heard[0].content != sounds[0].content
 
 
-def test_a_copier_is_found_out(tmp_path):
-    """A model that plays its training clips, later and softer, is told by the copies and not by the likeness."""
-    from mynah.tasks.task import Part
-    from mynah.trials.learn import Learning
-    from mynah.trials.plan import Plan
-
+def prepared(folder, place):
+    """Return a run that has come as far as its first fit, and what its fold judges models by."""
     plan = Plan(task="generate", families="shaped_noise", executor="sequential")
-    learning = Learning.prepare(folder_of(tmp_path / "some"), tmp_path / "run", plan, lambda *_: None, "")
+    learning = Learning.prepare(folder, place / "run", plan, lambda *_: None, "")
     learning._represent()
     fold = learning.splits.folds[0]
-    kept = [learning.sounds[int(i)].read()[0] for i in fold.train]
+    waves = next(frames for frames in learning.frames.values() if frames.representation == Waveform())
+    return learning, Part(waves, learning.judged, learning.labels, fold.train, fold.test, 0, place)
+
+
+class Parrot(GeneratorModel):
+    """Plays one clip or another that it heard."""
+
+    unit = "nothing"
+
+    def _learn(self, frames, codes, groups, keeper):
+        self.heard, self.codes = frames, codes
+        yield from ()
+
+    def _surprises(self, frames, codes):
+        return np.zeros(len(frames))
+
+    def _sound(self, request):
+        yield np.array(self.heard[int(request.draws.choice(np.flatnonzero(self.codes == request.code)))])[:, 0]
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory):
+    """Ten kinds of sounds of many lengths."""
+    root = tmp_path_factory.mktemp("kinds")
+    return prepared(builtin(root / "sounds", clips_per_class=16, rate=RATE), root)
+
+
+def test_a_parrot_is_found_out_and_the_honest_are_not(kinds):
+    """Lengths are drawn, so that sounds are cut, filled and faded."""
+    learning, part = kinds
+    labels = part.labels[part.train]
+    _, facts = generate.answer(Parrot().fit(part.frames.take(part.train), labels), part, learning.names)
+    judged = facts["judging"]
+    assert judged["made"] >= 30
+    assert judged["copies"] >= 0.95
+    assert judged["copies_real"] <= 0.05
+    for honest in (ShapedNoise(), FrameVAE(hidden=32, training=Training(budget="40steps", batch=16))):
+        frames = part.frames.take(part.train)
+        if not isinstance(honest, ShapedNoise):
+            frames = [learning.sounds[int(i)] for i in part.train]
+        model = honest.fit(frames, labels)
+        made = [generate._made(model, part, int(clip)) for clip in part.test]
+        assert copies_among(made, part) <= 0.03, type(honest).__name__
+
+
+def test_the_fade_at_the_end_hides_no_copy(tmp_path):
+    learning, part = prepared(folder_of(tmp_path / "some", seconds=0.2), tmp_path)
+    parrot = Parrot().fit(part.frames.take(part.train), part.labels[part.train])
+    _, facts = generate.answer(parrot, part, learning.names)
+    assert all(sound["copy"] and sound["distance"] < 1e-3 for sound in facts["sounds"])
+
+
+def copies_among(waves, part):
+    """The share of waves that is called copies."""
+    statistics, mel = part.judged
+    clips = [Wave(wave[None], RATE) for wave in waves]
+    new = np.concatenate(represent(clips, statistics.representation, RATE))
+    vectors = judging.standardised(*(generate._vectors(statistics, rows) for rows in (part.train, part.test)), new)
+    return generate._copies(part, vectors, represent(clips, mel.representation, RATE))["is_copy"].mean()
+
+
+def test_a_copier_is_found_out(tmp_path):
+    """A model that plays its training clips, later and softer, is told by the copies and not by the likeness."""
+    learning, part = prepared(folder_of(tmp_path / "some"), tmp_path)
+    kept = [learning.sounds[int(i)].read()[0] for i in part.train]
 
     class Copier:
         unit, rate_ = "nats a bin", RATE
         classes_ = np.array(["high", "low"])
 
         def generate(self, label, seed):
-            of_label = [k for k, i in enumerate(fold.train) if learning.labels[i] == label]
+            of_label = [k for k, i in enumerate(part.train) if learning.labels[i] == label]
             wave = kept[of_label[seed % len(of_label)]]
             yield iter([np.zeros(160, np.float32), 0.4 * wave[:1000], 0.4 * wave[1000:]])
 
         def surprise(self, frames, labels):
             return np.zeros(len(frames))
 
-    frames = learning.frames[next(iter(learning.frames))]
-    part = Part(frames, learning.judged, learning.labels, fold.train, fold.test, 0, tmp_path)
     parts, facts = generate.answer(Copier(), part, learning.names)
     assert facts["judging"]["copies"] == 1
     assert facts["judging"]["copies_real"] <= 0.25

@@ -87,37 +87,60 @@ def test_named_right():
 
 def sounds(count, seed=0):
     rng = np.random.default_rng(seed)
-    return [judging.levelled(rng.uniform(-50, 0, (int(rng.integers(20, 30)), 6))) for _ in range(count)]
+    return [rng.uniform(-50, 0, (int(rng.integers(20, 30)), 6)) for _ in range(count)]
 
 
 def test_course_distance_by_hand():
-    """Two bands, one frame each: differences 3 and 4 dB have the root mean square of sqrt(12.5)."""
-    one, other = np.array([[0.0, -10.0]], np.float32), np.array([[-3.0, -14.0]], np.float32)
-    assert judging.course_distance(one, other, 0) == pytest.approx(np.sqrt(12.5))
-    longer = np.array([[0.0, -10.0], [-20.0, -40.0]], np.float32)  # what one lacks is compared with -40 dB
-    assert judging.course_distance(one, longer, 0) == pytest.approx(np.sqrt(20**2 / 4))
+    """Levelled by 3 dB, bands differ by 0 and 6 dB; the third is as silence in both and does not count."""
+    one, other = np.array([[0.0, -10.0, -70.0]], np.float32), np.array([[-3.0, -19.0, -50.0]], np.float32)
+    assert judging.course_distance(one, other, 0) == pytest.approx(np.sqrt((0**2 + 6**2) / 2))
+    longer = np.array([[0.0, -10.0, -70.0], [-90, -90, -90], [-20.0, -40.0, -40.0]], np.float32)
+    assert judging.course_distance(longer, one, 0) == pytest.approx(np.sqrt(20**2 / 3))  # it has what the other lacks
+    assert judging.course_distance(one, longer, 0) == 0  # it is the beginning of the other
+
+
+def test_a_part_is_as_near_as_the_whole_but_for_a_very_short_one():
+    known, other = sounds(2)
+    assert judging.course_distance(known[:9], known, 5) == 0
+    assert judging.course_distance(known[8:], known[5:], 5) == 0  # begun later
+    assert judging.course_distance(known[:5], other, 5) > 5
+    for frames in (1, 2, 4):  # beyond its end the known one's first five count as beside silence
+        assert judging.course_distance(known[:frames], known, 5) > 5
+        assert judging.course_distance(known[:frames], known[:frames], 5) == 0
+
+
+def test_a_fade_does_not_count():
+    (known,) = sounds(1)
+    faded = known[:12] - np.array([0.0] * 10 + [9.0, 30.0])[:, None]
+    assert judging.course_distance(faded, known, 5) > 1
+    assert judging.course_distance(faded, known, 5, tail=2) == 0
+
+
+@pytest.mark.parametrize("end", [False, True])
+def test_the_frame_beyond_an_end_hears_a_part_of_it(end):
+    (known,) = sounds(1)
+    beside = [known, known[-1:] - 6, np.full((4, 6), judging.EMPTY_DB)]
+    sound = np.concatenate(beside if end else [known[:1] - 6, known])
+    assert judging.course_distance(sound, known, 5) == 0
 
 
 @pytest.mark.parametrize("late", [0, 3, 5])
 def test_a_shifted_and_quieter_copy_is_found(late):
     known = sounds(12)
     vectors = np.stack([s.mean(axis=0) for s in known])
-    copy = np.concatenate([np.full((late, 6), -RANGE), known[7]]) - 12.0
-    found, distance = judging.nearest([judging.levelled(copy)], vectors[7:8], known, vectors, 5)
+    copy = np.concatenate([np.full((late, 6), judging.EMPTY_DB), known[7]]) - 12.0
+    found, distance = judging.nearest([copy], vectors[7:8], known, vectors, 5)
     assert found.tolist() == [7]
     assert distance[0] < 1e-3
     _, apart = judging.nearest(known, vectors, known, vectors, 5, own=np.arange(12))
     assert distance[0] < judging.copy_threshold(apart) < apart.max()
 
 
-RANGE = judging.RANGE_DB
-
-
 def test_a_copy_beyond_the_shift_is_not_taken_for_one():
     known = sounds(2)
-    late = judging.levelled(np.concatenate([np.full((6, 6), -RANGE), known[0]]))
+    late = np.concatenate([np.full((6, 6), judging.EMPTY_DB), known[0]])
     assert judging.course_distance(late, known[0], 5) > 5
-    assert judging.course_distance(known[0], late, 6) == 0
+    assert judging.course_distance(late, known[0], 6) == 0
 
 
 def test_own_clips_and_twins_do_not_count():
@@ -126,4 +149,6 @@ def test_own_clips_and_twins_do_not_count():
     found, apart = judging.nearest(known, vectors, known, vectors, 2, own=np.arange(4))
     assert (found != np.arange(4)).all()
     assert judging.copy_threshold(np.concatenate([apart, [0.0, 0.0]])) == judging.copy_threshold(apart) > 0
-    assert judging.copy_threshold(np.zeros(3)) == 0
+    assert judging.copy_threshold(np.zeros(3)) == judging.COPY_DB
+    assert judging.copy_threshold(np.full(9, 0.14)) == judging.COPY_DB
+    assert judging.copy_threshold(np.full(9, 2.5)) == 2.5

@@ -1,9 +1,12 @@
 """A generator at work: files that are whole or not there, the same bytes for a seed, memory that does not grow."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,7 +90,9 @@ def test_of_a_long_sound_only_the_end_is_heard(tmp_path):
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
-        ({"temperature": -1.0}, "temperature must be 0 or more"),
+        ({"temperature": -1.0}, r"temperature must be between 0 \(the most probable\) and 10, got -1"),
+        ({"temperature": 10.5}, "between 0 .* and 10, got 10.5"),
+        ({"temperature": float("nan")}, "got nan"),
         ({"label": "unheard of"}, "falling, rising, steady"),
         ({"seconds": 0.0}, "at least one sample of 8000 Hz"),
         ({"seconds": 1e9}, "too long for one file"),
@@ -108,6 +113,15 @@ def test_sounds_that_cannot_be_gone_on_from(model, tmp_path):
             next(make(model, Wish(like=tmp_path / name), tmp_path / "out"))
 
 
+def test_labels_that_are_numbers_can_be_asked_for(tmp_path):
+    clips, labels = toy(2)
+    numbered = ShapedNoise().fit(clips, np.unique(labels, return_inverse=True)[1] + 1)
+    (made,) = make(numbered, Wish(count=1, seconds=0.1, label="2"), tmp_path)
+    assert (made.label, names(tmp_path)) == ("2", ["2-s0-01.wav"])
+    with pytest.raises(UsageError, match=r"no sounds labelled '7'.*: 1, 2, 3"):
+        next(make(numbered, Wish(label="7"), tmp_path))
+
+
 def test_nothing_is_overwritten(model, tmp_path):
     list(make(model, Wish(count=1, seconds=0.1), tmp_path))
     before = (tmp_path / "falling-s0-01.wav").read_bytes()
@@ -115,6 +129,42 @@ def test_nothing_is_overwritten(model, tmp_path):
         next(make(model, Wish(count=3, seconds=0.2), tmp_path))
     assert names(tmp_path) == ["falling-s0-01.wav"]
     assert (tmp_path / "falling-s0-01.wav").read_bytes() == before
+
+
+def test_the_same_command_goes_on_with_what_is_missing(model, tmp_path):
+    wish = Wish(count=4, seconds=0.1, seed=3)
+    whole = {Path(made.file).name: Path(made.file).read_bytes() for made in make(model, wish, tmp_path / "whole")}
+    stopped = make(model, wish, tmp_path / "a")
+    first = Path(next(stopped).file)
+    stopped.close()
+    written = first.stat().st_mtime_ns
+    for other in (Wish(count=4, seconds=0.2, seed=3), Wish(count=4, seconds=0.1, seed=3, temperature=0.5)):
+        with pytest.raises(UsageError, match="is there already"):
+            next(make(model, other, tmp_path / "a"))
+    with pytest.raises(UsageError, match="is there already"):
+        next(make(ShapedNoise().fit(*toy(2)), wish, tmp_path / "a"))
+    assert [made.number for made in make(model, wish, tmp_path / "a")] == [1, 2, 3]
+    assert first.stat().st_mtime_ns == written
+    assert {name: (tmp_path / "a" / name).read_bytes() for name in names(tmp_path / "a")} == whole
+    with pytest.raises(UsageError, match="is there already"):
+        next(make(model, wish, tmp_path / "a"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+def test_a_stopped_command_says_so_in_one_line_and_goes_on(saved, tmp_path, number, code):
+    command = [sys.executable, "-m", "mynah", "generate", str(saved), "--out", str(tmp_path / "out"), "-q"]
+    command += ["--count", "40", "--seconds", "9"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as work:
+        while work.poll() is None and not list((tmp_path / "out").glob("*.wav")):
+            time.sleep(0.01)
+        work.send_signal(number)
+        _, said = work.communicate()
+    assert (work.returncode, said.count("\n")) == (code, 1), said
+    assert said.startswith("mynah: stopped" if code == 75 else "mynah: interrupted")
+    again = subprocess.run(command, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert len(names(tmp_path / "out")) == 40
 
 
 def test_models_of_other_tasks(model, tmp_path):

@@ -115,6 +115,17 @@ def test_padding_and_crops():
         assert target.argmax() == item % 3
 
 
+def test_what_is_as_long_as_an_excerpt_was_not_cut():
+    data = batches(crop_frames=3)
+    for step in range(data.steps_per_epoch):
+        batch, items = data[step], data.items(step)
+        assert batch.cut.tolist() == [item + 1 > 3 for item in items]
+        assert batch.ended.tolist() == [float(item + 1 <= 3) for item in items]
+        assert batch.part(slice(1, 3)).cut.tolist() == batch.cut[1:3].tolist()
+    whole = batches(crop_frames=10)[0]
+    assert whole.part(slice(0, 2)).ended.tolist() == [1, 1]
+
+
 # --- loop
 
 

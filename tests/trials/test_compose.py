@@ -167,8 +167,8 @@ def test_a_second_call_leaves_nothing_of_the_first(folder, made, tmp_path):
 @pytest.mark.parametrize(
     ("order", "error", "says"),
     [
-        ({"temperature": -1.0}, UsageError, "0 or more"),
-        ({"temperature": float("inf")}, UsageError, "0 or more"),
+        ({"temperature": -1.0}, UsageError, "between 0 .* and 10"),
+        ({"temperature": float("inf")}, UsageError, "between 0 .* and 10"),
         ({"bars": 0}, UsageError, "1 bar or more"),
         ({"prime": "nowhere.mid"}, BadInput, "cannot be read"),
         ({"prime": "drums.mid"}, BadInput, "drums only"),

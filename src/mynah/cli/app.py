@@ -75,19 +75,19 @@ def run(arguments: list[str]) -> int:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         code = app(arguments, standalone_mode=False)
+        if code == 130:  # what the parser makes of Ctrl-C
+            raise KeyboardInterrupt
         if sys.stdout is not None:
             sys.stdout.flush()  # here, where an error can still be said
     except MynahError as error:
         return _say(str(error), error.exit_code, debug)
-    except typer.Abort:
-        return _say("interrupted; what was finished is kept", 130, debug)
     except TyperException as error:  # the parser's own: prints the usage
         show = getattr(error, "show", None)
         if show is None:
             return _say(str(error), error.exit_code, debug)
         show()
         return error.exit_code
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         return _say("interrupted; what was finished is kept", 130, debug)
     except SystemExit as error:  # what the parser makes of a broken pipe
         if not isinstance(error.__context__, BrokenPipeError):

@@ -18,7 +18,7 @@ def command(
     prime: Annotated[Path | None, typer.Option(help="MIDI file to go on from.")] = None,
     family: Annotated[str | None, typer.Option(help="melody-rnn, biaxial or char-rnn.")] = None,
     budget: Annotated[str, typer.Option(help="Of the training: 5m, 500steps or 20epochs.")] = "5m",
-    temperature: Annotated[float, typer.Option(help="0 the most probable, 1 as learned, more is wilder.")] = 1.0,
+    temperature: Annotated[float, typer.Option(help="0 the most probable, 1 as learned, 10 the wildest.")] = 1.0,
     count: Annotated[int, typer.Option(help="Pieces.", min=1)] = 3,
     seed: Annotated[int, typer.Option(help="Of everything random.", min=0, max=2**32 - 1)] = 0,
     render: Annotated[bool, typer.Option("--render", help="Write a WAV file beside each piece.")] = False,

@@ -21,7 +21,7 @@ def command(
     count: Annotated[int, typer.Option(help="How many.", min=1)] = 4,
     like: Annotated[Path | None, typer.Option(help="A sound file to go on from.")] = None,
     temperature: Annotated[
-        float, typer.Option(help="0 is the most probable sound, 1 as random as what was learned.", min=0)
+        float, typer.Option(help="0 is the most probable sound, 1 as random as what was learned, 10 the most.")
     ] = 1.0,
     seed: Annotated[int, typer.Option(help="Of everything random.", min=0, max=2**32 - 1)] = 0,
     label: Annotated[str | None, typer.Option(help="What to make; all labels in turn, if not given.")] = None,

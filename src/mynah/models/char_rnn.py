@@ -26,6 +26,7 @@ from mynah.composer import EventComposer, EventNetwork, draw, going_on
 from mynah.music import Piece, abc
 from mynah.problems import markov_text
 from mynah.problems.descent import PLAIN, descend
+from mynah.temperature import checked
 from mynah.training import Batch, generator, one_thread, seeded
 
 CARD = {
@@ -83,12 +84,12 @@ class CharRNN(EventComposer):
         """Return an iterator over texts of at most so many new characters, each after `like`, ended where they end.
 
         Raises:
-            ValueError: fewer than 1 character, or a temperature below 0.
+            ValueError: fewer than 1 character, or a temperature that cannot be meant.
         """
         check_is_fitted(self, "n_features_in_")
-        if characters < 1 or not 0 <= temperature < float("inf"):
-            raise ValueError(f"1 character or more, and a temperature of 0 or more, not {characters} and {temperature}")
-        return self._texts(count, characters, like, temperature, seed)
+        if characters < 1:
+            raise ValueError(f"a text has 1 character or more, not {characters}")
+        return self._texts(count, characters, like, checked(temperature), seed)
 
     def _texts(self, count: int, characters: int, like: str, temperature: float, seed: int) -> Iterator[str]:
         for number in range(count):

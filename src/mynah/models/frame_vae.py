@@ -216,11 +216,11 @@ class FrameVAE(NetGenerator):
         divergence = (0.5 * (mean.square() + (2 * deviation).exp() - 1) - deviation).mean(dim=1)
         above = batch.frames[:, 0, 2 * net.bins :]
         packed, _ = net.decode(torch.cat([z, above], dim=1), batch.target, batch.frames.shape[1] + 1)
-        return _surprise(net, Forecast.of(packed), batch, self._longest) + PRESSURE * divergence
+        return _surprise(net, Forecast.of(packed), batch) + PRESSURE * divergence
 
     @property
     def _longest(self) -> int:
-        """Frames of the longest excerpt: one so long was cut, and has no end."""
+        """Frames of the longest excerpt."""
         front: Any = self._front_end
         return front.frame_count(max(1, round(self.settings.crop_seconds * self._rate)))
 
@@ -273,7 +273,7 @@ class FrameVAE(NetGenerator):
         yield voice.overlap.end().numpy()
 
 
-def _surprise(net: Any, forecast: Forecast, batch: Batch, longest: int) -> Tensor:
+def _surprise(net: Any, forecast: Forecast, batch: Batch) -> Tensor:
     """Return the (batch,) mean surprise in nats a bin, as they weigh, the end included where a sound was not cut."""
     level = net.standardise(batch.frames[..., : net.bins], None)
     angle = batch.frames[..., net.bins : 2 * net.bins] * net.radians
@@ -286,7 +286,7 @@ def _surprise(net: Any, forecast: Forecast, batch: Batch, longest: int) -> Tenso
     mask = time_mask(batch.lengths, count)
     total = ((each + nn.functional.softplus(first.end) / net.bins) * mask).sum(dim=1)
     last = forecast.end.gather(1, batch.lengths[:, None])[:, 0]
-    total = total + (batch.lengths < longest) * nn.functional.softplus(-last) / net.bins
+    total = total + batch.ended * nn.functional.softplus(-last) / net.bins
     return total / batch.lengths.clamp(min=1)
 
 

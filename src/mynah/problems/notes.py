@@ -61,7 +61,7 @@ def draw(rng: np.random.Generator, size: int) -> Batch:
 
 def loss(net: NextFrame, batch: Batch) -> torch.Tensor:
     """Return the mean surprise in nats a bin."""
-    return losses(net, batch, torch.ones(len(batch.lengths))).mean()
+    return losses(net, batch).mean()
 
 
 @torch.no_grad()

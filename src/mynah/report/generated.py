@@ -26,9 +26,10 @@ MEANINGS = [
     (
         "Copies",
         "Sounds nearer to a training clip, in the course of their log-mel spectrum and with up to 0.1 s of shift, than "
-        "99 of 100 training clips are to their nearest other one. A copy under much noise is missed, and a sound that "
-        "is no copy may still owe much to one clip; of sounds that are all much alike, honest ones may count as "
-        "copies, so the share of real clips stands beside it.",
+        "99 of 100 training clips are to their nearest other one, or nearer than 1 dB. A sound is compared as far as "
+        "it goes, so a part of a clip counts as a copy. A copy under much noise is missed, and a sound that is no "
+        "copy may still owe much to one clip; of sounds that are all much alike, honest ones may count as copies, so "
+        "the share of real clips stands beside it.",
     ),
     (
         "Diversity",

@@ -158,7 +158,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "families[].judging.copies_real": ("number?", "The same share of held-out clips."),
     "families[].judging.copy_distance": (
         "number?",
-        "First percentile of the distance of training clips to their nearest other one, in dB.",
+        "First percentile of the distance of training clips to their nearest other one, in dB; at least 1.",
     ),
     "families[].judging.named_right": (
         "number?",

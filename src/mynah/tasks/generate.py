@@ -8,6 +8,7 @@ are, 0 % is as far off as white noise of the same lengths.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ import numpy as np
 
 from mynah import audio
 from mynah.errors import BadInput, Stopped
+from mynah.generator import FADE_SECONDS
 from mynah.representations import ClipStatistics, Frames, LogMel
 from mynah.representations.cache import represent
 from mynah.sounds import Clip, Fold, Sounds, check_enough
@@ -134,8 +136,7 @@ def answer(model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[
     low, high = judging.mmd2_interval(real, new, width, seed=part.seed)
     noise_mmd2 = judging.mmd2(real, noise, width)
     far = max(noise_mmd2, LEAST_FAR)
-    courses = [judging.levelled(frames) for frames in represent(waves, _of(mel), mel.rate)]
-    copies = _copies(part, vectors, courses)
+    copies = _copies(part, vectors, represent(waves, _of(mel), mel.rate))
     named = _named(part, names, vectors)
     facts = {
         "made": len(made),
@@ -210,30 +211,18 @@ def _reference(part: Part, train: np.ndarray, real: np.ndarray, width: float) ->
     return float(np.mean([judging.mmd2(real[a], train[b], width) for a, b in drawn]))
 
 
-class _Levelled(Sequence[np.ndarray]):
-    """Levelled frames of some clips, made when asked."""
-
-    def __init__(self, frames: Frames) -> None:
-        self.frames = frames
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    def __getitem__(self, number: Any) -> Any:
-        return judging.levelled(self.frames[number])
-
-
-def _copies(part: Part, vectors: Sequence[np.ndarray], courses: list[np.ndarray]) -> dict[str, Any]:
+def _copies(part: Part, vectors: Sequence[np.ndarray], courses: Sequence[np.ndarray]) -> dict[str, Any]:
     """Return the nearest training clip of each made sound, its distance, and whether that makes it a copy."""
     train, real, new = vectors
-    mel = part.judged[1]
-    shift = round(SHIFT_SECONDS / mel.representation.hop_seconds)  # type: ignore[union-attr]
-    known = _Levelled(mel.take(part.train))
+    mel: Any = _of(part.judged[1])
+    shift = round(SHIFT_SECONDS / mel.hop_seconds)
+    tail = math.ceil((FADE_SECONDS + mel.window_seconds / 2) / mel.hop_seconds)  # frames that hear the fade
+    known = part.judged[1].take(part.train)
     some = _spread(len(train), KNOWN)
-    apart = judging.nearest([known[int(i)] for i in some], train[some], known, train, shift, own=some)[1]
+    apart = judging.nearest(known.take(some), train[some], known, train, shift, tail, own=some)[1]
     threshold = judging.copy_threshold(apart)
-    found, distances = judging.nearest(courses, new, known, train, shift)
-    held_out = judging.nearest(_Levelled(mel.take(part.test)), real, known, train, shift)[1]
+    found, distances = judging.nearest(courses, new, known, train, shift, tail)
+    held_out = judging.nearest(part.judged[1].take(part.test), real, known, train, shift, tail)[1]
     return {
         "threshold": threshold,
         "nearest": part.train[found],

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +54,8 @@ def make(model: Model, wish: Wish, out: str | os.PathLike[str], *, progress: Pro
     """Write sounds as 16-bit WAV files into a folder, one after the other; yield each as it is there.
 
     A file is called by label, seed and number, and is under its name only when it is complete. The same model, wish and
-    seed make the same bytes on one machine; memory does not grow with their number or length.
+    seed make the same bytes on one machine; memory does not grow with their number or length. Where the same wish was
+    stopped before, a mark in the folder says so, and only the sounds that are missing are made.
 
     Args:
         model: a fitted generator.
@@ -60,7 +64,8 @@ def make(model: Model, wish: Wish, out: str | os.PathLike[str], *, progress: Pro
         progress: told the files made.
 
     Raises:
-        UsageError: a model that makes no sounds, a wish that cannot be meant, or a file of this name is there.
+        UsageError: a model that makes no sounds, a wish that cannot be meant, or a file of this name is there that
+            this wish did not make before it was stopped.
         BadInput: a sound to go on from that cannot be read or has no samples.
         Stopped: the folder cannot be written; whole files stay.
     """
@@ -70,12 +75,13 @@ def make(model: Model, wish: Wish, out: str | os.PathLike[str], *, progress: Pro
     if wish.seconds is not None and wish.seconds * rate * 2 > LARGEST:
         measured = f"{wish.seconds:g} s at {rate} Hz; at most {LARGEST / rate / 2:.0f} s"
         raise UsageError("a sound is too long for one file", measured=measured, remedy="Make several shorter ones.")
+    like = None if wish.like is None else _heard(wish.like, rate)
     try:
         sounds = generator.generate(
             wish.count,
             seconds=wish.seconds,
-            label=wish.label,
-            like=None if wish.like is None else _heard(wish.like, rate),
+            label=next((name for name in generator.classes_.tolist() if str(name) == wish.label), wish.label),
+            like=like,
             temperature=wish.temperature,
             seed=wish.seed,
         )
@@ -93,14 +99,30 @@ def make(model: Model, wish: Wish, out: str | os.PathLike[str], *, progress: Pro
         stem = paths[number % len(labels)]
         return stem.with_name(f"{stem.name}-{number + 1:0{digits}d}.wav")
 
-    for number in range(wish.count):
-        if os.path.lexists(path_of(number)):
-            raise UsageError("is there already", where=path_of(number), remedy="Give another --out or --seed.")
+    mark = place / f".{_key(generator, wish, like)}.unfinished"
+    there = {number for number in range(wish.count) if os.path.lexists(path_of(number))}
+    if there and not mark.exists():
+        raise UsageError("is there already", where=path_of(min(there)), remedy="Give another --out or --seed.")
+    if wish.count > 1:
+        with suppress(OSError):  # without it nothing is lost but the way to go on
+            mark.touch()
     for number, sound in enumerate(sounds):
+        if number in there:
+            continue
         progress("make", number, wish.count, path_of(number).name)
         samples = audio.write_blocks(path_of(number), (block[None] for block in sound), rate)
         yield Made(str(path_of(number)), number, labels[number % len(labels)], samples / rate)
+    mark.unlink(missing_ok=True)
     progress("make", wish.count, wish.count, "")
+
+
+def _key(generator: GeneratorModel, wish: Wish, like: np.ndarray | None) -> str:
+    """Return a name of all that decides which bytes are made."""
+    told = {**asdict(wish), "like": None if like is None else like.tobytes().hex()}
+    found = sha256(json.dumps([type(generator).__name__, generator.facts(), told]).encode())
+    for name, array in sorted(generator.tensors().items()):
+        found.update(name.encode() + np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()[:16]
 
 
 def of_sounds(model: Model) -> GeneratorModel:

@@ -20,16 +20,24 @@ class Batch:
         lengths: (batch,) int64, valid frames of each example.
         target: (batch, class) float32, rows sum to one; of texts, see `mynah.transcriber`.
         whole: targets of the whole batch, where these rows are one process's part of it; None where they are all.
+        cut: (batch,) bool, whether an example is an excerpt of something longer; None where none is.
     """
 
     frames: torch.Tensor
     lengths: torch.Tensor
     target: torch.Tensor
     whole: torch.Tensor | None = None
+    cut: torch.Tensor | None = None
+
+    @property
+    def ended(self) -> torch.Tensor:
+        """(batch,) float32: one where the last frame of an example is the end of the sound, zero where it was cut."""
+        return torch.ones(len(self.lengths)) if self.cut is None else (~self.cut).float()
 
     def part(self, rows: slice) -> Batch:
         """Return some rows, which know the whole batch's targets: a mean over it needs its weights."""
-        return Batch(self.frames[rows], self.lengths[rows], self.target[rows], self.target)
+        cut = None if self.cut is None else self.cut[rows]
+        return Batch(self.frames[rows], self.lengths[rows], self.target[rows], self.target, cut)
 
 
 #: Batches among which examples are exchanged, so that those of one batch have similar lengths.
@@ -83,7 +91,8 @@ class Batches:
         self.crop_frames, self.augment = crop_frames, augment
         lengths = np.array([len(example) for example in examples])
         self.lengths = np.minimum(lengths, crop_frames) if crop_frames else lengths
-        self.is_cropped = crop_frames is not None and bool((lengths > crop_frames).any())
+        self.cut = lengths > self.lengths
+        self.is_cropped = bool(self.cut.any())
         self.one_hot = torch.eye(outputs)
         self._kept: tuple[tuple[int, int], list[np.ndarray]] = ((-1, -1), [])
 
@@ -125,7 +134,7 @@ class Batches:
         frames, lengths = pad([self._excerpt(i, place) for i, place in zip(items.tolist(), places, strict=True)])
         if self.augment is not None:
             frames, lengths, target = self.augment(frames, lengths, target, generator)
-        return Batch(frames, lengths, target)
+        return Batch(frames, lengths, target, cut=torch.from_numpy(self.cut[items]))
 
     def target(self, items: np.ndarray) -> torch.Tensor:
         """Return the targets of these examples."""

@@ -27,6 +27,7 @@ from mynah.progress import Progress, silent
 from mynah.report import music
 from mynah.report.wording import plural
 from mynah.stores import FolderStore
+from mynah.temperature import checked
 from mynah.training import Budget, Checkpoints, Saver, generator, noticed, world
 
 MODEL, DOCUMENT, PAGE, PREVIEWS = "composer.mynah", midi.DOCUMENT, "report.html", "previews"
@@ -74,13 +75,10 @@ class Order:
         """
         if self.bars < 1 or self.count < 1:
             raise UsageError("a piece has 1 bar or more, and there is 1 or more of them", measured=self)
-        if not 0 <= self.temperature < float("inf"):
-            raise UsageError(
-                "a temperature is 0 or more",
-                where="--temperature",
-                measured=self.temperature,
-                remedy="0 takes the most probable note each time, 1 draws as learned, more is wilder.",
-            )
+        try:
+            checked(self.temperature)
+        except ValueError as error:
+            raise UsageError(str(error), where="--temperature") from error
         if self.soundfont is not None:
             performance.check_fluidsynth(self.soundfont)
         if self.prime is None:
