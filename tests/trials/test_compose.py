@@ -146,6 +146,22 @@ def test_pieces_of_an_interrupted_call_are_not_learned(made, tmp_path, monkeypat
     assert len(compose(made.folder / "composer.mynah", order=order, out=tmp_path / "out").results["composed"]) == 2
 
 
+def test_of_a_long_piece_the_page_plays_where_new_music_begins(made, tmp_path):
+    notes = tuple(Note(480 * n, 480 * n + 480, 60 + n % 7) for n in range(1200))
+    prime = write(Piece(notes), tmp_path / "long.mid")  # ten minutes
+    order = Order(bars=1, count=1, prime=str(prime))
+    piece = compose(made.folder / "composer.mynah", order=order, out=tmp_path / "out").results["composed"][0]
+    first, last = piece["played"]
+    assert last - first == pytest.approx(120)
+    assert first < 600 < last
+    sound = tmp_path / "out" / "previews" / "piece-1.mp3"
+    assert audio.info(sound).seconds == pytest.approx(120, abs=0.2)
+    assert f"played: {first:.0f} s to {last:.0f} s" in (tmp_path / "out" / "report.html").read_text()
+    assert c._played(Piece(notes), 0) == (0.0, 120.0)
+    assert c._played(Piece(notes), 480 * 100) == (40.0, 120.0)
+    assert c._played(Piece(notes[:4]), 0) == (0.0, pytest.approx(2.58))
+
+
 def test_what_follows_drums_is_no_silence(made, tmp_path):
     drums = (Note(480 * beat, 480 * beat + 100, 36, channel=9) for beat in range(8))
     prime = write(Piece((Note(0, 480, 60), *drums)), tmp_path / "drums.mid")
