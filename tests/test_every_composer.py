@@ -8,6 +8,7 @@ import pytest
 
 from mynah import catalog, modelfile
 from mynah.datasets.tunes import tune
+from mynah.errors import UsageError
 from mynah.music import Meter, Note, Piece, Tempo
 from mynah.music.piece import bars
 from mynah.testing import check_resumes
@@ -61,6 +62,14 @@ def test_temperature_0_draws_nothing(fitted):
 def test_what_cannot_be_meant_is_refused_at_once(fitted, wrong):
     with pytest.raises(ValueError, match="or more, not"):
         fitted.generate(1, **wrong)
+
+
+def test_a_piece_is_no_longer_than_can_be_read_again(fitted):
+    fitted.generate(1, bars=2500)
+    with pytest.raises(UsageError, match=r"2501 bars: a piece has 10,000 quarter notes at most \(10,004\)"):
+        fitted.generate(1, bars=2501)
+    with pytest.raises(UsageError, match="at most"):
+        fitted.generate(1, bars=2500, like=NEW[0])
 
 
 def test_without_notes_there_is_nothing_to_learn_or_to_go_on_from(fitted):

@@ -17,12 +17,13 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from mynah.errors import UsageError
 from mynah.layers.cells import set_forget_bias, zero_biases
 from mynah.layers.dropout import Dropout
 from mynah.layers.masks import time_mask
 from mynah.model import ByGradient, Model
 from mynah.music import Meter, Note, Piece, Tempo
-from mynah.music.piece import RESOLUTION, bar_ticks
+from mynah.music.piece import LONGEST_QUARTERS, RESOLUTION, bar_ticks
 from mynah.representations import Frames
 from mynah.sequence import SequenceNetwork, TorchNetwork
 from mynah.training import Batch, Batches, Event, Fit, Keeper, Training, generator, inner_split, key, one_thread, seeded
@@ -68,6 +69,7 @@ class Composer(Model):
 
         Raises:
             ValueError: fewer than 1 bar, a temperature below 0, or nothing in `like` to go on from.
+            UsageError: so many bars that the piece would be longer than `LONGEST_QUARTERS`.
         """
         check_is_fitted(self, "n_features_in_")
         if bars < 1:
@@ -78,10 +80,18 @@ class Composer(Model):
             if not like.pitched.notes:
                 raise ValueError("there are no pitched notes to go on from")
             like = like.from_start()
-        return self._pieces(count, bars, like, temperature, seed)
-
-    def _pieces(self, count: int, bars: int, like: Piece | None, temperature: float, seed: int) -> Iterator[Piece]:
         begin = like or Piece((), TICKS, (Tempo(0, self.tempo_),), (Meter(0, *self.meter_),))
+        quarters = (begin.steps + steps_to_fill(begin, bars)) / RESOLUTION
+        if quarters > LONGEST_QUARTERS:
+            raise UsageError(
+                f"a piece has {LONGEST_QUARTERS:,} quarter notes at most",
+                where=f"{bars} bars",
+                measured=f"{quarters:,.0f}",
+                remedy="Ask for fewer bars.",
+            )
+        return self._pieces(count, bars, begin, temperature, seed)
+
+    def _pieces(self, count: int, bars: int, begin: Piece, temperature: float, seed: int) -> Iterator[Piece]:
         for number in range(count):
             with one_thread(), torch.no_grad():
                 yield self._compose(begin, bars, temperature, generator(seed, "compose", number))

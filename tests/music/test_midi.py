@@ -76,6 +76,7 @@ def bad_files(folder):
     mido.MidiFile(tracks=[mido.MidiTrack()]).save(folder / "silent.mid")
     write(Piece((Note(0, 9, 36, channel=9),)), folder / "drums.midi")
     write(Piece((Note(0, 9, 36), Note(2**27, 2**27 + 1, 3)), ticks=1), folder / "long.mid")
+    write(Piece((Note(0, 500, 36),), 1, (Tempo(0, 15_000_000),)), folder / "slow.mid")
     (folder / "readme.txt").write_text("no music")
     (folder / ".hidden.mid").write_bytes(b"x")
 
@@ -87,7 +88,8 @@ def bad_files(folder):
         ("noise.mid", "not a Standard MIDI file"),
         ("empty.mid", "not a Standard MIDI file"),
         ("silent.mid", "holds no notes"),
-        ("long.mid", "longer than 50000 quarter notes"),
+        ("long.mid", "longer than 10,000 quarter notes or 2 hours .134,217,729 and "),
+        ("slow.mid", "longer than 10,000 quarter notes or 2 hours .500 and 2.1"),
         ("readme.txt", r"not the name of a MIDI file \(.txt\)"),
         ("nothing.mid", "cannot be read"),
     ],
@@ -104,11 +106,11 @@ def test_a_folder_goes_on_with_the_rest(tmp_path):
     bad_files(tmp_path)
     found = read_folder(tmp_path)
     assert [piece.name for piece in found.pieces] == ["good.mid"]
-    named = ["cut.mid", "drums.midi", "empty.mid", "long.mid", "noise.mid", "silent.mid"]
+    named = ["cut.mid", "drums.midi", "empty.mid", "long.mid", "noise.mid", "silent.mid", "slow.mid"]
     assert [sentence.split(":")[0].split("/")[-1] for sentence in found.problems] == named
     assert "drums only (channel 10)" in found.problems[1]
     (tmp_path / "good.mid").unlink()
-    with pytest.raises(NotEnoughData, match=r"none of the MIDI files can be learned from .6 files; .*cut\.mid"):
+    with pytest.raises(NotEnoughData, match=r"none of the MIDI files can be learned from .7 files; .*cut\.mid"):
         read_folder(tmp_path)
 
 

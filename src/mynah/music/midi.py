@@ -13,13 +13,13 @@ from typing import Any
 import mido
 
 from mynah.errors import BadInput, MynahError, NotEnoughData, Stopped
-from mynah.music.piece import DRUMS, Meter, Note, Piece, Tempo
+from mynah.music.piece import DRUMS, LONGEST_QUARTERS, Meter, Note, Piece, Tempo
 
 SUFFIXES = (".mid", ".midi")
 #: What `compose` writes into its folder, and how its schema begins: what lies there is no music to learn from.
 DOCUMENT, SCHEMAS = "music.json", "mynah.music/"
-#: Largest file that is read, and longest piece: more is damage, or wants to exhaust the memory.
-LARGEST_BYTES, LONGEST_QUARTERS = 16 << 20, 50_000
+#: Largest file that is read, and longest piece in seconds: more is damage, or wants to exhaust the memory.
+LARGEST_BYTES, LONGEST_SECONDS = 16 << 20, 7200
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,12 @@ def read(path: str | os.PathLike[str]) -> Piece:
     )
     if not piece.notes:
         raise BadInput("the file holds no notes", where=path, remedy="Leave it out.")
-    if piece.end > LONGEST_QUARTERS * piece.ticks:
+    quarters, seconds = piece.end / piece.ticks, piece.seconds(piece.end)
+    if quarters > LONGEST_QUARTERS or seconds > LONGEST_SECONDS:
         raise BadInput(
-            f"the piece is longer than {LONGEST_QUARTERS} quarter notes",
+            f"the piece is longer than {LONGEST_QUARTERS:,} quarter notes or {LONGEST_SECONDS // 3600} hours",
             where=path,
-            measured=f"{piece.end / piece.ticks:.0f}",
+            measured=f"{quarters:,.0f} and {seconds / 3600:.1f}",
             remedy="Cut it, or export it again if that cannot be.",
         )
     return piece

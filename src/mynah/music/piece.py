@@ -13,6 +13,8 @@ import numpy as np
 DRUMS = 9
 #: Steps a quarter note of all that is learned and made.
 RESOLUTION = 4
+#: Longest piece that is learned or made, in quarter notes: 80 minutes at 120 a minute.
+LONGEST_QUARTERS = 10_000
 
 
 @dataclass(frozen=True, order=True)
