@@ -10,6 +10,7 @@ from mynah import catalog, modelfile
 from mynah.datasets.tunes import tune
 from mynah.errors import UsageError
 from mynah.music import Meter, Note, Piece, Tempo
+from mynah.music.midi import read, write
 from mynah.music.piece import bars
 from mynah.testing import check_resumes
 
@@ -110,6 +111,23 @@ def test_goes_on_from_a_piece(fitted, like):
         lines = np.flatnonzero(position == 0) * like.ticks / 4
         ends = [line for line in lines if line >= like.end][:4]
         assert made.end <= ends[3], "more bars than asked for"
+
+
+@pytest.mark.parametrize("ticks", [1, 2, 3, 5])
+def test_coarse_ticks_are_made_fine(fitted, ticks, tmp_path):
+    notes = tuple(Note(n * ticks, n * ticks + ticks, 60 + 2 * n) for n in range(4))
+    like = Piece(notes, ticks, (Tempo(0, 400_000), Tempo(ticks, 300_000)), (Meter(0, 3, 4), Meter(3 * ticks, 2, 4)))
+    made = next(fitted.generate(1, bars=4, like=like, seed=2))
+    fine = made.ticks
+    assert fine >= 48
+    assert fine % 4 == fine % ticks == 0
+    assert [(n.start, n.end) for n in made.notes[:4]] == [(n * fine, n * fine + fine) for n in range(4)]
+    assert made.tempos == (Tempo(0, 400_000), Tempo(fine, 300_000))
+    assert made.meters == (Meter(0, 3, 4), Meter(3 * fine, 2, 4))
+    assert len(made.notes) > 4
+    assert all(note.end > note.start and note.start % (fine // 4) == 0 for note in made.notes)
+    back = read(write(made, tmp_path / "a.mid"))
+    assert [(n.start, n.end, n.pitch) for n in back.notes] == [(n.start, n.end, n.pitch) for n in made.notes]
 
 
 def test_a_piece_that_begins_late_is_moved_by_whole_bars(fitted):

@@ -23,7 +23,7 @@ from mynah.layers.dropout import Dropout
 from mynah.layers.masks import time_mask
 from mynah.model import ByGradient, Model
 from mynah.music import Meter, Note, Piece, Tempo
-from mynah.music.piece import LONGEST_QUARTERS, RESOLUTION, bar_ticks
+from mynah.music.piece import LONGEST_QUARTERS, RESOLUTION, bar_ticks, is_meter
 from mynah.representations import Frames
 from mynah.sequence import SequenceNetwork, TorchNetwork
 from mynah.training import Batch, Batches, Event, Fit, Keeper, Training, generator, inner_split, key, one_thread, seeded
@@ -63,7 +63,7 @@ class Composer(Model):
 
         Args:
             bars: of new music, beyond what is begun with; a begun bar is filled first.
-            like: a piece to go on from, which stays as it is, in its tempo and meter; None begins with nothing.
+            like: a piece to go on from, see `beginning`; None begins with nothing.
             temperature: divides the logits; 0 takes the most probable at each step.
             seed: of all draws.
 
@@ -79,7 +79,7 @@ class Composer(Model):
         if like is not None:
             if not like.pitched.notes:
                 raise ValueError("there are no pitched notes to go on from")
-            like = like.from_start()
+            like = beginning(like)
         begin = like or Piece((), TICKS, (Tempo(0, self.tempo_),), (Meter(0, *self.meter_),))
         quarters = (begin.steps + steps_to_fill(begin, bars)) / RESOLUTION
         if quarters > LONGEST_QUARTERS:
@@ -149,9 +149,14 @@ class Composer(Model):
         numerator, denominator = (int(number) for number in music["meter"])
         if not (0 < self.tempo_ < 1 << 24 and 1 <= self.velocity_ <= 127):
             raise ValueError("no tempo or velocity that MIDI has")
-        if not (1 <= numerator <= 255 and denominator in (1, 2, 4, 8, 16, 32, 64)):
+        if not is_meter(numerator, denominator):
             raise ValueError("no meter")
         self.meter_ = (numerator, denominator)
+
+
+def beginning(like: Piece) -> Piece:
+    """Return a piece as new music goes on from it: from its first bar on, all else as it is, on ticks fine enough."""
+    return like.from_start().fine()
 
 
 def steps_to_fill(begin: Piece, bars: int) -> int:

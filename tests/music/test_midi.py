@@ -160,6 +160,12 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["a.mid"]
 
 
+def test_meters_that_cannot_be_meant_are_passed_over(tmp_path):
+    found = [(0, 3, 4), (10, 5, 128), (20, 4, 2**20), (30, 0, 4), (40, 255, 64), (50, 1, 1)]
+    piece = Piece((Note(0, 60, 60),), meters=tuple(Meter(*one) for one in found))
+    assert read(write(piece, tmp_path / "a.mid")).meters == (Meter(0, 3, 4), Meter(40, 255, 64), Meter(50, 1, 1))
+
+
 def test_the_time_of_a_tick_takes_no_longer_where_the_tempo_changes_often():
     """A sum over the whole map for each note would look at a billion changes here."""
     count = 30_000

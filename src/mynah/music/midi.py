@@ -13,7 +13,7 @@ from typing import Any
 import mido
 
 from mynah.errors import BadInput, MynahError, NotEnoughData, Stopped
-from mynah.music.piece import DRUMS, LONGEST_QUARTERS, Meter, Note, Piece, Tempo
+from mynah.music.piece import DRUMS, LONGEST_QUARTERS, Meter, Note, Piece, Tempo, is_meter
 
 SUFFIXES = (".mid", ".midi")
 #: What `compose` writes into its folder, and how its schema begins: what lies there is no music to learn from.
@@ -107,7 +107,8 @@ def _read_track(
         if message.type == "set_tempo":
             tempos[tick] = Tempo(tick, max(1, message.tempo))
         elif message.type == "time_signature":
-            meters[tick] = Meter(tick, max(1, message.numerator), message.denominator)
+            if is_meter(message.numerator, message.denominator):  # of others, the one before holds
+                meters[tick] = Meter(tick, message.numerator, message.denominator)
         elif message.type == "program_change":
             program[message.channel] = message.program
         elif message.type == "note_on" and message.velocity > 0:

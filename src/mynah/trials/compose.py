@@ -16,7 +16,7 @@ import numpy as np
 
 import mynah
 from mynah import audio, catalog, modelfile
-from mynah.composer import Composer
+from mynah.composer import Composer, beginning
 from mynah.datasets import performance
 from mynah.errors import BadInput, IncompatibleFile, Stopped, UsageError
 from mynah.model import ByGradient, with_budget
@@ -90,7 +90,7 @@ class Order:
         found = midi.read(self.prime)
         if not found.pitched.notes:
             raise BadInput("it holds drums only, so there is nothing to go on from", where=self.prime)
-        return found.from_start()
+        return beginning(found)
 
 
 @dataclass
