@@ -5,8 +5,10 @@ from itertools import islice
 
 import numpy as np
 import pytest
+import torch
 
 from mynah import catalog, modelfile
+from mynah.composer import steps_to_fill
 from mynah.datasets.tunes import tune
 from mynah.errors import UsageError
 from mynah.music import Meter, Note, Piece, Tempo
@@ -38,6 +40,54 @@ def fitted(request):
 
 def test_learns_more_than_frequencies(fitted):
     assert (fitted.surprise(NEW) < 0.9 * fitted.without_learning(KEPT, NEW)).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_validation_sees_the_pieces_that_training_does_not(name):
+    model = make(name, "20steps", window=400)
+    model.training = dataclasses.replace(model.training, valid=0.3, augment=False)
+    seen = {True: set(), False: set()}
+    losses = model.losses
+
+    def noted(net, rows):
+        for row in rows:
+            length = int(row.any(dim=1).nonzero().max()) + 1  # without padding
+            seen[net.training].add(row[:length].numpy().tobytes())
+        return losses(net, rows)
+
+    model.losses = noted
+    model.fit(KEPT)
+    assert not seen[True] & seen[False]
+    assert len(seen[True]) + len(seen[False]) == len(KEPT)
+    assert len(seen[False]) == model.record_["held_out"] == 2
+
+
+@pytest.mark.parametrize(
+    ("begun", "meter", "wanted"),
+    [
+        (24, Meter(0), 8 + 2 * 16),
+        (32, Meter(0), 2 * 16),
+        (18, Meter(0, 3, 4), 6 + 2 * 12),
+        (24, Meter(8, 6, 8), 8 + 24),
+    ],
+)
+def test_a_begun_bar_is_filled_first(begun, meter, wanted):
+    begin = Piece((Note(0, begun, 60),), 4, meters=(meter,))
+    assert steps_to_fill(begin, 2) == wanted
+
+
+@pytest.mark.parametrize("name", ["melody_rnn", "biaxial"])
+def test_after_a_bar_and_a_half_come_half_a_bar_and_the_bars_asked_for(name):
+    """A model that strikes a note at every step fills them all."""
+    model = make(name, "1steps").fit(KEPT)
+    with torch.no_grad():
+        for value in model.net_.parameters():
+            value.zero_()
+        answer = model.net_.head if name == "melody_rnn" else model.net_.notes.answer
+        answer.bias[30 if name == "melody_rnn" else slice(None)] = 50.0
+    made = next(model.generate(1, bars=2, like=Piece((Note(0, 6 * 480, 60),)), temperature=0))
+    assert made.end == 4 * 4 * 480
+    assert {note.start for note in made.notes} == {0, *range(6 * 480, 16 * 480, 120)}
 
 
 def test_surprise_of_a_piece_is_its_own(fitted):

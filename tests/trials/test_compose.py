@@ -58,6 +58,15 @@ def test_the_document_says_what_was_done(made):
     ]
 
 
+def test_what_is_said_of_pieces_held_out_is_measured_on_them(made, folder):
+    kept, held = c._split(list(read_folder(folder).pieces), 0)
+    model = modelfile.load(made.folder / "composer.mynah")
+    said = made.results["held_out"]
+    assert said["surprise"] == pytest.approx(float(model.surprise(held).mean()), abs=1e-9)
+    assert said["surprise"] != pytest.approx(float(model.surprise(kept).mean()), abs=1e-3)
+    assert said["without_learning"] == pytest.approx(float(model.without_learning(kept, held).mean()), abs=1e-9)
+
+
 def test_the_page_is_whole_and_offline(made):
     page = (made.folder / "report.html").read_text()
     assert page.count("<audio") == page.count('src="data:audio/mpeg;base64,') == 3
