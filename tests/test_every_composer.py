@@ -5,10 +5,14 @@ from itertools import islice
 
 import numpy as np
 import pytest
+import torch
 
 from mynah import catalog, modelfile
+from mynah.composer import steps_to_fill
 from mynah.datasets.tunes import tune
+from mynah.errors import UsageError
 from mynah.music import Meter, Note, Piece, Tempo
+from mynah.music.midi import read, write
 from mynah.music.piece import bars
 from mynah.testing import check_resumes
 
@@ -38,6 +42,54 @@ def test_learns_more_than_frequencies(fitted):
     assert (fitted.surprise(NEW) < 0.9 * fitted.without_learning(KEPT, NEW)).all()
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_validation_sees_the_pieces_that_training_does_not(name):
+    model = make(name, "20steps", window=400)
+    model.training = dataclasses.replace(model.training, valid=0.3, augment=False)
+    seen = {True: set(), False: set()}
+    losses = model.losses
+
+    def noted(net, rows):
+        for row in rows:
+            length = int(row.any(dim=1).nonzero().max()) + 1  # without padding
+            seen[net.training].add(row[:length].numpy().tobytes())
+        return losses(net, rows)
+
+    model.losses = noted
+    model.fit(KEPT)
+    assert not seen[True] & seen[False]
+    assert len(seen[True]) + len(seen[False]) == len(KEPT)
+    assert len(seen[False]) == model.record_["held_out"] == 2
+
+
+@pytest.mark.parametrize(
+    ("begun", "meter", "wanted"),
+    [
+        (24, Meter(0), 8 + 2 * 16),
+        (32, Meter(0), 2 * 16),
+        (18, Meter(0, 3, 4), 6 + 2 * 12),
+        (24, Meter(8, 6, 8), 8 + 24),
+    ],
+)
+def test_a_begun_bar_is_filled_first(begun, meter, wanted):
+    begin = Piece((Note(0, begun, 60),), 4, meters=(meter,))
+    assert steps_to_fill(begin, 2) == wanted
+
+
+@pytest.mark.parametrize("name", ["melody_rnn", "biaxial"])
+def test_after_a_bar_and_a_half_come_half_a_bar_and_the_bars_asked_for(name):
+    """A model that strikes a note at every step fills them all."""
+    model = make(name, "1steps").fit(KEPT)
+    with torch.no_grad():
+        for value in model.net_.parameters():
+            value.zero_()
+        answer = model.net_.head if name == "melody_rnn" else model.net_.notes.answer
+        answer.bias[30 if name == "melody_rnn" else slice(None)] = 50.0
+    made = next(model.generate(1, bars=2, like=Piece((Note(0, 6 * 480, 60),)), temperature=0))
+    assert made.end == 4 * 4 * 480
+    assert {note.start for note in made.notes} == {0, *range(6 * 480, 16 * 480, 120)}
+
+
 def test_surprise_of_a_piece_is_its_own(fitted):
     together = fitted.surprise(NEW)
     assert together.shape == (2,)
@@ -62,6 +114,14 @@ def test_temperature_0_draws_nothing(fitted):
 def test_what_cannot_be_meant_is_refused_at_once(fitted, wrong):
     with pytest.raises(ValueError, match=r"or more, not|between 0"):
         fitted.generate(1, **wrong)
+
+
+def test_a_piece_is_no_longer_than_can_be_read_again(fitted):
+    fitted.generate(1, bars=2500)
+    with pytest.raises(UsageError, match=r"2501 bars: a piece has 10,000 quarter notes at most \(10,004\)"):
+        fitted.generate(1, bars=2501)
+    with pytest.raises(UsageError, match="at most"):
+        fitted.generate(1, bars=2500, like=NEW[0])
 
 
 def test_without_notes_there_is_nothing_to_learn_or_to_go_on_from(fitted):
@@ -102,6 +162,23 @@ def test_goes_on_from_a_piece(fitted, like):
         lines = np.flatnonzero(position == 0) * like.ticks / 4
         ends = [line for line in lines if line >= like.end][:4]
         assert made.end <= ends[3], "more bars than asked for"
+
+
+@pytest.mark.parametrize("ticks", [1, 2, 3, 5])
+def test_coarse_ticks_are_made_fine(fitted, ticks, tmp_path):
+    notes = tuple(Note(n * ticks, n * ticks + ticks, 60 + 2 * n) for n in range(4))
+    like = Piece(notes, ticks, (Tempo(0, 400_000), Tempo(ticks, 300_000)), (Meter(0, 3, 4), Meter(3 * ticks, 2, 4)))
+    made = next(fitted.generate(1, bars=4, like=like, seed=2))
+    fine = made.ticks
+    assert fine >= 48
+    assert fine % 4 == fine % ticks == 0
+    assert [(n.start, n.end) for n in made.notes[:4]] == [(n * fine, n * fine + fine) for n in range(4)]
+    assert made.tempos == (Tempo(0, 400_000), Tempo(fine, 300_000))
+    assert made.meters == (Meter(0, 3, 4), Meter(3 * fine, 2, 4))
+    assert len(made.notes) > 4
+    assert all(note.end > note.start and note.start % (fine // 4) == 0 for note in made.notes)
+    back = read(write(made, tmp_path / "a.mid"))
+    assert [(n.start, n.end, n.pitch) for n in back.notes] == [(n.start, n.end, n.pitch) for n in made.notes]
 
 
 def test_a_piece_that_begins_late_is_moved_by_whole_bars(fitted):

@@ -17,12 +17,13 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from mynah.errors import UsageError
 from mynah.layers.cells import set_forget_bias, zero_biases
 from mynah.layers.dropout import Dropout
 from mynah.layers.masks import time_mask
 from mynah.model import ByGradient, Model
 from mynah.music import Meter, Note, Piece, Tempo
-from mynah.music.piece import RESOLUTION, bar_ticks
+from mynah.music.piece import LONGEST_QUARTERS, RESOLUTION, bar_ticks, is_meter
 from mynah.representations import Frames
 from mynah.sequence import SequenceNetwork, TorchNetwork
 from mynah.temperature import checked
@@ -63,12 +64,13 @@ class Composer(Model):
 
         Args:
             bars: of new music, beyond what is begun with; a begun bar is filled first.
-            like: a piece to go on from, which stays as it is, in its tempo and meter; None begins with nothing.
+            like: a piece to go on from, see `beginning`; None begins with nothing.
             temperature: divides the logits; 0 takes the most probable at each step, 10 is the most there is.
             seed: of all draws.
 
         Raises:
             ValueError: fewer than 1 bar, a temperature that cannot be meant, or nothing in `like` to go on from.
+            UsageError: so many bars that the piece would be longer than `LONGEST_QUARTERS`.
         """
         check_is_fitted(self, "n_features_in_")
         if bars < 1:
@@ -77,11 +79,19 @@ class Composer(Model):
         if like is not None:
             if not like.pitched.notes:
                 raise ValueError("there are no pitched notes to go on from")
-            like = like.from_start()
-        return self._pieces(count, bars, like, temperature, seed)
-
-    def _pieces(self, count: int, bars: int, like: Piece | None, temperature: float, seed: int) -> Iterator[Piece]:
+            like = beginning(like)
         begin = like or Piece((), TICKS, (Tempo(0, self.tempo_),), (Meter(0, *self.meter_),))
+        quarters = (begin.steps + steps_to_fill(begin, bars)) / RESOLUTION
+        if quarters > LONGEST_QUARTERS:
+            raise UsageError(
+                f"a piece has {LONGEST_QUARTERS:,} quarter notes at most",
+                where=f"{bars} bars",
+                measured=f"{quarters:,.0f}",
+                remedy="Ask for fewer bars.",
+            )
+        return self._pieces(count, bars, begin, temperature, seed)
+
+    def _pieces(self, count: int, bars: int, begin: Piece, temperature: float, seed: int) -> Iterator[Piece]:
         for number in range(count):
             with one_thread(), torch.no_grad():
                 yield self._compose(begin, bars, temperature, generator(seed, "compose", number))
@@ -139,9 +149,14 @@ class Composer(Model):
         numerator, denominator = (int(number) for number in music["meter"])
         if not (0 < self.tempo_ < 1 << 24 and 1 <= self.velocity_ <= 127):
             raise ValueError("no tempo or velocity that MIDI has")
-        if not (1 <= numerator <= 255 and denominator in (1, 2, 4, 8, 16, 32, 64)):
+        if not is_meter(numerator, denominator):
             raise ValueError("no meter")
         self.meter_ = (numerator, denominator)
+
+
+def beginning(like: Piece) -> Piece:
+    """Return a piece as new music goes on from it: from its first bar on, all else as it is, on ticks fine enough."""
+    return like.from_start().fine()
 
 
 def steps_to_fill(begin: Piece, bars: int) -> int:

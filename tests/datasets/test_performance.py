@@ -2,6 +2,7 @@
 
 import os
 import stat
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -35,6 +36,58 @@ def test_velocity_and_silence():
     assert loud / soft == pytest.approx((120 / 40) ** 1.5, rel=0.02)
     assert not p.render(Piece(()), RATE).any()
     assert np.array_equal(p.render(both, RATE), p.render(both, RATE))
+
+
+def random_piece(count=60, seconds=100):
+    rng = np.random.default_rng(0)
+    starts, lengths = rng.integers(0, 960 * seconds, count).tolist(), rng.integers(60, 4000, count).tolist()
+    pitches = rng.integers(40, 90, count).tolist()
+    found = (Note(s, s + n, p, 40 + p) for s, n, p in zip(starts, lengths, pitches, strict=True))
+    return Piece(tuple(found))
+
+
+def test_blocks_and_parts_are_those_of_the_whole(monkeypatch):
+    piece = random_piece()
+    monkeypatch.setattr(p, "BLOCK_SECONDS", 1000)
+    whole = p.render(piece, RATE)
+    monkeypatch.setattr(p, "BLOCK_SECONDS", 7)
+    blocks = list(p.render_blocks(piece, RATE))
+    assert max(block.shape[1] for block in blocks) == 7 * RATE
+    assert np.array_equal(np.concatenate(blocks, axis=1), whole)
+    part = p.render(piece, RATE, first=31.5, seconds=20)
+    there = whole[:, int(31.5 * RATE) : int(51.5 * RATE)]
+    assert part.shape == there.shape
+    np.testing.assert_allclose(part, there * p.PEAK / np.abs(there).max(), atol=1e-6)
+    assert p.render(piece, RATE, first=90, seconds=1000).shape[1] == whole.shape[1] - 90 * RATE
+
+
+def test_tones_that_are_kept_are_bounded(monkeypatch):
+    piece = random_piece()
+    whole = p.render(piece, RATE)
+    monkeypatch.setattr(p, "KEPT_SAMPLES", 3 * RATE)
+    tones = p._Tones(RATE)
+    for note in piece.notes:
+        tones.get(p.kind_of(note), note.pitch, 50 * note.pitch)
+        assert sum(map(len, tones.kept.values())) == tones.samples <= 3 * RATE
+    assert len(tones.kept) > 5
+    assert np.array_equal(p.render(piece, RATE), whole)
+
+
+def test_a_note_without_end_fades():
+    wave = p.render(Piece((Note(0, 480 * 80, 60, program=20),)), RATE)[0]
+    assert len(wave) == pytest.approx((40 + p.RELEASE_SECONDS + p.TAIL_SECONDS) * RATE, abs=2)
+    assert np.abs(wave[19 * RATE : 20 * RATE]).max() > 0.05
+    assert not wave[21 * RATE :].any()
+
+
+def test_a_long_piece_needs_no_memory_for_its_wave():
+    """Twenty minutes: their wave in float64 is 150 MB, the tones are 75 MB."""
+    piece = random_piece(400, 1200)
+    tracemalloc.start()
+    assert sum(block.shape[1] for block in p.render_blocks(piece, RATE)) > 1190 * RATE
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 75e6
 
 
 @pytest.mark.parametrize("pitch", [0, 20, 60, 127])

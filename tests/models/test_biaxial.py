@@ -108,6 +108,9 @@ def test_conservativity():
     p = 1 / (1 + math.exp(2))
     assert plain == pytest.approx(p, abs=0.03)
     assert raised == pytest.approx(p**0.2, abs=0.04)
+    warm = [b.Chooser(4.0, 1.0, rng)(torch.tensor([-2.0, 2.0])) for _ in range(2000)]
+    assert np.mean([sounds for sounds, _ in warm]) == pytest.approx(1 / (1 + math.exp(0.5)), abs=0.03)
+    assert np.mean([struck for sounds, struck in warm if sounds]) == pytest.approx(1 / (1 + math.exp(-0.5)), abs=0.05)
     assert b.Chooser(0.0, 1.0, rng)(torch.tensor([0.1, -0.1])) == (True, False)
     assert b.Chooser(0.0, 1.0, rng)(torch.tensor([-0.1, 5.0])) == (False, False)
     assert b.Chooser(0.0, 0.2, rng)(torch.tensor([-2.0, 5.0])) == (True, True)

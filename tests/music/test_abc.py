@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mynah.music import Meter, Note, Piece, abc
+from mynah.music.piece import DENOMINATORS, NUMERATORS
 
 HEAD = "X:1\nM:4/4\nL:1/16\nK:C\n"
 
@@ -32,7 +33,7 @@ melodies = st.lists(st.tuples(st.integers(0, 4), st.integers(1, 20), st.integers
 
 
 @settings(max_examples=100, deadline=None)
-@given(melodies, st.sampled_from([(4, 4), (3, 4), (6, 8), (5, 4)]))
+@given(melodies, st.tuples(st.sampled_from(NUMERATORS), st.sampled_from(DENOMINATORS)))
 def test_any_melody_comes_back(found, meter):
     notes, step = [], 0
     for rest, length, pitch in found:
@@ -57,7 +58,8 @@ def test_nonsense_is_passed_over(text):
 
 
 def test_what_cannot_be_meant_is_left_out():
-    assert abc.read("C99999 D0\nM:0/4\nM:7/3\nE", 4).notes == (Note(0, 1, 64),)
+    assert abc.read("C99999 D0\nM:0/4\nM:7/3\nM:4/128\nM:256/4\nM:٣/4\nE", 4) == Piece((Note(0, 1, 64),), 4)
+    assert abc.read("C" + "9" * 5000 + "z" + "0" * 5000 + "E", 4).notes == (Note(0, 1, 64),)
     held = abc.read("C2-C2-D", 4).notes
     assert held == (Note(0, 4, 60), Note(4, 5, 62))
     assert abc.read("C2-", 4) == replace(Piece((Note(0, 2, 60),)), ticks=4)

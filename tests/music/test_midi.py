@@ -76,6 +76,7 @@ def bad_files(folder):
     mido.MidiFile(tracks=[mido.MidiTrack()]).save(folder / "silent.mid")
     write(Piece((Note(0, 9, 36, channel=9),)), folder / "drums.midi")
     write(Piece((Note(0, 9, 36), Note(2**27, 2**27 + 1, 3)), ticks=1), folder / "long.mid")
+    write(Piece((Note(0, 500, 36),), 1, (Tempo(0, 15_000_000),)), folder / "slow.mid")
     (folder / "readme.txt").write_text("no music")
     (folder / ".hidden.mid").write_bytes(b"x")
 
@@ -87,7 +88,8 @@ def bad_files(folder):
         ("noise.mid", "not a Standard MIDI file"),
         ("empty.mid", "not a Standard MIDI file"),
         ("silent.mid", "holds no notes"),
-        ("long.mid", "longer than 50000 quarter notes"),
+        ("long.mid", "longer than 10,000 quarter notes or 2 hours .134,217,729 and "),
+        ("slow.mid", "longer than 10,000 quarter notes or 2 hours .500 and 2.1"),
         ("readme.txt", r"not the name of a MIDI file \(.txt\)"),
         ("nothing.mid", "cannot be read"),
     ],
@@ -104,11 +106,11 @@ def test_a_folder_goes_on_with_the_rest(tmp_path):
     bad_files(tmp_path)
     found = read_folder(tmp_path)
     assert [piece.name for piece in found.pieces] == ["good.mid"]
-    named = ["cut.mid", "drums.midi", "empty.mid", "long.mid", "noise.mid", "silent.mid"]
+    named = ["cut.mid", "drums.midi", "empty.mid", "long.mid", "noise.mid", "silent.mid", "slow.mid"]
     assert [sentence.split(":")[0].split("/")[-1] for sentence in found.problems] == named
     assert "drums only (channel 10)" in found.problems[1]
     (tmp_path / "good.mid").unlink()
-    with pytest.raises(NotEnoughData, match=r"none of the MIDI files can be learned from .6 files; .*cut\.mid"):
+    with pytest.raises(NotEnoughData, match=r"none of the MIDI files can be learned from .7 files; .*cut\.mid"):
         read_folder(tmp_path)
 
 
@@ -156,6 +158,12 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
         write(Piece(()), tmp_path / "a.mid")
     assert (tmp_path / "a.mid").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["a.mid"]
+
+
+def test_meters_that_cannot_be_meant_are_passed_over(tmp_path):
+    found = [(0, 3, 4), (10, 5, 128), (20, 4, 2**20), (30, 0, 4), (40, 255, 64), (50, 1, 1)]
+    piece = Piece((Note(0, 60, 60),), meters=tuple(Meter(*one) for one in found))
+    assert read(write(piece, tmp_path / "a.mid")).meters == (Meter(0, 3, 4), Meter(40, 255, 64), Meter(50, 1, 1))
 
 
 def test_the_time_of_a_tick_takes_no_longer_where_the_tempo_changes_often():

@@ -9,7 +9,8 @@ from mynah.report import music
 
 
 def piece(*notes, primed=0.0, bars=(0, 4, 8)):
-    return {"notes": [list(note) for note in notes], "primed": primed, "bars": list(bars), "seconds": 3.21, "drums": 0}
+    found = {"notes": [list(note) for note in notes], "primed": primed, "bars": list(bars)}
+    return {**found, "seconds": 3.21, "played": [0.0, 3.71], "drums": 0}
 
 
 def boxes(drawn, kind):
@@ -44,6 +45,12 @@ def test_of_a_long_piece_what_is_new_is_drawn():
     assert len(boxes(drawn, "note")) == 50
     assert len(boxes(drawn, "note given")) == 34
     assert "drawn: the quarter notes 117 to 200 of 200" in music._facts(piece(*notes, primed=150.0, bars=bars))
+
+
+def test_what_is_played_of_a_long_piece_is_said():
+    assert not any("played" in fact for fact in music._facts(piece((0, 2, 60))))
+    long = piece((0, 2, 60)) | {"seconds": 900.0, "played": [290.0, 410.0]}
+    assert "played: 290 s to 410 s" in music._facts(long)
 
 
 def test_nothing_can_be_drawn_too():

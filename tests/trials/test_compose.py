@@ -58,6 +58,15 @@ def test_the_document_says_what_was_done(made):
     ]
 
 
+def test_what_is_said_of_pieces_held_out_is_measured_on_them(made, folder):
+    kept, held = c._split(list(read_folder(folder).pieces), 0)
+    model = modelfile.load(made.folder / "composer.mynah")
+    said = made.results["held_out"]
+    assert said["surprise"] == pytest.approx(float(model.surprise(held).mean()), abs=1e-9)
+    assert said["surprise"] != pytest.approx(float(model.surprise(kept).mean()), abs=1e-3)
+    assert said["without_learning"] == pytest.approx(float(model.without_learning(kept, held).mean()), abs=1e-9)
+
+
 def test_the_page_is_whole_and_offline(made):
     page = (made.folder / "report.html").read_text()
     assert page.count("<audio") == page.count('src="data:audio/mpeg;base64,') == 3
@@ -144,6 +153,22 @@ def test_pieces_of_an_interrupted_call_are_not_learned(made, tmp_path, monkeypat
         read_folder(tmp_path)
     monkeypatch.setattr(c, "_shown", shown)
     assert len(compose(made.folder / "composer.mynah", order=order, out=tmp_path / "out").results["composed"]) == 2
+
+
+def test_of_a_long_piece_the_page_plays_where_new_music_begins(made, tmp_path):
+    notes = tuple(Note(480 * n, 480 * n + 480, 60 + n % 7) for n in range(1200))
+    prime = write(Piece(notes), tmp_path / "long.mid")  # ten minutes
+    order = Order(bars=1, count=1, prime=str(prime))
+    piece = compose(made.folder / "composer.mynah", order=order, out=tmp_path / "out").results["composed"][0]
+    first, last = piece["played"]
+    assert last - first == pytest.approx(120)
+    assert first < 600 < last
+    sound = tmp_path / "out" / "previews" / "piece-1.mp3"
+    assert audio.info(sound).seconds == pytest.approx(120, abs=0.2)
+    assert f"played: {first:.0f} s to {last:.0f} s" in (tmp_path / "out" / "report.html").read_text()
+    assert c._played(Piece(notes), 0) == (0.0, 120.0)
+    assert c._played(Piece(notes), 480 * 100) == (40.0, 120.0)
+    assert c._played(Piece(notes[:4]), 0) == (0.0, pytest.approx(2.58))
 
 
 def test_what_follows_drums_is_no_silence(made, tmp_path):

@@ -14,7 +14,7 @@ NAME = "compose"
 
 def command(
     place: Annotated[Path, typer.Argument(metavar="MIDI-FOLDER|MODEL", help="MIDI files, or a model made of them.")],
-    bars: Annotated[int, typer.Option(help="Of new music a piece.", min=1, max=10_000)] = 16,
+    bars: Annotated[int, typer.Option(help="Of new music a piece.", min=1, max=2_500)] = 16,
     prime: Annotated[Path | None, typer.Option(help="MIDI file to go on from.")] = None,
     family: Annotated[str | None, typer.Option(help="melody-rnn, biaxial or char-rnn.")] = None,
     budget: Annotated[str, typer.Option(help="Of the training: 5m, 500steps or 20epochs.")] = "5m",

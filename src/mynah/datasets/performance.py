@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,10 @@ RELEASE_SECONDS, TAIL_SECONDS = 0.08, 0.5
 LOWEST, HIGHEST = 24, 96
 #: Peak of what is rendered.
 PEAK = 0.9
+#: Seconds after which a note that is held longer fades, and seconds rendered at a time.
+LONGEST_TONE_SECONDS, BLOCK_SECONDS = 20.0, 30
+#: Samples of tones that are kept to be used again (float64: 32 MB).
+KEPT_SAMPLES = 1 << 22
 #: First General MIDI program of each kind of sound, in order.
 _INSTRUMENTS = (
     (0, "plucked_string"),
@@ -42,21 +48,73 @@ _INSTRUMENTS = (
 _KICKS, _HATS = (35, 36, 41, 43), (42, 44, 46, 49, 51, 52, 53, 54, 55, 57, 59, 69, 70)
 
 
-def render(piece: Piece, rate: int = RATE) -> np.ndarray:
-    """Return a piece as float32 (1, time), by the built-in synthesiser; the same bits for the same notes."""
-    spans = [(piece.seconds(note.start), piece.seconds(note.end), note) for note in piece.notes]
-    length = max((end for _, end, _ in spans), default=0.0) + RELEASE_SECONDS + TAIL_SECONDS
-    wave = np.zeros(round(length * rate) + 1)
-    tones: dict[tuple[str, int, int], np.ndarray] = {}
-    for start, end, note in spans:
-        kind, count = kind_of(note), round((end - start + RELEASE_SECONDS) * rate)
-        name = (kind, note.pitch, count)
-        if name not in tones:
-            tones[name] = _tone(*name, rate)
-        first = round(start * rate)
-        wave[first : first + count] += tones[name] * (note.velocity / 127) ** 1.5
-    peak = np.abs(wave).max(initial=0.0)
-    return (wave * (PEAK / peak if peak > 0 else 1.0)).astype(np.float32)[None]
+def render(piece: Piece, rate: int = RATE, *, first: float = 0.0, seconds: float | None = None) -> np.ndarray:
+    """Return a piece as float32 (1, time), by the built-in synthesiser; the same bits for the same notes.
+
+    Args:
+        first, seconds: what is rendered of it, from where on and how much; None goes on to the end.
+    """
+    parts = list(_loud(piece, rate, first, seconds))
+    return np.concatenate([*_scaled(parts, _peak(parts))], axis=1)
+
+
+def render_blocks(piece: Piece, rate: int = RATE) -> Iterator[np.ndarray]:
+    """Yield what `render` returns in blocks (1, time), none of which is kept: each is rendered twice."""
+    return _scaled(_loud(piece, rate), _peak(_loud(piece, rate)))
+
+
+def seconds_of(piece: Piece) -> float:
+    """Return how long a piece sounds: until its last note has faded, and a silence."""
+    return piece.seconds(piece.end) + RELEASE_SECONDS + TAIL_SECONDS
+
+
+def _peak(blocks: Iterable[np.ndarray]) -> float:
+    return max(np.abs(block).max(initial=0.0) for block in blocks)
+
+
+def _scaled(blocks: Iterable[np.ndarray], peak: float) -> Iterator[np.ndarray]:
+    gain = PEAK / peak if peak > 0 else 1.0
+    return ((block * gain).astype(np.float32)[None] for block in blocks)
+
+
+def _loud(piece: Piece, rate: int, first: float = 0.0, seconds: float | None = None) -> Iterator[np.ndarray]:
+    """Yield blocks (time,) of at most `BLOCK_SECONDS`, as loud as they come."""
+    begin, end = round(first * rate), round(seconds_of(piece) * rate) + 1
+    end = end if seconds is None else min(end, begin + round(seconds * rate))
+    spans = [(piece.seconds(note.start), piece.seconds(note.end)) for note in piece.notes]
+    starts = np.array([round(start * rate) for start, _ in spans], dtype=np.int64)
+    held = np.array([min(stop - start, LONGEST_TONE_SECONDS) for start, stop in spans])
+    counts = np.round((held + RELEASE_SECONDS) * rate).astype(np.int64)
+    tones = _Tones(rate)
+    for left in range(begin, end, BLOCK_SECONDS * rate):
+        right = min(end, left + BLOCK_SECONDS * rate)
+        wave = np.zeros(right - left)
+        for number in np.flatnonzero((starts < right) & (starts + counts > left)):
+            note, start, count = piece.notes[number], int(starts[number]), int(counts[number])
+            here, there = max(left, start), min(right, start + count)
+            tone = tones.get(kind_of(note), note.pitch, count)[here - start : there - start]
+            wave[here - left : there - left] += tone * (note.velocity / 127) ** 1.5
+        yield wave
+
+
+class _Tones:
+    """Tones, the last used of which are kept, up to `KEPT_SAMPLES`."""
+
+    def __init__(self, rate: int) -> None:
+        self.rate, self.samples = rate, 0
+        self.kept: OrderedDict[tuple[str, int, int], np.ndarray] = OrderedDict()
+
+    def get(self, kind: str, pitch: int, count: int) -> np.ndarray:
+        """Return the tone (count,) of a kind of sound."""
+        name = (kind, pitch, count)
+        if name in self.kept:
+            self.kept.move_to_end(name)
+            return self.kept[name]
+        tone = self.kept[name] = _tone(*name, self.rate)
+        self.samples += count
+        while self.samples > KEPT_SAMPLES:
+            self.samples -= len(self.kept.popitem(last=False)[1])
+        return tone
 
 
 def kind_of(note: Note) -> str:

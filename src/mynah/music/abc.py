@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 
 from mynah.music.melody import FIRST_NOTE, NO_EVENT, events_of
-from mynah.music.piece import RESOLUTION, Meter, Note, Piece, tick_of
+from mynah.music.piece import RESOLUTION, Meter, Note, Piece, is_meter, tick_of
 from mynah.music.piece import bars as bars_of
 
 _LETTERS = {0: "C", 2: "D", 4: "E", 5: "F", 7: "G", 9: "A", 11: "B"}
@@ -24,8 +24,11 @@ _TOKEN = re.compile(
     r"(?P<field>\[[A-Z]:[^\]\n]*\]|(?:^|(?<=\n))[A-Z]:[^\n]*)|(?P<bar>\|)|"
     r"(?P<note>(?P<sign>[\^=_]?)(?P<letter>[A-Ga-gz])(?P<octave>[,']*)(?P<length>[0-9]*)(?P<tie>-?))|."
 )
+_METER = re.compile(r"\[?M:\s*([0-9]{1,3})/([0-9]{1,2})\]?\s*")
 #: Longest note or rest that is read, in sixteenths: sixteen bars of 4/4.
 LONGEST = 256
+#: Digits of a number that is read.
+LONGEST_NUMBER = 9
 
 
 def write(piece: Piece, steps: int = 0) -> str:
@@ -94,8 +97,8 @@ def read(text: str, ticks: int = 480) -> Piece:
     here = _Reading()
     for token in _TOKEN.finditer(text):
         if token["field"]:
-            found = re.fullmatch(r"\[?M:\s*(\d{1,2})/(1|2|4|8|16)\]?\s*", token["field"])
-            if found and int(found[1]) > 0:
+            found = _METER.fullmatch(token["field"])
+            if found and is_meter(int(found[1]), int(found[2])):
                 tick = tick_of(here.step, ticks)
                 meters[tick] = Meter(tick, int(found[1]), int(found[2]))
         elif token["bar"]:
@@ -108,7 +111,8 @@ def read(text: str, ticks: int = 480) -> Piece:
 
 
 def _read_note(token: re.Match[str], signs: dict[str, str], here: _Reading, notes: list[Note], ticks: int) -> None:
-    length = int(token["length"] or 1)
+    digits = token["length"]
+    length = int(digits or 1) if len(digits) <= LONGEST_NUMBER else 0
     if not 0 < length <= LONGEST:
         return
     pitch = _pitch(token, signs)

@@ -13,13 +13,13 @@ from typing import Any
 import mido
 
 from mynah.errors import BadInput, MynahError, NotEnoughData, Stopped
-from mynah.music.piece import DRUMS, Meter, Note, Piece, Tempo
+from mynah.music.piece import DRUMS, LONGEST_QUARTERS, Meter, Note, Piece, Tempo, is_meter
 
 SUFFIXES = (".mid", ".midi")
 #: What `compose` writes into its folder, and how its schema begins: what lies there is no music to learn from.
 DOCUMENT, SCHEMAS = "music.json", "mynah.music/"
-#: Largest file that is read, and longest piece: more is damage, or wants to exhaust the memory.
-LARGEST_BYTES, LONGEST_QUARTERS = 16 << 20, 50_000
+#: Largest file that is read, and longest piece in seconds: more is damage, or wants to exhaust the memory.
+LARGEST_BYTES, LONGEST_SECONDS = 16 << 20, 7200
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,12 @@ def read(path: str | os.PathLike[str]) -> Piece:
     )
     if not piece.notes:
         raise BadInput("the file holds no notes", where=path, remedy="Leave it out.")
-    if piece.end > LONGEST_QUARTERS * piece.ticks:
+    quarters, seconds = piece.end / piece.ticks, piece.seconds(piece.end)
+    if quarters > LONGEST_QUARTERS or seconds > LONGEST_SECONDS:
         raise BadInput(
-            f"the piece is longer than {LONGEST_QUARTERS} quarter notes",
+            f"the piece is longer than {LONGEST_QUARTERS:,} quarter notes or {LONGEST_SECONDS // 3600} hours",
             where=path,
-            measured=f"{piece.end / piece.ticks:.0f}",
+            measured=f"{quarters:,.0f} and {seconds / 3600:.1f}",
             remedy="Cut it, or export it again if that cannot be.",
         )
     return piece
@@ -106,7 +107,8 @@ def _read_track(
         if message.type == "set_tempo":
             tempos[tick] = Tempo(tick, max(1, message.tempo))
         elif message.type == "time_signature":
-            meters[tick] = Meter(tick, max(1, message.numerator), message.denominator)
+            if is_meter(message.numerator, message.denominator):  # of others, the one before holds
+                meters[tick] = Meter(tick, message.numerator, message.denominator)
         elif message.type == "program_change":
             program[message.channel] = message.program
         elif message.type == "note_on" and message.velocity > 0:

@@ -13,6 +13,12 @@ import numpy as np
 DRUMS = 9
 #: Steps a quarter note of all that is learned and made.
 RESOLUTION = 4
+#: Longest piece that is learned or made, in quarter notes: 80 minutes at 120 a minute.
+LONGEST_QUARTERS = 10_000
+#: Ticks a quarter note that new music needs at least: with fewer, its rhythm would be bent.
+FEWEST_TICKS = 48
+#: Beats of a bar, and parts of a whole note that a beat may be.
+NUMERATORS, DENOMINATORS = range(1, 256), (1, 2, 4, 8, 16, 32, 64)
 
 
 @dataclass(frozen=True, order=True)
@@ -134,6 +140,24 @@ class Piece:
         )
         meters = (replace(meter, tick=0), *(replace(m, tick=m.tick - cut) for m in self.meters if m.tick > cut))
         return replace(self, notes=notes, tempos=tempos, meters=meters)
+
+    def fine(self) -> Piece:
+        """Return the piece on ticks so many times finer that a quarter note has `FEWEST_TICKS`; the same if it has."""
+        if self.ticks >= FEWEST_TICKS:
+            return self
+        times = RESOLUTION * -(-FEWEST_TICKS // (RESOLUTION * self.ticks))
+        return replace(
+            self,
+            ticks=self.ticks * times,
+            notes=tuple(replace(n, start=n.start * times, end=n.end * times) for n in self.notes),
+            tempos=tuple(replace(t, tick=t.tick * times) for t in self.tempos),
+            meters=tuple(replace(m, tick=m.tick * times) for m in self.meters),
+        )
+
+
+def is_meter(numerator: int, denominator: int) -> bool:
+    """Whether there are bars of so many beats of a whole note's so-manieth."""
+    return numerator in NUMERATORS and denominator in DENOMINATORS
 
 
 def span(note: Note, ticks: int) -> tuple[int, int]:

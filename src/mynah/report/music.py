@@ -85,6 +85,9 @@ def _facts(piece: dict[str, Any]) -> list[str]:
         facts.append(f"{piece['drums']} strokes of drums, not drawn")
     if not any(note[0] >= piece["primed"] for note in piece["notes"]):
         facts.append("nothing but silence came")
+    begun, ended = piece["played"]
+    if begun > 0 or ended < piece["seconds"]:
+        facts.append(f"played: {begun:.0f} s to {ended:.0f} s")
     first, last = _drawn(piece)
     end = max((note[1] for note in piece["notes"]), default=0.0)
     if first > 0 or last < end:

@@ -16,7 +16,7 @@ import numpy as np
 
 import mynah
 from mynah import audio, catalog, modelfile
-from mynah.composer import Composer
+from mynah.composer import Composer, beginning
 from mynah.datasets import performance
 from mynah.errors import BadInput, IncompatibleFile, Stopped, UsageError
 from mynah.model import ByGradient, with_budget
@@ -42,6 +42,8 @@ PIECES = re.compile(r"piece-[0-9]+\.(mid|wav)|previews/piece-[0-9]+\.mp3")
 HELD_SHARE, FEWEST_TO_HOLD = 0.15, 4
 #: What is said of a piece without new notes.
 SILENT = "nothing but silence came: train longer, or raise the temperature"
+#: Seconds that the page plays of a piece, and of what was given before new music where not all is played.
+PLAYED_SECONDS, GIVEN_SECONDS = 120.0, 10.0
 #: Steps of the grid that the page draws bar lines on, a quarter note.
 GRID = 4
 
@@ -86,7 +88,7 @@ class Order:
         found = midi.read(self.prime)
         if not found.pitched.notes:
             raise BadInput("it holds drums only, so there is nothing to go on from", where=self.prime)
-        return found.from_start()
+        return beginning(found)
 
 
 @dataclass
@@ -326,19 +328,22 @@ def _composed(
         if order.soundfont is not None:
             performance.render_by_fluidsynth(piece, order.soundfont, out / files["wav"])
         elif order.render:
-            audio.write(out / files["wav"], performance.render(piece), performance.RATE)
+            audio.write_blocks(out / files["wav"], performance.render_blocks(piece), performance.RATE)
         progress("compose", number, order.count, files["file"])
         yield shown
 
 
 def _shown(piece: Piece, sound: str, out: Path, until: int) -> dict[str, Any]:
     """Write what the page plays under the name `sound`, and return what it draws, in quarter notes."""
-    _write(out / PREVIEWS / sound, audio.mp3_bytes(performance.render(piece), performance.RATE))
+    first, seconds = _played(piece, until)
+    wave = performance.render(piece, first=first, seconds=seconds)
+    _write(out / PREVIEWS / sound, audio.mp3_bytes(wave, performance.RATE))
     position, _ = bars_of(piece.meters, piece.ticks, round(piece.end * GRID / piece.ticks) + 1, GRID)
     return {
         "name": piece.name or Path(sound).stem,
         "sound": sound,
         "seconds": round(piece.seconds(piece.end), 3),
+        "played": [round(first, 3), round(first + seconds, 3)],
         "primed": round(until / piece.ticks, 4),
         "bars": (np.flatnonzero(position == 0) / GRID).tolist(),
         "notes": [
@@ -348,6 +353,15 @@ def _shown(piece: Piece, sound: str, out: Path, until: int) -> dict[str, Any]:
         ],
         "drums": sum(note.is_drum for note in piece.notes),
     }
+
+
+def _played(piece: Piece, until: int) -> tuple[float, float]:
+    """Return from where on and how long the page plays a piece, in seconds: of a long one where new music begins."""
+    length = performance.seconds_of(piece)
+    if length <= PLAYED_SECONDS:
+        return 0.0, length
+    first = max(0.0, min(piece.seconds(until) - GIVEN_SECONDS, length - PLAYED_SECONDS))
+    return first, PLAYED_SECONDS
 
 
 def _make(folder: Path) -> None:
