@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import soundfile
 
 from mynah import audio, modelfile
 from mynah.cli.app import run
@@ -166,6 +167,11 @@ def test_of_a_long_piece_the_page_plays_where_new_music_begins(made, tmp_path):
     sound = tmp_path / "out" / "previews" / "piece-1.mp3"
     assert audio.info(sound).seconds == pytest.approx(120, abs=0.2)
     assert f"played: {first:.0f} s to {last:.0f} s" in (tmp_path / "out" / "report.html").read_text()
+    (tmp_path / "previews").mkdir()
+    silent = Piece((Note(0, 480, 60), Note(480 * 1000, 480 * 1001, 60)))  # but for its ends
+    c._shown(silent, "silent.mp3", tmp_path, silent.until)
+    wave, rate = soundfile.read(tmp_path / "previews" / "silent.mp3")
+    assert np.abs(wave[: 100 * rate]).max() < 0.01 < 0.1 < np.abs(wave[100 * rate :]).max()
     assert c._played(Piece(notes), 0) == (0.0, 120.0)
     assert c._played(Piece(notes), 480 * 100) == (40.0, 120.0)
     assert c._played(Piece(notes[:4]), 0) == (0.0, pytest.approx(2.58))
