@@ -13,6 +13,7 @@ from mynah.models.glover import Glover
 from mynah.models.gruv import GRUV
 from mynah.representations import Frames, Waveform
 from mynah.testing import RATE, ToyClip
+from mynah.training import Batches, key
 
 
 class Constant(GeneratorModel):
@@ -133,6 +134,29 @@ def test_a_clip_as_long_as_an_excerpt_has_an_end(family):
         net, cut = model.net_.eval(), torch.ones(4, dtype=torch.bool)
         more = losses(net, replace(heard[0], cut=None)) - losses(net, replace(heard[0], cut=cut))
         assert (more > 0).all(), "the end counts for nothing"
+
+
+def test_what_is_validated_on_is_neither_learned_nor_counted(monkeypatch):
+    """Clips are told apart by their lengths."""
+    parts, counted = {}, []
+
+    class Spied(Batches):
+        def __init__(self, examples, targets, outputs, **options):
+            super().__init__(examples, targets, outputs, **options)
+            parts[options["seed"]] = {len(example) for example in examples}
+
+    class Counting(GRUV):
+        def prepare(self, net, frames, codes):
+            counted.extend(frames.lengths.tolist())
+            super().prepare(net, frames, codes)
+
+    monkeypatch.setattr("mynah.generator.Batches", Spied)
+    training = replace(GRUV.default_training, budget="2steps", valid=0.25)
+    Counting(hidden=6, training=training).fit(clips(*range(800, 4800, 200)))
+    learned, validated = parts[key(0, "batches")], parts[key(0, "validation")]
+    assert len(validated) == 5
+    assert not learned & validated
+    assert set(counted) == learned
 
 
 def test_what_cannot_be_learned():

@@ -87,6 +87,23 @@ def test_a_surprise_is_of_the_real_frames_alone_and_hears_only_what_came_before(
     assert cut[1] < together[1], "the end counts for nothing"
 
 
+def test_a_surprise_is_the_density_of_levels_in_db_and_of_angles():
+    net, both = network().eval(), batch((6, 6))
+    net.standardise.mean.copy_(torch.tensor([-30.0, -20.0, -50.0, 0.0]))
+    net.standardise.scale.copy_(torch.tensor([3.0, 8.0, 0.5, 20.0]))
+    with torch.no_grad():
+        told = Forecast.of(net(sequence(net, both))[0])
+        found = losses(net, both)
+    level, angle = both.frames[..., :BINS], both.frames[..., BINS:] * 2 * np.pi / SPAN_HZ
+    mean = told.level[:, :6] * net.standardise.scale + net.standardise.mean
+    of_level = torch.distributions.Normal(mean, told.spread[:, :6] * net.standardise.scale).log_prob(level)
+    of_angle = torch.distributions.VonMises(told.angle[:, :6], told.focus[:, :6]).log_prob(angle)
+    ends = torch.sigmoid(told.end)
+    said = (1 - ends[:, :6]).log().sum(dim=1) + ends[:, 6].log()
+    by_hand = -((of_level + of_angle).sum(dim=(1, 2)) + said) / (6 * BINS)
+    assert torch.allclose(found, by_hand, rtol=1e-4)
+
+
 def test_an_even_tone_is_expected_to_go_on_before_anything_is_learned():
     net = network().eval()
     frames = torch.tensor([-30.0, -20, -90, -40, 10, -5, 0, 3]).expand(1, 200, -1)

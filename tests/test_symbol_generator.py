@@ -53,6 +53,15 @@ def test_surprise_is_that_of_the_samples_alone(fitted, samples):
     assert abs(fitted.losses(fitted.net_, row).item() - wanted) < 1e-4
 
 
+def test_what_was_heard_is_kept_from_chunk_to_chunk():
+    clips, labels = toy(2)
+    model = SampleRNN(hidden=8, training=TRAINING).fit(clips, labels)
+    wave = np.random.default_rng(0).normal(0, 0.1, 20_000).astype(np.float32)
+    assert model.surprise([ToyClip(wave[None])], ["rising"])[0] == pytest.approx(
+        by_hand(model, wave, "rising"), abs=2e-6
+    )
+
+
 def test_excerpts_show_how_sounds_begin():
     """A click, then silence: what learned it begins with one and stays silent."""
     wave = np.zeros((1, 1200), np.float32)

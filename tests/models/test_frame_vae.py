@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mynah.models.frame_vae import FrameVAE, SoundVAE, _Voice
+from mynah.models.frame_vae import BLOCK, FrameVAE, SoundVAE, _Voice
 from mynah.representations import STFT, PhaseVocoder
 from mynah.testing import ToyClip, toy
 from mynah.training import Training, generator, seeded
@@ -93,6 +93,24 @@ def note(hertz, rate):
     time = np.arange(rate // 2) / rate
     wave = sum(0.3 / n * np.sin(2 * np.pi * n * hertz * time) for n in range(1, 7))
     return (wave * np.exp(-3 * time))[None].astype(np.float32)
+
+
+def test_a_sound_begins_where_the_one_it_goes_on_from_ends(monkeypatch):
+    clips, labels = toy(2)
+    model, begun = FrameVAE(hidden=12, latent=4, training=FEW).fit(clips, labels), []
+    decode = model.net_.decode
+
+    def spied(z, label, time, state=None):
+        if time == BLOCK:
+            begun.append(0 if state is None else state[1])
+        return decode(z, label, time, state)
+
+    monkeypatch.setattr(model.net_, "decode", spied)
+    for like in (None, clips[0].wave[0]):
+        next(next(model.generate(seconds=0.1, like=like, label="rising")))
+    heard = model._front_end(torch.from_numpy(clips[0].wave)[None])[0]
+    assert begun[0] == 0
+    assert begun[-1] == len(heard) > 5
 
 
 def test_other_frames_are_refused():

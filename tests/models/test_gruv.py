@@ -8,6 +8,7 @@ from mynah.models import glover, gruv
 from mynah.models.glover import Glover
 from mynah.models.gruv import GRUV
 from mynah.representations import STFT
+from mynah.representations.phase_vocoder import Resynthesis
 from mynah.testing import toy
 from mynah.training import Training
 
@@ -41,6 +42,23 @@ def test_what_is_heard_decides_how_it_goes_on():
         for clip in clips[:2]
     ]
     assert np.abs(made[0] - made[1]).max() > 1e-3
+
+
+def test_phases_go_on_from_what_was_heard(monkeypatch):
+    clips, labels = toy(2)
+    model, begun = GRUV(hidden=6, training=FEW).fit(clips, labels), []
+
+    class Spied(Resynthesis):
+        def push(self, frames):
+            begun.append(self.turns)
+            return super().push(frames)
+
+    monkeypatch.setattr("mynah.spectral.Resynthesis", Spied)
+    next(next(model.generate(seconds=0.1, like=clips[0].wave[0], label="rising", temperature=0)))
+    front = model._front_end
+    turns = front.spectrum(front(torch.from_numpy(clips[0].wave)[None])[0])[1]
+    assert turns.abs().max() > 0.1
+    assert torch.equal(begun[0], turns)
 
 
 @pytest.mark.parametrize("family", [GRUV, Glover])

@@ -232,6 +232,52 @@ def copies_among(waves, part):
     return generate._copies(part, vectors, represent(clips, mel.representation, RATE))["is_copy"].mean()
 
 
+def test_the_classifier_learns_the_training_clips_alone(kinds, monkeypatch):
+    from sklearn.svm import SVC
+
+    learning, part = kinds
+    told, fit = [], SVC.fit
+    monkeypatch.setattr(SVC, "fit", lambda machine, x, y: told.append((x, y)) or fit(machine, x, y))
+    rows = (part.train, part.test)
+    vectors = judging.standardised(*(generate._vectors(part.judged[0], clips) for clips in rows))
+    generate._named(part, learning.names, vectors)
+    ((heard, labels),) = told
+    assert np.array_equal(heard, vectors[0])
+    assert labels.tolist() == part.labels[part.train].tolist()
+
+
+def test_white_noise_is_20_db_below_full_scale_and_as_long_as_each_clip(kinds):
+    learning, part = kinds
+    for wave, clip in zip(generate._noise(part, RATE), part.test, strict=True):
+        assert wave.wave.std() == pytest.approx(0.1, rel=0.1)
+        assert wave.wave.shape[1] / RATE == pytest.approx(learning.sounds[int(clip)].seconds, abs=0.021)
+
+
+def test_the_reference_compares_training_clips_with_held_out_ones(kinds):
+    rng = np.random.default_rng(0)
+    train, real = rng.normal(size=(60, 3)), rng.normal(3, 1, size=(40, 3))
+    found = generate._reference(kinds[1], train, real, 2.0)
+    assert found == pytest.approx(judging.mmd2(real, train, 2.0), rel=0.05)
+
+
+def test_surprise_is_asked_of_each_clip_with_its_own_label(kinds):
+    _, part = kinds
+    told = []
+
+    class Listener:
+        classes_ = np.unique(part.labels)[1:]
+
+        def surprise(self, frames, labels):
+            told.extend(zip(frames, labels.tolist(), strict=True))
+            return np.arange(len(frames), dtype=float)
+
+    known = part.test[np.isin(part.labels[part.test], Listener.classes_)]
+    assert generate._surprise(Listener(), part) == pytest.approx((len(known) - 1) / 2)
+    assert [label for _, label in told] == part.labels[known].tolist() != part.labels[known].tolist()[::-1]
+    for clip, (frames, _) in zip(known, told, strict=True):
+        assert np.array_equal(frames, part.frames[int(clip)])
+
+
 def test_a_copier_is_found_out(tmp_path):
     """A model that plays its training clips, later and softer, is told by the copies and not by the likeness."""
     learning, part = prepared(folder_of(tmp_path / "some"), tmp_path)
