@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from mynah.generator import FADE_SECONDS, GeneratorModel
+from mynah.generator import FADE_SECONDS, KNEE, RISE_SECONDS, GeneratorModel, limited
 from mynah.models.frame_vae import FrameVAE
 from mynah.models.glover import Glover
 from mynah.models.gruv import GRUV
@@ -66,16 +66,55 @@ def test_lengths_are_those_of_the_class(model):
 def test_a_length_that_was_asked_for_is_cut_and_filled(model):
     model.block = 333
     (wave,) = (whole(s) for s in model.generate(1, seconds=0.1, label="a"))
-    fade = round(FADE_SECONDS * RATE)
+    fade, rise, full = round(FADE_SECONDS * RATE), round(RISE_SECONDS * RATE), limited(np.ones(1))
     assert len(wave) == 800
-    assert (wave[: 800 - fade - 1] == 1).all()
+    assert wave[0] == 0
+    assert (np.diff(wave[: rise + 1]) > 0).all()
+    assert (wave[rise : 800 - fade] == full).all()
     assert (np.diff(wave[-fade:]) < 0).all()
     assert wave[-1] == 0
     assert not model.request.ends
     model.blocks = 1
     (wave,) = (whole(s) for s in model.generate(1, seconds=0.1, label="a"))
-    assert wave[:333].all()
+    assert wave[1:333].all()
     assert not wave[333:].any()
+
+
+def test_what_goes_on_from_a_sound_does_not_rise(model):
+    assert next(next(model.generate(like=np.ones(9, np.float32)))).tolist() == [limited(np.ones(1))[0]] * 20
+
+
+def test_a_family_that_ends_itself_is_taken_at_its_word(model):
+    model.blocks = 3
+    assert len(whole(next(model.generate(label="b")))) > 800, "it says nothing of ends"
+    model.ends_itself = True
+    wave = whole(next(model.generate(label="b")))
+    assert len(wave) == 300
+    assert (np.diff(wave[-round(FADE_SECONDS * RATE) :]) < 0).all()
+    assert len(whole(next(model.generate(label="b", seconds=0.1)))) == 800
+    model.blocks = None
+    assert {len(whole(sound)) for sound in model.generate(5, label="b")} == {2400}, "the longest that was heard"
+    model.blocks = 0
+    assert not whole(next(model.generate(label="b"))).any()
+
+
+@pytest.mark.parametrize("block", [1, 7, 100, 5000])
+def test_blocks_do_not_change_a_sound(model, block):
+    sound = np.random.default_rng(0).normal(0, 1, 1000).astype(np.float32)
+    model._sound = lambda request: iter(np.split(sound, range(block, 1000, block)))
+    wave = whole(next(model.generate(seconds=0.125)))
+    middle = slice(round(RISE_SECONDS * RATE), 1000 - round(FADE_SECONDS * RATE))
+    assert np.array_equal(wave[middle], limited(sound)[middle])
+    assert len(wave) == 1000
+
+
+def test_peaks_are_bent_and_not_cut():
+    wave = np.linspace(-3, 3, 601)
+    bent = limited(wave)
+    assert np.array_equal(bent[np.abs(wave) <= KNEE], wave[np.abs(wave) <= KNEE].astype(np.float32))
+    assert (np.diff(bent[np.abs(wave) < 1.5]) > 0).all()
+    assert np.abs(bent).max() <= 1
+    assert np.abs(np.diff(bent, 2)).max() < 2e-3, "a corner"
 
 
 def test_classes_take_turns_and_a_sound_to_go_on_from_chooses(model):
@@ -106,8 +145,8 @@ def test_sounds_that_are_not_finite_are_an_error(model):
     model._sound = lambda request: iter([np.full(10, np.nan, np.float32)])
     with pytest.raises(FloatingPointError, match="not finite"):
         list(next(model.generate()))
-    model._sound = lambda request: iter([np.full(10, 7.0, np.float32)])
-    assert next(next(model.generate(seconds=0.1))).tolist() == [1.0] * 10
+    model._sound = lambda request: iter([np.full(100, 7.0, np.float32)])
+    assert whole(next(model.generate(seconds=0.1))).max() == 1.0
 
 
 def test_frames_say_how_long_their_clips_were():

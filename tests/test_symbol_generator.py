@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from mynah.generator import Request
 from mynah.models.sample_rnn import SampleRNN
 from mynah.models.wavenet import WaveNet
 from mynah.representations import STFT
@@ -68,9 +69,10 @@ def test_excerpts_show_how_sounds_begin():
     wave[0, :4] = 0.9
     training = Training(budget="120steps", batch=8, crop_seconds=0.02, augment=False, learning_rate=1e-2, valid=0.0)
     model = WaveNet(**{**SMALL, "training": training}).fit([ToyClip(wave)] * 8)
-    sound = np.concatenate(list(next(model.generate(seconds=0.1, temperature=0.5))))
-    assert sound[0] > 0.5
-    assert np.abs(sound[10:]).max() < 0.01
+    with torch.no_grad():  # before the rise that all sounds have
+        made = [next(model._sound(Request(0, 1200, True, None, 0.5, seed))) for seed in range(20)]
+    assert np.mean([sound[0] > 0.5 for sound in made]) > 0.6
+    assert np.mean([np.abs(sound[10:]).max() < 0.01 for sound in made]) > 0.9
 
 
 def test_sounds_decay_as_those_that_were_heard():

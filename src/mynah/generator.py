@@ -24,8 +24,10 @@ from mynah.training import Batch, Batches, Event, Fit, Keeper, generator, inner_
 
 #: How the lengths of a class are remembered: as so many quantiles, from the shortest to the longest.
 LENGTH_QUANTILES = 11
-#: Every sound ends with a fade of this length, so that it does not end in a click.
-FADE_SECONDS = 0.005
+#: Every sound ends with a fade and, unless it goes on from another, begins with a rise of this length, without a click.
+FADE_SECONDS, RISE_SECONDS = 0.01, 0.001
+#: Samples beyond this are bent towards full scale.
+KNEE = 0.8
 
 
 #: No model has heard a longer sound.
@@ -39,7 +41,7 @@ class Request:
     Attributes:
         code: number of its class.
         samples: most samples it may have; what comes after is cut off.
-        ends: whether `samples` is the length of a sound of its class, rather than one that was asked for.
+        ends: whether no length was asked for, so that it may end earlier.
         like: float32 (time,) at the model's rate to go on from, or None; never empty.
         temperature: 0 is the most probable sound, 1 is as random as what was learned.
         seed: the key of everything drawn for this sound.
@@ -66,12 +68,14 @@ class GeneratorModel(Model):
     Attributes:
         unit: of `surprise`, such as "bits a sample" or "nats a bin"; figures of different units say nothing of each
             other.
+        ends_itself: whether `_sound` ends where the sound does, rather than going on for ever.
         classes_: the labels, sorted; one, "", where there were none.
         lengths_: (class, quantile) samples of the training clips, ascending.
     """
 
     command: ClassVar[str] = "generate"
     unit: ClassVar[str] = ""
+    ends_itself: ClassVar[bool] = False
     default_representation: ClassVar[Representation] = Waveform()
 
     def fit(self, X: Any, y: ArrayLike | None = None, groups: ArrayLike | None = None) -> GeneratorModel:
@@ -126,7 +130,8 @@ class GeneratorModel(Model):
 
         Args:
             count: at least 1.
-            seconds: length of each; None draws the length of a training clip of its class.
+            seconds: length of each; None lets it end where the family ends it, at the latest when the longest clip of
+                its class did, or else draws the length of such a clip.
             label: what to make; None takes the classes in turn, or, with `like`, the one it surprises least.
             like: wave (time,) at `rate_` Hz to go on from; it is not part of the sound.
             temperature: 0 is the most probable sound, 1 is as random as what was learned, 10 is the most there is.
@@ -153,7 +158,7 @@ class GeneratorModel(Model):
         raise NotImplementedError(f"{type(self).__name__} must define _surprises")  # an abstract method
 
     def _sound(self, request: Request) -> Iterator[np.ndarray]:
-        """Yield one sound in blocks (time,), in constant memory; fewer samples than asked mean silence to the end.
+        """Yield one sound in blocks (time,), in constant memory; fewer samples than asked mean that it has ended.
 
         It runs on one thread and without gradients. All that it draws comes from `request.draws` or `request.seed`.
         """
@@ -225,7 +230,9 @@ class GeneratorModel(Model):
         self, code: int, number: int, seconds: float | None, heard: np.ndarray | None, temperature: float, seed: int
     ) -> Request:
         own = key(seed, "sound", number)
-        if seconds is None:
+        if seconds is None and self.ends_itself:
+            samples = int(self.lengths_[code, -1])
+        elif seconds is None:
             place = generator(own, "length").random() * (LENGTH_QUANTILES - 1)
             samples = max(1, round(np.interp(place, np.arange(LENGTH_QUANTILES), self.lengths_[code])))
         else:
@@ -233,22 +240,31 @@ class GeneratorModel(Model):
         return Request(code, samples, seconds is None, heard, temperature, own)
 
     def _blocks(self, request: Request) -> Iterator[np.ndarray]:
-        """Yield what the family makes: cut or filled to its length, faded at its end, within full scale."""
-        made, fade = 0, min(request.samples, max(1, round(FADE_SECONDS * self._rate)))
-        source = self._sound(request)
+        """Yield what the family makes, without clicks at its ends and within full scale.
+
+        A sound of which a length was asked for is cut or filled to it; so is any of a family that does not end itself.
+        """
+        rise = 0 if request.like is not None else round(RISE_SECONDS * self._rate)
+        fade = max(1, round(FADE_SECONDS * self._rate))
+        source, made, held = self._sound(request), 0, np.zeros(0, np.float32)
         while made < request.samples:
             with one_thread(), torch.no_grad():
                 block = next(source, None)
             if block is None:
+                if request.ends and self.ends_itself:
+                    break
                 block = np.zeros(min(request.samples - made, self._rate), np.float32)
             wave = np.array(block, dtype=np.float32)[: request.samples - made]
             if not np.isfinite(wave).all():
                 raise FloatingPointError(f"{type(self).__name__} made a sound that is not finite, at sample {made}")
-            left = request.samples - made - np.arange(len(wave))  # samples to the end, this one included
-            wave *= np.sin(np.pi / 2 * np.clip((left - 1) / fade, 0, 1)).astype(np.float32)
+            wave *= _eased((made + np.arange(len(wave))) / max(1, rise)) if made < rise else 1
             made += len(wave)
-            if len(wave):
-                yield np.clip(wave, -1, 1)
+            held = np.concatenate([held, wave])  # the last samples, which fade if none come after
+            if len(held) > fade:
+                yield limited(held[:-fade])
+                held = held[-fade:]
+        end = held if made else np.zeros(fade, np.float32)
+        yield limited(end * _eased(np.arange(len(end))[::-1] / fade))
 
     def facts(self) -> dict[str, Any]:
         return {
@@ -266,6 +282,18 @@ class GeneratorModel(Model):
         possible = (self.lengths_ > 0).all() and (self.lengths_ <= LONGEST_SECONDS * self._rate).all()
         if not (rising and whole and possible):
             raise ValueError("the lengths of the sounds cannot be meant")
+
+
+def _eased(place: np.ndarray) -> np.ndarray:
+    """Return a quarter of a sine from 0 to 1, and 1 beyond."""
+    return np.sin(np.pi / 2 * np.clip(place, 0, 1)).astype(np.float32)
+
+
+def limited(wave: np.ndarray) -> np.ndarray:
+    """Return a wave within full scale: its peaks above `KNEE` are bent, not cut."""
+    over = np.abs(wave) - np.float32(KNEE)
+    bent = np.sign(wave) * (KNEE + (1 - KNEE) * np.tanh(over / (1 - KNEE)))
+    return np.where(over > 0, bent, wave).astype(np.float32)
 
 
 class NetGenerator(ByGradient, GeneratorModel):

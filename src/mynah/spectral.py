@@ -40,6 +40,7 @@ class SpectralGenerator(NetGenerator):
         most_epochs=1000, batch=8, learning_rate=5e-3, weight_decay=0.0, clip_norm=1.0, average=0.95, augment=False
     )
     told: ClassVar[bool] = False
+    ends_itself: ClassVar[bool] = True
 
     def __init__(
         self,

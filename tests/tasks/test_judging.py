@@ -113,7 +113,7 @@ def test_a_fade_does_not_count():
     (known,) = sounds(1)
     faded = known[:12] - np.array([0.0] * 10 + [9.0, 30.0])[:, None]
     assert judging.course_distance(faded, known, 5) > 1
-    assert judging.course_distance(faded, known, 5, tail=2) == 0
+    assert judging.course_distance(faded, known, 5, edges=(0, 2)) == 0
 
 
 @pytest.mark.parametrize("end", [False, True])

@@ -179,6 +179,7 @@ class FrameVAE(NetGenerator):
     """
 
     unit: ClassVar[str] = "nats a bin, weighed by the ear"
+    ends_itself: ClassVar[bool] = True
     default_representation: ClassVar[Representation] = PhaseVocoder(0.046, 0.0115)
     default_training: ClassVar[Training] = Training(
         budget="600steps", most_epochs=1000, batch=16, learning_rate=4e-3, weight_decay=0.0, augment=False

@@ -174,7 +174,7 @@ def _bare(words: str) -> str:
 def _frontier(plot: Plot) -> Markup:
     """Draw the steps through the families that no cheaper one beats."""
     corners: list[tuple[float, float]] = []
-    best = -1.0
+    best = -math.inf
     for family in sorted(plot.families, key=lambda f: (f[plot.key], -f["score"])):
         if family["score"] > best:
             x, y = plot.place(family)

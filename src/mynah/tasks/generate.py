@@ -8,6 +8,7 @@ are, 0 % is as far off as white noise of the same lengths.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ import numpy as np
 
 from mynah import audio
 from mynah.errors import BadInput, Stopped
-from mynah.generator import FADE_SECONDS
+from mynah.generator import FADE_SECONDS, RISE_SECONDS
 from mynah.representations import ClipStatistics, Frames, LogMel
 from mynah.representations.cache import represent
 from mynah.sounds import Clip, Fold, Sounds, check_enough
@@ -33,8 +34,8 @@ SHORTEST_SECONDS = 0.05
 HEARD_SECONDS = 2.0
 #: So much sound is made to judge a model, and at least and at most so many sounds.
 JUDGED_SECONDS, LEAST_JUDGED, MOST_JUDGED = 24.0, 12, 60
-#: Sounds of each model that the page plays.
-SHOWN = 6
+#: Sounds of each model that the page plays: so many, or one of each label, but no more than the second.
+SHOWN, MOST_SHOWN = 6, 12
 #: A copy may begin this much earlier or later than its original.
 SHIFT_SECONDS = 0.1
 #: Training clips whose distance to their nearest other one says what a copy is.
@@ -155,7 +156,7 @@ def answer(model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[
         "named_right": None if named is None else float((named[1] == part.labels[part.test]).mean()),
         "named_right_real": None if named is None else float((named[0] == part.labels[part.test]).mean()),
     }
-    shown = [_shown(part, made, copies, named, int(i), mel.rate) for i in _spread(len(made), SHOWN)]
+    shown = [_shown(part, made, copies, named, i, mel.rate) for i in _of_all_labels(part.labels[part.test])]
     return judging.likeness(real, new, width, far), {"judging": facts, "sounds": shown}
 
 
@@ -184,6 +185,14 @@ def beginning(sound: Any, samples: int) -> np.ndarray:
         if made >= samples:
             break
     return np.concatenate(blocks)[:samples]
+
+
+def _of_all_labels(labels: np.ndarray) -> list[int]:
+    """Return the numbers of the sounds that the page plays: each label in turn, evenly among its own."""
+    found = [_spread(int((labels == name).sum()), SHOWN) for name in np.unique(labels)]
+    own = [np.flatnonzero(labels == name)[places] for name, places in zip(np.unique(labels), found, strict=True)]
+    turns = [int(number) for turn in itertools.zip_longest(*own) for number in turn if number is not None]
+    return sorted(turns[: max(SHOWN, min(len(own), MOST_SHOWN))])
 
 
 def _surprise(model: Any, part: Part) -> float | None:
@@ -216,13 +225,14 @@ def _copies(part: Part, vectors: Sequence[np.ndarray], courses: Sequence[np.ndar
     train, real, new = vectors
     mel: Any = _of(part.judged[1])
     shift = round(SHIFT_SECONDS / mel.hop_seconds)
-    tail = math.ceil((FADE_SECONDS + mel.window_seconds / 2) / mel.hop_seconds)  # frames that hear the fade
+    heard = [math.ceil((span + mel.window_seconds / 2) / mel.hop_seconds) for span in (RISE_SECONDS, FADE_SECONDS)]
+    edges = (heard[0], heard[1])  # frames that hear the rise, and the fade
     known = part.judged[1].take(part.train)
     some = _spread(len(train), KNOWN)
-    apart = judging.nearest(known.take(some), train[some], known, train, shift, tail, own=some)[1]
+    apart = judging.nearest(known.take(some), train[some], known, train, shift, edges, own=some)[1]
     threshold = judging.copy_threshold(apart)
-    found, distances = judging.nearest(courses, new, known, train, shift, tail)
-    held_out = judging.nearest(part.judged[1].take(part.test), real, known, train, shift, tail)[1]
+    found, distances = judging.nearest(courses, new, known, train, shift, edges)
+    held_out = judging.nearest(part.judged[1].take(part.test), real, known, train, shift, edges)[1]
     return {
         "threshold": threshold,
         "nearest": part.train[found],

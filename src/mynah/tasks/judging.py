@@ -138,7 +138,7 @@ def levelled(frames: np.ndarray) -> np.ndarray:
     return np.maximum(frames - frames.max(axis=(-2, -1), keepdims=True), -RANGE_DB).astype(np.float32)
 
 
-def course_distance(sound: np.ndarray, known: np.ndarray, shift: int, tail: int = 0) -> float:
+def course_distance(sound: np.ndarray, known: np.ndarray, shift: int, edges: tuple[int, int] = (0, 0)) -> float:
     """Return how far a sound is from a known one, as far as the sound goes: the part of a clip is as near as the whole.
 
     It is the root mean square difference in dB, each levelled, over the cells in which either is louder than
@@ -148,7 +148,7 @@ def course_distance(sound: np.ndarray, known: np.ndarray, shift: int, tail: int 
     Args:
         sound, known: log-mel frames (time, band).
         shift: the known one may begin so many frames earlier or later.
-        tail: last frames of the sound that are faded and do not count.
+        edges: how many of the sound's first frames rise, and of its last fade: these do not count.
     """
     length = max(len(sound), min(len(known), shift))
     still = np.full((length, sound.shape[1]), EMPTY_DB, np.float32)
@@ -158,7 +158,8 @@ def course_distance(sound: np.ndarray, known: np.ndarray, shift: int, tail: int 
     number = np.arange(len(moved)) - shift  # of the known one's frame; those next to its ends hear a part of it
     heard = (number != -1) & (number != len(known))
     own = np.arange(length)
-    own = own[(own < max(1, len(sound) - tail)) | (own >= len(sound))]
+    last = max(1, len(sound) - edges[1])
+    own = own[(own >= min(edges[0], last - 1)) & (own < last) | (own >= len(sound))]
     places = np.arange(2 * shift + 1)[:, None] + own
     one, other = levelled(still[own]), levelled(moved[places])
     counts = (np.maximum(one, other) > -RANGE_DB) & heard[places][..., None]
@@ -172,7 +173,7 @@ def nearest(
     others: Sequence[np.ndarray],
     other_vectors: np.ndarray,
     shift: int,
-    tail: int = 0,
+    edges: tuple[int, int] = (0, 0),
     *,
     own: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -181,7 +182,7 @@ def nearest(
     Args:
         sounds, others: log-mel frames.
         vectors, other_vectors: their statistics, by which the `CANDIDATES` are chosen.
-        shift, tail: see `course_distance`.
+        shift, edges: see `course_distance`.
         own: (sound,) number of each sound among the others, which does not count; None where they are none of them.
     """
     table = squared_distances(vectors, other_vectors)
@@ -191,7 +192,7 @@ def nearest(
     for number, sound in enumerate(sounds):
         chosen = np.argsort(table[number], kind="stable")[:CANDIDATES]
         chosen = chosen[np.isfinite(table[number, chosen])]
-        course = [course_distance(sound, others[int(i)], shift, tail) for i in chosen]
+        course = [course_distance(sound, others[int(i)], shift, edges) for i in chosen]
         found[number], distances[number] = chosen[int(np.argmin(course))], min(course)
     return found, distances
 
