@@ -170,6 +170,9 @@ def test_damage_is_seen(saved, tmp_path):
             modelfile.load(path)
     with pytest.raises(IncompatibleFile, match="no such file"):
         modelfile.load(tmp_path / "nothing.mynah")
+    (tmp_path / "best.mynah").write_bytes(whole)
+    with pytest.raises(IncompatibleFile, match=r"a folder is no model.*best\.mynah"):
+        modelfile.load(tmp_path)
 
 
 def test_oversize_entries_are_not_unpacked(saved, tmp_path, monkeypatch):

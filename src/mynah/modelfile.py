@@ -246,6 +246,9 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
             yield archive
     except FileNotFoundError as error:
         raise IncompatibleFile("no such file", where=path) from error
+    except IsADirectoryError as error:
+        remedy = f"The model of a run is {path / 'best.mynah'}." if (path / "best.mynah").exists() else None
+        raise IncompatibleFile("a folder is no model", where=path, remedy=remedy) from error
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise _refuse(path, "it is not a Mynah model, or is damaged") from error
 

@@ -278,6 +278,23 @@ def test_check_lists_all_that_is_bad_before_it_refuses(bad, capsys, more):
     assert json.loads(capsys.readouterr().out)["clips"] == 0
 
 
+def test_check_of_sounds_without_labels_says_how_they_would_be_split(sounds, capsys):
+    assert run(["check", str(next(path for path in sorted(sounds.iterdir()) if path.is_dir()))]) == 0
+    assert "split: " in capsys.readouterr().out
+
+
+def test_a_run_in_which_nothing_came_to_an_end_is_no_success(sounds, tmp_path, monkeypatch, capsys):
+    from mynah.models.knn import KNN
+
+    def fails(*args):
+        raise ValueError("nothing can be learned")
+
+    monkeypatch.setattr(KNN, "learn_arrays", fails)
+    options = ["--families", "knn", "--executor", "sequential", "--out", str(tmp_path / "run"), "-q"]
+    assert run(["learn", str(sounds), *options]) == 5
+    assert "No family finished" in capsys.readouterr().out
+
+
 def test_check_as_json_says_and_returns_the_same(sounds, tmp_path, capsys):
     assert run(["check", str(sounds), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)

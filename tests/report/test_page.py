@@ -354,3 +354,10 @@ def test_scales_and_ticks():
     assert [round(log(v)) for v in (0.01, 1, 100)] == [0, 200, 400]
     assert log.ticks() == pytest.approx([0.01, 0.1, 1, 10, 100])
     assert svg.Scale(0.55, 1, 0, 1).ticks(4) == [0.6, 0.8, 1.0]
+
+
+def test_scores_far_below_nothing_are_drawn(tmp_path):
+    results = make_results(per_class=4)
+    for row in results["families"]:
+        row |= {"score": -1.6, "ci": [-3.0, -1.1]}
+    assert 'class="frontier"' in text_of(results, tmp_path)

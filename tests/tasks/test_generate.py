@@ -95,7 +95,9 @@ def test_the_model_goes_on_from_python(run):
 def test_runs_can_be_compared_and_repeated(run):
     assert compare([run.folder]).rows[0]["score"] == pytest.approx(run.board[0]["score"])
     assert run.to_repeat(run.folder.parent / "sounds")["task"] == "generate"
-    assert "mynah generate" in str(run)
+    assert "best.mynah --label high" in str(run)
+    assert "labels  high, low" in str(run)
+    assert "mynah generate best.mynah --label high" in (run.folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_without_labels_learn_makes_sounds_by_itself(tmp_path):
@@ -105,6 +107,15 @@ def test_without_labels_learn_makes_sounds_by_itself(tmp_path):
     assert run.board[0]["judging"]["named_right"] is None
     assert "there are no labels, so" in str(run)
     assert "Named as asked" not in (tmp_path / "run/report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("clips", [4, 5, 6])
+def test_a_handful_of_clips_is_judged_by_several_folds(clips, tmp_path):
+    folder = folder_of(tmp_path / "some", labels=("sound",), clips=clips) / "sound"
+    run = mynah.learn(folder, out=tmp_path / "run", executor="sequential", families="shaped_noise", anyway=True)
+    assert run.results["best"] == "shaped_noise"
+    assert run.board[0]["judging"]["made"] == clips
+    assert (tmp_path / "run" / "report.html").exists()
 
 
 def test_with_labels_learn_classifies(tmp_path):
@@ -126,10 +137,11 @@ def test_short_clips_are_set_aside(tmp_path):
     ("make", "kind", "words"),
     [
         (lambda root: folder_of(root, seconds=0.04), BadInput, "shorter than 50 ms.*the longest 40 ms"),
-        (lambda root: folder_of(root, clips=1), NotEnoughData, "too few"),
+        (lambda root: folder_of(root, clips=1), NotEnoughData, "at least 4 sounds are needed"),
+        (lambda root: folder_of(root, clips=2), NotEnoughData, "too few"),
         (lambda root: silent(folder_of(root)), BadInput, "silent|bad"),
     ],
-    ids=["short", "few", "silent"],
+    ids=["short", "two", "four", "silent"],
 )
 def test_what_is_refused(make, kind, words, tmp_path):
     with pytest.raises(kind, match=words):

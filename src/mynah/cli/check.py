@@ -67,14 +67,15 @@ def command(
 
 def _prospects(sounds: Sounds, folds: int) -> tuple[list[str], str | None, MynahError | None]:
     """Return warnings, the split in words, and why these sounds cannot be learned from."""
-    from mynah.errors import NotEnoughData
-    from mynah.sounds import check_enough, split
+    from mynah import tasks
+    from mynah.errors import BadInput, NotEnoughData
 
     warnings: list[str] = []
+    task = tasks.by_name("classify" if sounds.classes else "generate")
     try:
-        warnings = check_enough(sounds)
-        return warnings, split(sounds, folds=folds).description, None
-    except NotEnoughData as error:
+        sounds, warnings = task.check(sounds, False)
+        return warnings, task.split(sounds, folds=folds).description, None
+    except (BadInput, NotEnoughData) as error:
         return warnings, None, error
 
 

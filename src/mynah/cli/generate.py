@@ -16,10 +16,13 @@ NAME = "generate"
 def command(
     model: Annotated[Path, typer.Argument(help="A .mynah file of a model that makes sounds.")],
     seconds: Annotated[
-        float | None, typer.Option(help="Length of each; as long as those it learned, if not given.")
+        float | None,
+        typer.Option(help="Length of each, cut or filled with silence; as long as those it learned, if not given."),
     ] = None,
     count: Annotated[int, typer.Option(help="How many.", min=1)] = 4,
-    like: Annotated[Path | None, typer.Option(help="A sound file to go on from.")] = None,
+    like: Annotated[
+        Path | None, typer.Option(help="A sound file to go on from; only what comes after it is written.")
+    ] = None,
     temperature: Annotated[
         float, typer.Option(help="0 is the most probable sound, 1 as random as what was learned, 10 the most.")
     ] = 1.0,

@@ -14,8 +14,12 @@ from mynah.progress import Progress
 
 
 def work(job: Callable[[Progress], Any], out: Path, *, quiet: bool, as_json: bool) -> int | None:
-    """Run `job`, which returns a run, and print it; when interrupted, say how to go on."""
-    from mynah.errors import Stopped
+    """Run `job`, which returns a run, and print it; when interrupted, say how to go on.
+
+    Returns:
+        An exit code: that of `NotEnoughData` where no family came to an end; None is 0.
+    """
+    from mynah.errors import NotEnoughData, Stopped
 
     try:
         with drawn(quiet) as progress:
@@ -30,4 +34,6 @@ def work(job: Callable[[Progress], Any], out: Path, *, quiet: bool, as_json: boo
         return 130
     if run.results:  # of several processes of one fit, only the first tells
         print(json.dumps(run.results, ensure_ascii=False) if as_json else run)
+        if run.results["best"] is None:
+            return NotEnoughData.exit_code
     return None

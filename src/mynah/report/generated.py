@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -67,6 +68,7 @@ def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> 
             "copies": wording.percent(reference["copies_real"], 0),
             "named": wording.percent(reference["named_right_real"], 0),
         },
+        "label": next((shlex.quote(str(name)) for name in results["classes"]), ""),
         "labelled": reference["named_right_real"] is not None,
         "meanings": [m for m in MEANINGS if m[0] != "Named as asked" or reference["named_right_real"] is not None],
         "heard": len(sounding),

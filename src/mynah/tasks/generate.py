@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from mynah import audio
-from mynah.errors import BadInput, Stopped
+from mynah.errors import BadInput, NotEnoughData, Stopped
 from mynah.generator import FADE_SECONDS, RISE_SECONDS
 from mynah.representations import ClipStatistics, Frames, LogMel
 from mynah.representations.cache import represent
@@ -34,6 +34,8 @@ SHORTEST_SECONDS = 0.05
 HEARD_SECONDS = 2.0
 #: So much sound is made to judge a model, and at least and at most so many sounds.
 JUDGED_SECONDS, LEAST_JUDGED, MOST_JUDGED = 24.0, 12, 60
+#: A crowd to compare with is of two at least.
+LEAST_HELD = 2
 #: Sounds of each model that the page plays: so many, or one of each label, but no more than the second.
 SHOWN, MOST_SHOWN = 6, 12
 #: A copy may begin this much earlier or later than its original.
@@ -51,7 +53,7 @@ def check(sounds: Sounds, anyway: bool) -> tuple[Sounds, list[str]]:
 
     Raises:
         BadInput: all clips are too short.
-        NotEnoughData: too few clips, or all of one recording, where that is not accepted.
+        NotEnoughData: fewer than four clips, or, where that is not accepted, too few or all of one recording.
     """
     short = [clip for clip in sounds if clip.seconds < SHORTEST_SECONDS]
     if len(short) == len(sounds):
@@ -68,6 +70,13 @@ def check(sounds: Sounds, anyway: bool) -> tuple[Sounds, list[str]]:
     kept = tuple(clip for clip in sounds if clip.seconds >= SHORTEST_SECONDS)
     leaks = tuple(leak for leak in sounds.leaks if leak.kind in ("duplicates", "groups", "takes"))
     sounds = replace(sounds, clips=kept, problems=sounds.problems + left_out, leaks=leaks)
+    if len(kept) < 2 * LEAST_HELD:
+        raise NotEnoughData(
+            f"at least {2 * LEAST_HELD} sounds are needed, to learn from some and to judge by the others",
+            where=sounds.name,
+            measured=f"{len(kept)}",
+            remedy="Add more.",
+        )
     one = replace(sounds, clips=tuple(replace(clip, label="sound") for clip in sounds))
     return sounds, check_enough(one, anyway=anyway, classes=1)
 
@@ -301,5 +310,6 @@ TASK = Task(
     judged_by=(ClipStatistics(), LogMel()),
     heard=heard,
     held=held,
+    least_held=LEAST_HELD,
     folds=judged_folds,
 )

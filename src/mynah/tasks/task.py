@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mynah.sounds.splits import split
+
 if TYPE_CHECKING:
     from mynah.representations import Frames, Representation
-    from mynah.sounds import Fold, Sounds
+    from mynah.sounds import Fold, Sounds, Splits
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class Task:
         judged_by: representations that answers are judged by, of the clips that `heard` returns.
         heard: returns the clips as far as answers are judged.
         held: returns which of a fold's held-out clips answers are asked for; given the sounds and the clip numbers.
+        least_held: clips that a fold must hold out.
         folds: returns how many of the folds are trained and judged, the first; given the folds.
     """
 
@@ -114,4 +117,10 @@ class Task:
     judged_by: tuple[Representation, ...] = ()
     heard: Callable[[Sounds], Sounds] = lambda sounds: sounds
     held: Callable[[Sounds, np.ndarray], np.ndarray] = lambda sounds, clips: clips
+    least_held: int = 1
     folds: Callable[[Sequence[Fold]], int] = len
+
+    def split(self, sounds: Sounds, *, folds: int, seed: int = 0) -> Splits:
+        """Return the folds of checked sounds, see `mynah.sounds.split`: all made, of which `folds` judge."""
+        most = max(2, len(sounds) // self.least_held)
+        return split(self.strata(sounds), folds=min(folds, most), seed=seed)

@@ -29,7 +29,11 @@ def as_text(results: dict[str, Any], folder: Path) -> str:
     if results["model"]:
         lines.append(f"model   {folder / results['model']}")
         model = shlex.quote(str(folder / results["model"]))
-        lines.append(f"next    mynah {f'generate {model}' if makes else f'apply {model} NEW/'}")
+        names = results["classes"]
+        label = f" --label {shlex.quote(names[0])}" if makes and names else ""
+        lines.append(f"next    mynah {f'generate {model}{label}' if makes else f'apply {model} NEW/'}")
+        if label:
+            lines.append(f"labels  {', '.join(names)}")
     return "\n".join(lines)
 
 

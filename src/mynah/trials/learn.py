@@ -19,7 +19,7 @@ from mynah.errors import IncompatibleFile, MynahError, Stopped, UsageError
 from mynah.model import ByGradient, ClassifierModel, Model
 from mynah.progress import Progress, silent
 from mynah.representations import Frames, Representation, compute, described
-from mynah.sounds import Sounds, Splits, scan, split
+from mynah.sounds import Sounds, Splits, scan
 from mynah.stores import FolderStore, Missing, is_bucket, open_store
 from mynah.training import Budget, joined, key, spot_watched, world
 from mynah.trials import results as documents
@@ -158,7 +158,7 @@ class Learning:
             plan = replace(plan, task="classify" if sounds.classes else "generate")
         task = tasks.by_name(plan.task)
         sounds, warnings = task.check(sounds, plan.anyway)
-        splits = split(task.strata(sounds), folds=plan.folds, seed=plan.seed)
+        splits = task.split(sounds, folds=plan.folds, seed=plan.seed)
         splits = splits.first(task.folds(splits.folds))
         _refuse_other_sounds(out, sounds)
         try:
