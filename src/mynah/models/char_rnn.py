@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from mynah.composer import EventComposer, EventNetwork, draw, going_on, steps_to_fill
 from mynah.music import Meter, Piece, abc
+from mynah.music.melody import melody_of
 from mynah.music.piece import LONGEST_QUARTERS, RESOLUTION, bar_ticks, tick_of
 from mynah.problems import markov_text
 from mynah.problems.descent import PLAIN, descend
@@ -137,6 +138,9 @@ class CharRNN(EventComposer):
 
     def _begin(self, pieces: Sequence[Piece | str]) -> None:
         super()._begin([piece for piece in pieces if isinstance(piece, Piece)] or [Piece(())])
+
+    def heard(self, piece: Piece) -> Piece:
+        return melody_of(piece)
 
     def encode(self, piece: Piece | str) -> np.ndarray:
         text = _text(piece)
