@@ -120,9 +120,22 @@ def test_the_page_is_whole_and_offline(made):
     assert page.count("<audio") == page.count('src="data:audio/mpeg;base64,') == 3
     assert page.count('aria-label="Piano roll') == 3
     assert page.count('class="until"') == 2  # the two that were begun with something
+    assert page.count('<span class="path">piece-1.mid</span><span class="path">piece-1.wav</span>') == 1
+    assert page.count('class="path"') == 5  # of the one that was learned there is no WAV
     assert "bad.mid" in page
     assert not re.search(r'(src|href)="(https?:)?//', page)
     assert str(made.folder) not in page
+
+
+def test_the_headline_is_about_the_pieces_held_out(made):
+    held = {"pieces": 1, "unit": "nats a step", "surprise": 0.86, "without_learning": 1.72}
+    path = made.folder / "music.json"
+    before = path.read_text()
+    path.write_text(json.dumps({**made.results, "held_out": held}))
+    page = c.music.build(made.folder).read_text()
+    path.write_text(before)
+    c.music.build(made.folder)
+    assert "<h1>Pieces it has not heard surprise it by 0.86 nats a step, 50 % less than one who" in page
 
 
 def test_a_model_goes_on_without_learning(made, tmp_path):

@@ -73,7 +73,7 @@ def _piece(folder: Path, piece: dict[str, Any], title: str, compared: dict[str, 
     sound = folder / "previews" / piece["sound"]
     return {
         "title": title,
-        "file": piece.get("file", piece["name"]),
+        "files": [name for name in (piece.get("file", piece["name"]), piece.get("wav")) if name],
         "facts": _facts(piece) + _borrowed(piece.get("borrowed"), compared.get("held_out")),
         "roll": roll(piece),
         "sound": uri("audio/mpeg", sound.read_bytes()) if sound.is_file() else "",
