@@ -102,6 +102,10 @@ class Composer(Model):
 
     # --- what a kind of composer writes
 
+    def heard(self, piece: Piece) -> Piece:
+        """Return what the family hears of a piece, so that pieces can be compared: all of it, unless it hears less."""
+        return piece
+
     def encode(self, piece: Piece) -> np.ndarray:
         """Return the (step, feature) float32 rows of a piece."""
         raise NotImplementedError(f"{type(self).__name__} must define encode")  # an abstract method

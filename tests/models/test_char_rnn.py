@@ -1,11 +1,14 @@
 """Character RNN: plain texts, alphabets, and bits that the true chain would cost."""
 
+from itertools import chain, cycle
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from mynah.models import char_rnn as c
+from mynah.music import Meter, Note, Piece
 from mynah.problems import markov_text
 from mynah.training import Training
 
@@ -42,6 +45,46 @@ def test_what_cannot_be_meant(model):
         c.CharRNN().fit(["a", ""])
     with pytest.raises(ValueError, match="alphabet"):
         c.CharRNN().take_facts({**model.facts(), "labels": ["ab"]})
+
+
+HEAD = "X:1\nM:4/4\nL:1/16\nK:C\n"
+
+
+def composed(model, monkeypatch, text, again, **options):
+    """Return what a model composes that writes a text, and then another without end."""
+    monkeypatch.setattr(model, "_characters", lambda *_, **__: chain(text, cycle(again)))
+    return next(model.generate(1, **options))
+
+
+@pytest.mark.parametrize(
+    "again", ["C16D8E16|", "C4D4|", "C4D4E4F4|", "CD|||E2F", "c16-d16", "C3|", "X:1\nM:4/4\nL:1/16\nc3"]
+)
+@pytest.mark.parametrize("bars", [1, 16, 40])
+def test_there_are_as_many_bars_as_were_asked_for_whatever_lines_are_written(model, monkeypatch, again, bars):
+    made = composed(model, monkeypatch, HEAD, again, bars=bars)
+    assert made.end == bars * 4 * 480
+    assert made.meters == (Meter(0),)
+    assert sum(note.end - note.start for note in made.notes) == made.end
+
+
+def test_bars_are_of_the_meters_that_are_written(model, monkeypatch):
+    waltz = HEAD.replace("4/4", "3/4")
+    assert composed(model, monkeypatch, waltz, "C4D4E4F4|", bars=8).end == 8 * 3 * 480
+    text = "C12|C6[M:2/4]C6|[M:2/4]D8|[M:2/4]"  # of these, the first lies in a bar and the last changes nothing
+    made = composed(model, monkeypatch, waltz + text, "D8|", bars=4)
+    assert made.meters == (Meter(0, 3, 4), Meter(6 * 480, 2, 4))
+    assert made.end == (3 + 3 + 2 + 2) * 480
+    assert composed(model, monkeypatch, "M:255/1\n", "C200", bars=2500).end == 10_000 * 480
+
+
+def test_after_what_is_given_bars_are_of_its_meter(model, monkeypatch):
+    like = Piece((Note(0, 480, 60),), meters=(Meter(0, 3, 4),))
+    made = composed(model, monkeypatch, "[M:4/4]", "C16|", bars=2, like=like)
+    assert (made.end, made.meters) == (9 * 480, like.meters)
+
+
+def test_a_tune_that_does_not_go_on_is_ended(model, monkeypatch):
+    assert composed(model, monkeypatch, HEAD + "C4", "|", bars=16).end == 480
 
 
 class Known(nn.Module):

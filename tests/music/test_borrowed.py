@@ -35,6 +35,18 @@ def test_what_shares_nothing_and_what_has_no_notes():
     assert longest(melody(OTHER), []) == Passage(0, 0)
 
 
+def test_of_equally_long_ones_that_in_the_first_piece_is_named():
+    others = [melody(OTHER[:5]), melody(OTHER[30:]), melody([*OTHER[40:50], 1, 2, *OTHER[:6]])]
+    assert longest(melody(OTHER[:6]), others) == Passage(6, 2)
+    assert longest(melody([*OTHER[40:46], 99, *OTHER[:6]]), others) == Passage(6, 1)
+    assert longest(melody([*OTHER[:6], 99, *OTHER[40:46]]), others) == Passage(6, 1)
+    assert longest(melody([1, *OTHER[:4]]), others) == Passage(4, 0)
+
+
+def test_no_passage_goes_on_into_the_next_piece():
+    assert longest(melody(OTHER[:20]), [melody(OTHER[:10]), melody(OTHER[9:20])]) == Passage(11, 1)
+
+
 def test_chords_are_read_from_below():
     chord = Piece((Note(0, 480, 67), Note(0, 480, 60), Note(0, 480, 64), Note(480, 960, 72)))
     turned = Piece(tuple(reversed(chord.notes)))

@@ -97,6 +97,11 @@ def test_places_in_bars_follow_the_meter():
     assert length.tolist() == [16] * 8
 
 
+def test_the_melody_of_a_piece():
+    chord = Piece((Note(1, 9, 60), Note(0, 8, 72), Note(8, 16, 30), Note(8, 16, 36, channel=9)), ticks=8, name="a")
+    assert m.melody_of(chord, 48, 84) == Piece((Note(0, 4, 72), Note(4, 8, 54)), QUARTER, name="a")
+
+
 def test_a_roll_by_hand():
     found = r.roll_of(piece((0, 2, 60), (2, 4, 60), (1, 4, 64), (0, 1, 30)), 60, 72)
     assert found[:, 0, 0].tolist() == [1, 1, 1, 1]

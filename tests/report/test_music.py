@@ -53,6 +53,16 @@ def test_what_is_played_of_a_long_piece_is_said():
     assert "played: 290 s to 410 s" in music._facts(long)
 
 
+def test_what_is_borrowed_is_said_beside_what_is_usual():
+    found = {"notes": 9, "of": 64, "piece": "a<b.mid"}
+    said, usual = music._borrowed(found, {"pieces": 10, "notes": 4.0, "of": 61.5})
+    assert said == "longest passage that a learned piece has too: 9 of 64 notes (a&lt;b.mid)"
+    assert usual == "in the median of 10 pieces held out: 4 of 61.5 notes"
+    nothing = {"notes": 0, "of": 64, "piece": None}
+    assert music._borrowed(nothing, None) == ["longest passage that a learned piece has too: 0 of 64 notes"]
+    assert music._borrowed(None, None) == music._borrowed({"notes": 0, "of": 0, "piece": None}, None) == []
+
+
 def test_nothing_can_be_drawn_too():
     assert "0 notes" in music.roll(piece())
 

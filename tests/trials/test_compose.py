@@ -14,7 +14,9 @@ from mynah.datasets.tunes import tunes
 from mynah.errors import BadInput, IncompatibleFile, MissingExtra, NotEnoughData, Stopped, UsageError
 from mynah.models.melody_rnn import MelodyRNN
 from mynah.music import Meter, Note, Piece, Tempo
+from mynah.music.borrowed import Passages
 from mynah.music.midi import read, read_folder, write
+from mynah.music.piece import bar_ticks
 from mynah.training import inner_split
 from mynah.trials import compose as c
 from mynah.trials.compose import Order, compose
@@ -68,14 +70,72 @@ def test_what_is_said_of_pieces_held_out_is_measured_on_them(made, folder):
     assert said["without_learning"] == pytest.approx(float(model.without_learning(kept, held).mean()), abs=1e-9)
 
 
+def test_what_is_borrowed_is_found(folder, tmp_path, monkeypatch):
+    kept, held = c._split(list(read_folder(folder).pieces), 0)
+    copied = MelodyRNN().heard(kept[3].from_start()).notes[:6]
+
+    def generate(self, count, *, bars, like, **_):
+        first = like.until
+        after = [Note(*(first + tick * like.ticks // 4 for tick in (n.start, n.end)), n.pitch + 1) for n in copied]
+        yield replace(like, notes=(*like.notes, *after))
+
+    monkeypatch.setattr(MelodyRNN, "generate", generate)
+    prime = write(replace(kept[0], name=""), tmp_path / "prime.mid")
+    order = Order(bars=1, count=1, prime=str(prime))
+    made = compose(folder, budget="1steps", order=order, out=tmp_path / "out")
+    name = kept[3].name
+    assert made.results["composed"][0]["borrowed"] == {"notes": 6, "of": 6, "piece": name}
+    found = made.results["borrowed"]
+    assert found["learned"] == 5
+    whole = Passages([MelodyRNN().heard(piece) for piece in kept])
+    first = held[0].from_start()
+    bar = [note for note in first.notes if note.start < bar_ticks(first.meter_at(0), first.ticks)]
+    own = MelodyRNN().heard(replace(first, notes=tuple(bar)))
+    assert found["held_out"] == {"pieces": 1, "notes": whole.longest(own).notes, "of": len(own.notes)}
+    assert f"piece-1.mid  (6 of 6 notes in a row as in {name})" in str(made)
+    assert "in the median of 1 piece held out: " in str(made)
+    page = re.sub("<wbr>", "", (tmp_path / "out" / "report.html").read_text())
+    assert f"longest passage that a learned piece has too: 6 of 6 notes ({name})" in page
+    assert "in the median of 1 piece held out: " in page
+    assert "spread evenly" not in page
+    again = compose(tmp_path / "out" / "composer.mynah", order=order, out=tmp_path / "again")
+    assert again.results["borrowed"] is again.results["composed"][0]["borrowed"] is None
+    assert "as in" not in str(again)
+    assert "learned piece has too" not in (tmp_path / "again" / "report.html").read_text()
+
+
+def test_not_all_is_compared_of_much(folder, tmp_path, monkeypatch):
+    for name, most in {"MOST_LEARNED": 2, "MOST_HELD": 1, "MOST_NOTES": 3}.items():
+        monkeypatch.setattr(c, name, most)
+    made = compose(folder, budget="1steps", order=Order(bars=4, count=1), out=tmp_path)
+    assert made.results["borrowed"]["learned"] == 2
+    assert made.results["borrowed"]["held_out"]["of"] <= 3
+    assert "sought in 2 of the learned pieces, spread evenly" in (tmp_path / "report.html").read_text()
+    assert c._spread(list("abcdefghij"), 3) == ["a", "d", "g"]
+    assert c._spread([], 3) == []
+
+
 def test_the_page_is_whole_and_offline(made):
     page = (made.folder / "report.html").read_text()
     assert page.count("<audio") == page.count('src="data:audio/mpeg;base64,') == 3
     assert page.count('aria-label="Piano roll') == 3
     assert page.count('class="until"') == 2  # the two that were begun with something
+    assert page.count('<span class="path">piece-1.mid</span><span class="path">piece-1.wav</span>') == 1
+    assert page.count('class="path"') == 5  # of the one that was learned there is no WAV
     assert "bad.mid" in page
     assert not re.search(r'(src|href)="(https?:)?//', page)
     assert str(made.folder) not in page
+
+
+def test_the_headline_is_about_the_pieces_held_out(made):
+    held = {"pieces": 1, "unit": "nats a step", "surprise": 0.86, "without_learning": 1.72}
+    path = made.folder / "music.json"
+    before = path.read_text()
+    path.write_text(json.dumps({**made.results, "held_out": held}))
+    page = c.music.build(made.folder).read_text()
+    path.write_text(before)
+    c.music.build(made.folder)
+    assert "<h1>Pieces it has not heard surprise it by 0.86 nats a step, 50 % less than one who" in page
 
 
 def test_a_model_goes_on_without_learning(made, tmp_path):

@@ -8,6 +8,7 @@ Plain texts are learned as they are; `write` returns new ones.
 Departures from the post:
 - Excerpts of 128 characters begin with an empty state; the post carries it through one long text.
 - Character 0 begins and ends every text, so a tune can begin from nothing; it is not drawn while bars are asked for.
+- Bars are counted by the lengths of notes and rests, not by the lines written; what comes after those asked for is cut.
 - Adam with weight decay and a cosine, in place of RMSprop.
 """
 
@@ -22,8 +23,10 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from mynah.composer import EventComposer, EventNetwork, draw, going_on
-from mynah.music import Piece, abc
+from mynah.composer import EventComposer, EventNetwork, draw, going_on, steps_to_fill
+from mynah.music import Meter, Piece, abc
+from mynah.music.melody import melody_of
+from mynah.music.piece import LONGEST_QUARTERS, RESOLUTION, bar_ticks, tick_of
 from mynah.problems import markov_text
 from mynah.problems.descent import PLAIN, descend
 from mynah.temperature import checked
@@ -62,8 +65,10 @@ CARD = {
 
 #: Codes below those of the characters: the edge of a text, and a character that training did not have.
 EDGE, UNKNOWN, FIRST = 0, 1, 2
-#: Characters a bar, at most, before a tune is ended.
-LONGEST_BAR = 80
+#: Characters after which it is seen how far a tune has come.
+LOOK = 80
+#: Characters a sixteenth, at most, before a tune is ended that has not all bars.
+LONGEST_STEP = 10
 
 
 class CharRNN(EventComposer):
@@ -134,6 +139,9 @@ class CharRNN(EventComposer):
     def _begin(self, pieces: Sequence[Piece | str]) -> None:
         super()._begin([piece for piece in pieces if isinstance(piece, Piece)] or [Piece(())])
 
+    def heard(self, piece: Piece) -> Piece:
+        return melody_of(piece)
+
     def encode(self, piece: Piece | str) -> np.ndarray:
         text = _text(piece)
         if not text:
@@ -158,18 +166,45 @@ class CharRNN(EventComposer):
 
     def _compose(self, begin: Piece, bars: int, temperature: float, rng: np.random.Generator) -> Piece:
         given = abc.write(begin, begin.steps) if begin.notes else ""
-        said, lines = given, 0
-        wanted = bars + (bool(given) and not given.endswith("|"))
+        said, look = given, LOOK
         for character in self._characters(given, temperature, rng, endless=True):
             said += character
-            lines += character == "|"
-            if lines >= wanted or len(said) - len(given) >= LONGEST_BAR * wanted:
+            if len(said) - len(given) < look:
+                continue
+            found, steps = abc.read_with_length(said, begin.ticks)
+            if not begin.notes:
+                begin = replace(begin, meters=_at_bar_lines(found))
+            last = _last_step(begin, bars)
+            if steps >= last or look >= LOOK + LONGEST_STEP * (last - begin.steps):
                 break
-        found = abc.read(said, begin.ticks)
-        if not begin.notes:
-            begin = replace(begin, meters=found.meters)
-        new = [replace(note, velocity=self.velocity_) for note in found.notes if note.start >= begin.until]
+            look += max(LOOK, look // 4)
+        end = tick_of(last, begin.ticks)
+        new = [
+            replace(note, end=min(note.end, end), velocity=self.velocity_)
+            for note in found.notes
+            if begin.until <= note.start < end
+        ]
         return going_on(begin, new)
+
+
+def _last_step(begin: Piece, bars: int) -> int:
+    """Return the step after so many new bars; of a piece that begins with nothing, their meters may change."""
+    if begin.notes:
+        return begin.steps + steps_to_fill(begin, bars)
+    step = 0
+    for _ in range(bars):
+        step += bar_ticks(begin.meter_at(tick_of(step, begin.ticks)), RESOLUTION)
+    return min(step, LONGEST_QUARTERS * RESOLUTION)
+
+
+def _at_bar_lines(piece: Piece) -> tuple[Meter, ...]:
+    """Return the meters of a piece without those that change nothing or do not begin at a bar line."""
+    kept = [piece.meter_at(0)]
+    for meter in piece.meters:
+        since = round((meter.tick - kept[-1].tick) * RESOLUTION / piece.ticks)
+        if replace(meter, tick=kept[-1].tick) != kept[-1] and since % bar_ticks(kept[-1], RESOLUTION) == 0:
+            kept.append(meter)
+    return tuple(kept)
 
 
 def _text(piece: Piece | str) -> str:

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from mynah.composer import EventComposer, draw, going_on, steps_to_fill
 from mynah.music import Piece
-from mynah.music.melody import FIRST_NOTE, NO_EVENT, ago, events_of, folded, notes_of
+from mynah.music.melody import FIRST_NOTE, NO_EVENT, ago, events_of, folded, melody_of, notes_of
 from mynah.music.piece import RESOLUTION
 from mynah.music.piece import bars as bars_of
 from mynah.problems import repeats
@@ -147,6 +147,9 @@ class MelodyRNN(EventComposer):
 
     def network(self, inputs: int) -> SequenceNetwork:
         return AttentionNetwork(inputs, self.hidden) if self.variant == "attention" else super().network(inputs)
+
+    def heard(self, piece: Piece) -> Piece:
+        return melody_of(piece, *self._range)
 
     def encode(self, piece: Piece) -> np.ndarray:
         piece = piece.from_start()

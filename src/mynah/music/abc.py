@@ -91,6 +91,11 @@ def read(text: str, ticks: int = 480) -> Piece:
         text: of the form that `write` gives; longer notes than `LONGEST`, and pitches that MIDI has not, are left out.
         ticks: of a quarter note of the piece.
     """
+    return read_with_length(text, ticks)[0]
+
+
+def read_with_length(text: str, ticks: int = 480) -> tuple[Piece, int]:
+    """Return the notes of a tune, see `read`, and how many sixteenths it lasts, with the rests at its end."""
     notes: list[Note] = []
     meters: dict[int, Meter] = {}
     signs: dict[str, str] = {}
@@ -107,7 +112,7 @@ def read(text: str, ticks: int = 480) -> Piece:
             _read_note(token, signs, here, notes, ticks)
     if here.held is not None:
         _end(here, here.step, notes, ticks)
-    return Piece(tuple(notes), ticks, meters=tuple(sorted(meters.values())) or (Meter(0),))
+    return Piece(tuple(notes), ticks, meters=tuple(sorted(meters.values())) or (Meter(0),)), here.step
 
 
 def _read_note(token: re.Match[str], signs: dict[str, str], here: _Reading, notes: list[Note], ticks: int) -> None:

@@ -29,17 +29,38 @@ def longest(piece: Piece, others: Sequence[Piece]) -> Passage:
     Notes follow each other by start, then by pitch. A passage is shared where all steps from start to start and all
     intervals are the same; how long a note lasts, its loudness and the drums do not count.
     """
-    own, best = _moves(piece), Passage(0, 0)
-    for number, other in enumerate(others):
-        moves = _moves(other)
-        run, most = np.zeros(len(moves) + 1, dtype=np.int64), -1
-        for move in own.tolist() if len(moves) else []:
-            run[1:] = np.where(moves == move, run[:-1] + 1, 0)
-            most = max(most, int(run.max()))
-        notes = most + 1 if most > 0 else 0
-        if notes > best.notes:
-            best = Passage(notes, number)
-    return best
+    return Passages(others).longest(piece)
+
+
+class Passages:
+    """The passages of pieces that others are compared with, see `longest`.
+
+    Args:
+        others: the pieces.
+    """
+
+    def __init__(self, others: Sequence[Piece]) -> None:
+        moves = [_moves(other) for other in others]
+        self._moves = np.concatenate([part for found in moves for part in (found, [_EDGE])] or [[_EDGE]])
+        self._ends = np.cumsum([len(found) + 1 for found in moves])
+
+    def longest(self, piece: Piece) -> Passage:
+        """Return the longest passage of a piece that one of the others has too."""
+        run, most, last = np.zeros(len(self._moves) + 1, dtype=np.int32), 0, 0
+        for move in _moves(piece).tolist():
+            run[1:] = (run[:-1] + 1) * (self._moves == move)
+            place = int(run.argmax())
+            if (int(run[place]), -self._of(place)) > (most, -self._of(last)):
+                most, last = int(run[place]), place
+        return Passage(most + 1, self._of(last)) if most else Passage(0, 0)
+
+    def _of(self, place: int) -> int:
+        """Return in which of the others a passage lies whose last move has a place, counted from 1."""
+        return int(np.searchsorted(self._ends, place))
+
+
+#: Between two pieces; no move, since time does not go back.
+_EDGE = -(2**40)
 
 
 def _moves(piece: Piece) -> np.ndarray:

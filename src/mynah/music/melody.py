@@ -68,6 +68,11 @@ def notes_of(events: np.ndarray, ticks: int, begin: int = 0, velocity: int = 80)
     return tuple(notes)
 
 
+def melody_of(piece: Piece, low: int = 0, high: int = 128) -> Piece:
+    """Return the melody of a piece as one of its own, in sixteenths, pitches moved by octaves into [low, high)."""
+    return Piece(notes_of(folded(events_of(piece), low, high), RESOLUTION), RESOLUTION, name=piece.name)
+
+
 def folded(events: np.ndarray, low: int, high: int) -> np.ndarray:
     """Return the events with every pitch moved by octaves into [low, high), which is an octave or more."""
     pitch = events - FIRST_NOTE

@@ -31,7 +31,8 @@ def build(folder: Path) -> Path:
         Stopped: the disk is full or cannot be written.
     """
     document = _read(folder)
-    shown = [_piece(folder, piece, f"Piece {number}") for number, piece in enumerate(document["composed"], 1)]
+    compared = document.get("borrowed") or {}
+    shown = [_piece(folder, piece, f"Piece {number}", compared) for number, piece in enumerate(document["composed"], 1)]
     example = document["example"]
     out = folder / "report.html"
     css = asset("page.css")
@@ -44,7 +45,8 @@ def build(folder: Path) -> Path:
             css=Markup(css),
             css_hash=hash_of(css),
             pieces=shown,
-            example=None if example is None else _piece(folder, example, example["name"]),
+            example=None if example is None else _piece(folder, example, example["name"], {}),
+            sought=compared.get("learned", 0),
             held=document["held_out"],
             learned=plural(document["learned"], "piece"),
         )
@@ -67,12 +69,12 @@ def _read(folder: Path) -> dict[str, Any]:
     return document
 
 
-def _piece(folder: Path, piece: dict[str, Any], title: str) -> dict[str, Any]:
+def _piece(folder: Path, piece: dict[str, Any], title: str, compared: dict[str, Any]) -> dict[str, Any]:
     sound = folder / "previews" / piece["sound"]
     return {
         "title": title,
-        "file": piece.get("file", piece["name"]),
-        "facts": _facts(piece),
+        "files": [name for name in (piece.get("file", piece["name"]), piece.get("wav")) if name],
+        "facts": _facts(piece) + _borrowed(piece.get("borrowed"), compared.get("held_out")),
         "roll": roll(piece),
         "sound": uri("audio/mpeg", sound.read_bytes()) if sound.is_file() else "",
         "primed": piece["primed"] > 0,
@@ -92,6 +94,19 @@ def _facts(piece: dict[str, Any]) -> list[str]:
     end = max((note[1] for note in piece["notes"]), default=0.0)
     if first > 0 or last < end:
         facts.append(f"drawn: the quarter notes {first + 1:.0f} to {last:.0f} of {end:.0f}")
+    return facts
+
+
+def _borrowed(found: dict[str, Any] | None, of_held: dict[str, Any] | None) -> list[str]:
+    """Return what is said of the longest passage that a learned piece has too, and what of it is usual."""
+    if not found or not found["of"]:
+        return []
+    whose = Markup(" ({})").format(found["piece"]) if found["piece"] else ""
+    said = "longest passage that a learned piece has too: {} of {} notes{}"
+    facts: list[str] = [Markup(said).format(found["notes"], found["of"], whose)]
+    if of_held:
+        held = plural(of_held["pieces"], "piece")
+        facts.append(f"in the median of {held} held out: {of_held['notes']:g} of {of_held['of']:g} notes")
     return facts
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,15 @@ import numpy as np
 
 import mynah
 from mynah import audio, catalog, modelfile
-from mynah.composer import Composer, beginning
+from mynah.composer import Composer, beginning, steps_to_fill
 from mynah.datasets import performance
 from mynah.errors import BadInput, IncompatibleFile, Stopped, UsageError
 from mynah.model import ByGradient, with_budget
 from mynah.music import Piece, midi
+from mynah.music.borrowed import Passages
 from mynah.music.melody import tunes_of
 from mynah.music.piece import bars as bars_of
+from mynah.music.piece import tick_of
 from mynah.progress import Progress, silent
 from mynah.report import music
 from mynah.report.wording import plural
@@ -42,6 +44,10 @@ PIECES = re.compile(r"piece-[0-9]+\.(mid|wav)|previews/piece-[0-9]+\.mp3")
 HELD_SHARE, FEWEST_TO_HOLD = 0.15, 4
 #: What is said of a piece without new notes.
 SILENT = "nothing but silence came: train longer, or raise the temperature"
+#: Pieces, learned and held out, and notes of each, that are compared at most to see what is shared.
+MOST_LEARNED, MOST_HELD, MOST_NOTES = 200, 20, 2000
+#: Characters of a name that is short enough for a line.
+SHORT_NAME = 40
 #: Seconds that the page plays of a piece, and of what was given before new music where not all is played.
 PLAYED_SECONDS, GIVEN_SECONDS = 120.0, 10.0
 #: Steps of the grid that the page draws bar lines on, a quarter note.
@@ -91,6 +97,16 @@ class Order:
         return beginning(found)
 
 
+def _passage(piece: dict[str, Any]) -> str:
+    """Return what is said of the notes that a piece shares with a learned one, if they were compared."""
+    found = piece["borrowed"]
+    if found is None:
+        return ""
+    name = found["piece"] or ""
+    known = name if name.isprintable() and 0 < len(name) <= SHORT_NAME else "a learned piece"
+    return f"{found['notes']} of {found['of']} notes in a row as in {known}"
+
+
 @dataclass
 class Composition:
     """What was made: the folder, and the document that lies in it."""
@@ -109,9 +125,15 @@ class Composition:
             )
         else:
             lines.append("no piece was held out, so what was learned is not judged")
+        of_held = (document["borrowed"] or {}).get("held_out")
+        if of_held:
+            lines.append(
+                f"longest passage that a learned piece has too, in the median of "
+                f"{plural(of_held['pieces'], 'piece')} held out: {of_held['notes']:g} of {of_held['of']:g} notes"
+            )
         for piece in document["composed"]:
-            silent = "" if any(note[0] >= piece["primed"] for note in piece["notes"]) else f"  ({SILENT})"
-            lines.append(f"piece   {self.folder / piece['file']}{silent}")
+            aside = _passage(piece) if any(note[0] >= piece["primed"] for note in piece["notes"]) else SILENT
+            lines.append(f"piece   {self.folder / piece['file']}" + (f"  ({aside})" if aside else ""))
         lines += [f"sound   {self.folder / piece['wav']}" for piece in document["composed"] if piece["wav"]]
         lines += [f"page    {self.folder / PAGE}", f"model   {self.folder / MODEL}"]
         lines.append(f"next    mynah compose {self.folder / MODEL} --prime YOURS.mid")
@@ -150,7 +172,7 @@ def compose(
         if family is not None:
             raise UsageError("a model is of its own family", where="--family", remedy="Leave it out.")
         model, document = _opened(Path(place))
-        example = None
+        example = likeness = None
     else:
         kind = catalog.card(family or "melody_rnn")
         if "compose" not in kind.tasks:
@@ -160,15 +182,18 @@ def compose(
         _make(out)
         if midi.document_of(out) is None:
             _mark(out, [])
-        model, document = _learned(kind.name, found, budget, order.seed, out, progress)
+        kept, held = _split(list(found.pieces), order.seed)
+        model, document = _learned(kind.name, kept, held, budget, order.seed, out, progress)
         document |= {"dataset": Path(place).resolve().name, "problems": list(found.problems)}
         example = found.pieces[0]
+        likeness = _Likeness(model, kept, held, order.bars)
     _make(out / PREVIEWS)
     _make_room(out, order)
     document |= {"created": datetime.now().astimezone().isoformat(timespec="seconds"), "mynah": mynah.__version__}
     document |= {"order": {name: getattr(order, name) for name in ("bars", "temperature", "count", "seed")}}
     document["prime"] = None if order.prime is None else Path(order.prime).name
-    document["composed"] = list(_composed(model, order, prime, out, progress))
+    document["borrowed"] = None if likeness is None else likeness.facts
+    document["composed"] = list(_composed(model, order, prime, likeness, out, progress))
     document["example"] = None if example is None else _shown(example.from_start(), EXAMPLE, out, 0)
     modelfile.save(model, out / MODEL, record={"music": _facts(document)})
     _write(out / DOCUMENT, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
@@ -245,10 +270,9 @@ def _opened(path: Path) -> tuple[Composer, dict[str, Any]]:
 
 
 def _learned(
-    family: str, found: midi.Found, budget: str, seed: int, out: Path, progress: Progress
+    family: str, kept: list[Piece], held: list[Piece], budget: str, seed: int, out: Path, progress: Progress
 ) -> tuple[Composer, dict[str, Any]]:
-    """Train on most of the pieces, or take the model of an earlier call that has, and judge by the others."""
-    kept, held = _split(list(found.pieces), seed)
+    """Train on the pieces kept, or take the model of an earlier call that has, and judge by those held out."""
     model: Any = with_budget(catalog.model_class(family)(random_state=seed), budget)
     facts: dict[str, Any] = {"learned": len(kept), "fit": _identity(model, kept)}
     earlier = _saved(out / MODEL, facts["fit"])
@@ -315,8 +339,59 @@ def _identity(model: ByGradient, pieces: list[Piece]) -> str:
     return digest.hexdigest()[:16]
 
 
+class _Likeness:
+    """How long a passage new music shares with the pieces that were learned, as the family hears them.
+
+    Args:
+        model: of the family.
+        kept, held: the pieces that were learned, and those that were not.
+        bars: of new music; so many of each held-out piece are compared.
+
+    Attributes:
+        facts: for the document; what is found of the held-out pieces shows what is common anyway.
+    """
+
+    def __init__(self, model: Composer, kept: list[Piece], held: list[Piece], bars: int) -> None:
+        self._model = model
+        self._learned = _spread(kept, MOST_LEARNED)
+        self._passages = Passages([self._heard(piece) for piece in self._learned])
+        found = [self.of(_first_bars(piece, bars)) for piece in _spread(held, MOST_HELD)]
+        of_held = {"pieces": len(found)} | {
+            name: float(np.median([passage[name] for passage in found])) for name in ("notes", "of") if found
+        }
+        self.facts = {"learned": len(self._learned), "held_out": of_held if found else None}
+
+    def of(self, piece: Piece) -> dict[str, Any]:
+        """Return the notes of the longest passage, the notes of the piece that were compared, and whose it is."""
+        piece = self._heard(piece)
+        passage = self._passages.longest(piece)
+        name = self._learned[passage.where].name if passage.notes else None
+        return {"notes": passage.notes, "of": len(piece.notes), "piece": name}
+
+    def _heard(self, piece: Piece) -> Piece:
+        heard = self._model.heard(piece).pitched
+        return replace(heard, notes=heard.notes[:MOST_NOTES])
+
+
+def _spread(pieces: list[Piece], most: int) -> list[Piece]:
+    """Return at most so many of the pieces, spread evenly."""
+    count = min(len(pieces), most)
+    return [pieces[number * len(pieces) // count] for number in range(count)]
+
+
+def _first_bars(piece: Piece, bars: int) -> Piece:
+    piece = piece.from_start()
+    end = tick_of(steps_to_fill(replace(piece, notes=()), bars), piece.ticks)
+    return _part(piece, 0, end)
+
+
+def _part(piece: Piece, first: int, end: int | None = None) -> Piece:
+    """Return a piece with those notes alone that begin in a span of ticks."""
+    return replace(piece, notes=tuple(n for n in piece.notes if first <= n.start and (end is None or n.start < end)))
+
+
 def _composed(
-    model: Composer, order: Order, prime: Piece | None, out: Path, progress: Progress
+    model: Composer, order: Order, prime: Piece | None, likeness: _Likeness | None, out: Path, progress: Progress
 ) -> Iterator[dict[str, Any]]:
     """Write the pieces one after the other, and yield what the document says of each."""
     until = 0 if prime is None else prime.until
@@ -325,6 +400,7 @@ def _composed(
         files = _files(number, order)
         midi.write(piece, out / files["file"])
         shown = _shown(piece, files["sound"], out, until) | files
+        shown["borrowed"] = None if likeness is None else likeness.of(_part(piece, until))
         if order.soundfont is not None:
             performance.render_by_fluidsynth(piece, order.soundfont, out / files["wav"])
         elif order.render:
