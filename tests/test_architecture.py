@@ -31,7 +31,7 @@ MAY = {
     "generator": {"model", "representations", "training"},
     "next_frame": {"layers", "representations", "sequence", "training"},
     "spectral": {"generator", "next_frame", "representations", "sequence", "training"},
-    "symbol_generator": {"generator", "layers", "representations", "training"},
+    "symbol_generator": {"generator", "kernels", "layers", "representations", "training"},
     "tuning": set(),
     "sequence": {"layers", "model", "representations", "training"},
     "models": {

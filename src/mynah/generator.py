@@ -151,6 +151,11 @@ class GeneratorModel(Model):
         requests = (self._request(codes[i % len(codes)], i, seconds, heard, temperature, seed) for i in range(count))
         return (self._blocks(request) for request in requests)
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether sound is made much more slowly than it is played."""
+        return False
+
     # --- what a family writes
 
     def _surprises(self, frames: Frames, codes: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mynah import kernels
 from mynah.generator import NetGenerator, Request
 from mynah.layers.next_symbol import NextSymbol
 from mynah.representations import Frames, MuLaw, Representation
@@ -53,6 +54,10 @@ class SymbolGenerator(NetGenerator):
     ) -> None:
         super().__init__(training, representation, rate, random_state)
         self.precision = precision
+
+    @property
+    def is_slow(self) -> bool:
+        return kernels.native is None
 
     def network(self, conditions: int) -> NextSymbol:
         """Return a new network over 256 symbols, told of so many conditions: classes, if any, and clocks."""

@@ -109,6 +109,15 @@ def test_without_labels_learn_makes_sounds_by_itself(tmp_path):
     assert "Named as asked" not in (tmp_path / "run/report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("is_slow", "seconds"), [(False, 5.0), (True, generate.HEARD_SECONDS)])
+def test_long_sounds_are_played_further_than_they_are_judged(is_slow, seconds, tmp_path, monkeypatch):
+    monkeypatch.setattr(ShapedNoise, "is_slow", is_slow)
+    folder = folder_of(tmp_path / "some", labels=("sound",), clips=12, seconds=5.0) / "sound"
+    run = mynah.learn(folder, out=tmp_path / "run", executor="sequential", families="shaped_noise")
+    lengths = [soundfile.info(run.folder / sound["file"]).duration for sound in run.board[0]["sounds"]]
+    assert lengths == [pytest.approx(seconds, abs=0.01)] * len(lengths)
+
+
 @pytest.mark.parametrize("clips", [4, 5, 6])
 def test_a_handful_of_clips_is_judged_by_several_folds(clips, tmp_path):
     folder = folder_of(tmp_path / "some", labels=("sound",), clips=clips) / "sound"
@@ -224,7 +233,7 @@ def test_a_parrot_is_found_out_and_the_honest_are_not(kinds):
         if not isinstance(honest, ShapedNoise):
             frames = [learning.sounds[int(i)] for i in part.train]
         model = honest.fit(frames, labels)
-        made = [generate._made(model, part, int(clip)) for clip in part.test]
+        made = [generate._made(model, part, int(clip), generate.HEARD_SECONDS) for clip in part.test]
         assert copies_among(made, part) <= 0.03, type(honest).__name__
 
 
@@ -296,7 +305,7 @@ def test_a_copier_is_found_out(tmp_path):
     kept = [learning.sounds[int(i)].read()[0] for i in part.train]
 
     class Copier:
-        unit, rate_ = "nats a bin", RATE
+        unit, rate_, is_slow = "nats a bin", RATE, False
         classes_ = np.array(["high", "low"])
 
         def generate(self, label, seed):

@@ -38,6 +38,8 @@ JUDGED_SECONDS, LEAST_JUDGED, MOST_JUDGED = 24.0, 12, 60
 LEAST_HELD = 2
 #: Sounds of each model that the page plays: so many, or one of each label, but no more than the second.
 SHOWN, MOST_SHOWN = 6, 12
+#: They are played this far, but of a family that is slow at making sound only as far as it is judged.
+SHOWN_SECONDS = 10.0
 #: A copy may begin this much earlier or later than its original.
 SHIFT_SECONDS = 0.1
 #: Training clips whose distance to their nearest other one says what a copy is.
@@ -133,8 +135,11 @@ def answer(model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[
         raise ValueError("at least two held-out clips are needed to compare sounds with")
     statistics, mel = part.judged
     assert mel.rate is not None
-    made = [_made(model, part, int(clip)) for clip in part.test]
-    waves = [Wave(wave[None], mel.rate) for wave in made]
+    shown = _of_all_labels(part.labels[part.test])
+    longest = HEARD_SECONDS if model.is_slow else SHOWN_SECONDS
+    seconds = [longest if number in shown else HEARD_SECONDS for number in range(len(part.test))]
+    made = [_made(model, part, int(clip), most) for clip, most in zip(part.test, seconds, strict=True)]
+    waves = [Wave(wave[None, : round(HEARD_SECONDS * mel.rate)], mel.rate) for wave in made]
     *vectors, noise = judging.standardised(
         _vectors(statistics, part.train),
         _vectors(statistics, part.test),
@@ -165,8 +170,8 @@ def answer(model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[
         "named_right": None if named is None else float((named[1] == part.labels[part.test]).mean()),
         "named_right_real": None if named is None else float((named[0] == part.labels[part.test]).mean()),
     }
-    shown = [_shown(part, made, copies, named, i, mel.rate) for i in _of_all_labels(part.labels[part.test])]
-    return judging.likeness(real, new, width, far), {"judging": facts, "sounds": shown}
+    sounds = [_shown(part, made, copies, named, i, mel.rate) for i in shown]
+    return judging.likeness(real, new, width, far), {"judging": facts, "sounds": sounds}
 
 
 def _of(frames: Frames) -> Any:
@@ -178,11 +183,11 @@ def _vectors(frames: Frames, clips: np.ndarray) -> np.ndarray:
     return np.concatenate([np.asarray(row, dtype=np.float64) for row in frames.take(clips)])
 
 
-def _made(model: Any, part: Part, clip: int) -> np.ndarray:
+def _made(model: Any, part: Part, clip: int, seconds: float) -> np.ndarray:
     """Return the beginning of a sound of a clip's label, whatever other clips are judged."""
     label = part.labels[clip] if part.labels[clip] in model.classes_ else None
     sound = next(model.generate(label=label, seed=key(part.seed, "judged", clip)))
-    return beginning(sound, round(HEARD_SECONDS * model.rate_))
+    return beginning(sound, round(seconds * model.rate_))
 
 
 def beginning(sound: Any, samples: int) -> np.ndarray:
