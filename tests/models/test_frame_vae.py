@@ -15,7 +15,7 @@ RATE = 8000
 
 def test_decoding_in_pieces_is_decoding_whole():
     net = seeded(0, lambda: SoundVAE(5, 100.0, 2, 6, 3, RATE)).eval()
-    z, label = torch.randn(1, 4), torch.eye(2)[:1]  # a description of three numbers, and octaves
+    z, label = torch.randn(1, 5), torch.eye(2)[:1]  # a description of three numbers, octaves and length
     whole, _ = net.decode(z, label, 9)
     parts, state = [], None
     for time in (1, 5, 3):
@@ -66,7 +66,7 @@ def test_sounds_of_a_class_have_the_mean_and_spread_of_its_clips():
         for clip in (clip for clip, label in zip(clips, labels, strict=True) if label == model.classes_[1]):
             frames = model._front_end(torch.from_numpy(clip.wave)[None])[0]
             cells = net.mover.down(frames, net.octaves(frames, 1))
-            z.append([*net.encode(cells[None], None)[0][0].tolist(), net.octaves(frames, 1)])
+            z.append([*net.encode(cells[None], None)[0][0].tolist(), net.octaves(frames, 1), np.log(len(frames))])
     factor = net.factor[1].numpy()
     assert np.allclose(net.centre[1].numpy(), np.mean(z, axis=0), atol=1e-4)
     assert np.allclose(factor @ factor.T, np.cov(np.transpose(z)), atol=1e-4)
@@ -82,7 +82,7 @@ def test_a_sound_told_to_lie_an_octave_above_does():
     net.factor.zero_()
     found = []
     for octaves in (net.lowest[0], net.highest[0]):
-        net.centre[0, -1] = octaves
+        net.centre[0, -2] = octaves
         wave = np.concatenate(list(next(model.generate(seconds=0.5))))
         spectrum = np.abs(np.fft.rfft(wave[: rate // 4] * np.hanning(rate // 4), n=rate))
         found.append(int(np.argmax(spectrum[150:600])) + 150)  # the loudest partial is the first

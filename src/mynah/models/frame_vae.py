@@ -21,7 +21,8 @@ by A^2, and that is what a turn tells.) Bins weigh in the loss as bands of heari
 and the body of a drum a hundredth.
 
 All of this happens at one pitch for each class (`mynah.tuning`): how many octaves a sound lies above the low ones of
-its class is drawn together with z, and what was decoded is moved up by so much.
+its class is drawn together with z, and what was decoded is moved up by so much. So is how long it lasts at most, since
+few clips teach little of ends.
 
 Departures from these papers: small enough for minutes on a processor; no adversary (RAVE); relative pitch is found by
 congealing rather than by a network that knows notes (DDSP); the weight of the divergence is a constant.
@@ -92,8 +93,9 @@ class SoundVAE(nn.Module):
         weight: (bin,) how much it counts, one in the mean.
         outline: (class, step) see `mynah.tuning`, of the low sounds of a class.
         lowest, highest: (class,) octaves that the clips of a class lie above these.
-        centre: (class, latent + 1) mean of the clips of a class: what describes them, and their octaves.
-        factor: (class, latent + 1, latent + 1) square root of their covariance.
+        centre: (class, latent + 2) mean of the clips of a class: what describes them, their octaves, and the logarithm
+            of their frames.
+        factor: (class, latent + 2, latent + 2) square root of their covariance.
     """
 
     centre: Tensor
@@ -111,16 +113,16 @@ class SoundVAE(nn.Module):
         self.standardise = Standardise(bins)
         self.listen = nn.Sequential(nn.Linear(bins, hidden), nn.ReLU(), nn.Conv1d(hidden, hidden, 5, padding=2))
         self.describe = nn.Linear(2 * hidden, 2 * latent)
-        self.begin = nn.Linear(latent + 1 + classes, hidden)
-        self.decoder = nn.GRU(latent + 1 + classes + len(CLOCKS), hidden, batch_first=True)
+        self.begin = nn.Linear(latent + 2 + classes, hidden)
+        self.decoder = nn.GRU(latent + 2 + classes + len(CLOCKS), hidden, batch_first=True)
         self.leave = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 4 * bins + 1))
         weight = 1 / (torch.arange(bins) * bin_hz + EAR_HZ)
         self.register_buffer("weight", weight / weight.mean(), persistent=False)
         self.register_buffer("outline", torch.zeros(classes, tuning.steps(bins, bin_hz), dtype=torch.float64))
         self.register_buffer("lowest", torch.zeros(classes))
         self.register_buffer("highest", torch.zeros(classes))
-        self.register_buffer("centre", torch.zeros(classes, latent + 1))
-        self.register_buffer("factor", torch.eye(latent + 1).repeat(classes, 1, 1))
+        self.register_buffer("centre", torch.zeros(classes, latent + 2))
+        self.register_buffer("factor", torch.eye(latent + 2).repeat(classes, 1, 1))
 
     def learn_pitch(self, frames: Frames, codes: np.ndarray) -> None:
         """Find the outline of each class, and between which octaves above it its clips lie."""
@@ -142,9 +144,10 @@ class SoundVAE(nn.Module):
         return float(tuning.octaves_above(self._outline(frames)[None], self.outline[code].numpy())[0])
 
     def cells(self, frames: Tensor, code: int, octaves: float | None = None) -> Tensor:
-        """Return frames (time, 2 * bins) at the pitch of their class, and beside each how far they were moved."""
+        """Return frames (time, 2 * bins) at the pitch of their class; beside each the octaves and the log of all."""
         above = self.octaves(frames, code) if octaves is None else octaves
-        return torch.cat([self.mover.down(frames, above), torch.full((len(frames), 1), above)], dim=1)
+        beside = torch.tensor([above, math.log(len(frames))]).float().expand(len(frames), -1)
+        return torch.cat([self.mover.down(frames, above), beside], dim=1)
 
     def encode(self, frames: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return mean and logarithm of the deviation of z, each (batch, latent)."""
@@ -159,7 +162,8 @@ class SoundVAE(nn.Module):
     def decode(self, z: Tensor, label: Tensor, time: int, state: Any = None) -> tuple[Tensor, Any]:
         """Return the packed `Forecast` of `time` frames, and the state to go on from: of the GRU, and the time.
 
-        z (batch, latent + 1): what describes a sound, and the octaves it lies above the low ones of its class.
+        z (batch, latent + 2): what describes a sound, the octaves it lies above the low ones of its class, and the
+        logarithm of its frames.
         """
         told = torch.cat([z, label], dim=1)
         before, begin = (torch.tanh(self.begin(told))[None], 0) if state is None else state
@@ -215,8 +219,8 @@ class FrameVAE(NetGenerator):
         mean, deviation = net.encode(batch.frames, batch.lengths)
         z = mean + deviation.exp() * torch.randn_like(mean) if net.training else mean
         divergence = (0.5 * (mean.square() + (2 * deviation).exp() - 1) - deviation).mean(dim=1)
-        above = batch.frames[:, 0, 2 * net.bins :]
-        packed, _ = net.decode(torch.cat([z, above], dim=1), batch.target, batch.frames.shape[1] + 1)
+        told = batch.frames[:, 0, 2 * net.bins :]
+        packed, _ = net.decode(torch.cat([z, told], dim=1), batch.target, batch.frames.shape[1] + 1)
         return _surprise(net, Forecast.of(packed), batch) + PRESSURE * divergence
 
     @property
@@ -238,7 +242,7 @@ class FrameVAE(NetGenerator):
                 net.factor[code] = vectors * values.clamp(min=0.0).sqrt()
 
     def _described(self, cells: np.ndarray) -> Tensor:
-        """Return z (1, latent + 1) of what the network hears of a sound."""
+        """Return z (1, latent + 2) of what the network hears of a sound."""
         heard = torch.from_numpy(cells[: self._longest])[None]
         return torch.cat([self.net_.encode(heard, None)[0], heard[:, 0, 2 * self.net_.bins :]], dim=1)
 
@@ -246,14 +250,18 @@ class FrameVAE(NetGenerator):
         front: Any = self._front_end
         net, draws = self.net_.eval(), request.draws
         label = torch.eye(len(self.classes_))[request.code][None]
-        drawn = torch.from_numpy(draws.standard_normal(self.latent + 1)).float()
+        drawn = torch.from_numpy(draws.standard_normal(self.latent + 2)).float()
         z = net.centre[request.code] + request.temperature * net.factor[request.code] @ drawn
-        z[-1] = z[-1].clamp(net.lowest[request.code], net.highest[request.code])
+        z[-2] = z[-2].clamp(net.lowest[request.code], net.highest[request.code])
+        shortest, longest = (math.log(front.frame_count(int(self.lengths_[request.code, end]))) for end in (0, -1))
+        z[-1] = z[-1].clamp(shortest, longest)
+        left = round(math.exp(z[-1]))
         skipped, state = 0, None
         if request.like is not None:
             heard = front(torch.from_numpy(request.like)[None, None])
             z = self._described(net.cells(heard[0], request.code).numpy())[0]
             skipped = heard.shape[1]
+            z[-1] = math.log(skipped + left)
         for _ in range(skipped):  # what is like it has gone so far
             _, state = net.decode(z[None], label, 1, state)
         noise = draws if request.temperature else generator("noise of the most probable sound")
@@ -262,13 +270,15 @@ class FrameVAE(NetGenerator):
             packed, state = net.decode(z[None], label, BLOCK, state)
             forecast = Forecast.of(packed)
             ended = int((forecast.end[0] <= 0).int().cumprod(dim=0).sum())
+            if request.ends:
+                ended, left = min(ended, left), left - BLOCK
             level = forecast.level[0] * net.standardise.scale + net.standardise.mean
             if ended:
                 beside = forecast.angle[0] / net.radians
                 more = (forecast.spread[0] * net.standardise.scale).square() * math.log(10) / 20
                 loud = level + more.clamp(max=MOST_ABOVE_DB)  # mean power of a level that is normal in dB
                 cells = (part[:ended] for part in (loud, beside, forecast.focus[0]))
-                yield voice.push(*net.mover.up(*cells, float(z[-1]))).numpy()
+                yield voice.push(*net.mover.up(*cells, float(z[-2]))).numpy()
             if ended < BLOCK:
                 break
         yield voice.overlap.end().numpy()
@@ -278,7 +288,7 @@ def _surprise(net: Any, forecast: Forecast, batch: Batch) -> Tensor:
     """Return the (batch,) mean surprise in nats a bin, as they weigh, the end included where a sound was not cut."""
     level = net.standardise(batch.frames[..., : net.bins], None)
     angle = batch.frames[..., net.bins : 2 * net.bins] * net.radians
-    weight = net.weight * net.mover.heard(batch.frames[:, 0, -1])
+    weight = net.weight * net.mover.heard(batch.frames[:, 0, -2])
     weight = (weight / weight.mean(dim=1, keepdim=True))[:, None]
     count = batch.frames.shape[1]
     first = Forecast(*(getattr(forecast, name)[:, :count] for name in ("level", "spread", "angle", "focus", "end")))
@@ -292,7 +302,7 @@ def _surprise(net: Any, forecast: Forecast, batch: Batch) -> Tensor:
 
 
 class _AtOnePitch(Sequence[np.ndarray]):
-    """What the network hears of clips: cells at the pitch of their class, and beside them how far they were moved."""
+    """What the network hears of clips, see `SoundVAE.cells`."""
 
     def __init__(self, net: SoundVAE, frames: Frames, codes: np.ndarray) -> None:
         self.net, self.frames, self.codes = net, frames, codes
