@@ -28,8 +28,6 @@ LENGTH_QUANTILES = 11
 FADE_SECONDS, RISE_SECONDS = 0.01, 0.001
 #: Samples beyond this are bent towards full scale.
 KNEE = 0.8
-
-
 #: No model has heard a longer sound.
 LONGEST_SECONDS = 24 * 3600
 
