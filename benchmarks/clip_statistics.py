@@ -25,8 +25,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from mynah.data import scan, split
 from mynah.representations import ClipStatistics, compute
-from mynah.sounds import scan, split
 
 FAMILIES = {
     "k nearest neighbours, Euclidean": lambda: KNeighborsClassifier(5, weights="distance"),

@@ -26,7 +26,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 from torch import Tensor, nn
 
-from mynah.allocator import tune_allocator
+from mynah.ground.allocator import tune_allocator
 from mynah.models.clockwork import ClockworkLayer
 
 FRAMES, BATCH, INPUTS, MODULES = 256, 32, 8, 9

@@ -32,10 +32,10 @@ import torch
 from torch import Tensor, nn
 
 from mynah import kernels
-from mynah.allocator import tune_allocator
+from mynah.ground.allocator import tune_allocator
+from mynah.ground.randomness import seeded
 from mynah.layers.next_symbol import NextSymbol
 from mynah.models.wavenet import FastStream, dilated, network, stream
-from mynah.training import seeded
 
 RATE, BUFFER, UNITS = 44_100, 64, 64
 #: Of the kernels; the last is how bfloat16 is multiplied where the processor has no instruction for it.

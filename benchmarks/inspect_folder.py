@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from mynah.sounds import scan
+from mynah.data import scan
 
 CLASSES = 10
 RATE = 16000

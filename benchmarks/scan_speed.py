@@ -15,7 +15,7 @@ import json
 import statistics
 import time
 
-from mynah.allocator import tune_allocator
+from mynah.ground.allocator import tune_allocator
 
 tune_allocator()
 import torch  # noqa: E402

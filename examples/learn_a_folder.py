@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import mynah
-from mynah.datasets import builtin
+from mynah.data.builtin import builtin
 
 
 def main(folder: Path, budget: str = "60s") -> None:

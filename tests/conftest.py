@@ -26,7 +26,7 @@ def shared_data() -> Path:
 @pytest.fixture
 def tiny_chorales(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A folder of data with a few invented chorales in the published form, which MYNAH_DATA names."""
-    from mynah.problems import chorales
+    from mynah.papers.problems import chorales
 
     rng = np.random.default_rng(0)
     pieces = {

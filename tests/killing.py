@@ -16,11 +16,11 @@ import pytest
 import torch
 
 from mynah import catalog
-from mynah.datasets.tunes import tune
-from mynah.errors import Stopped
+from mynah.data.tunes import tune
+from mynah.ground.errors import Stopped
 from mynah.representations import Frames
 from mynah.stores import Store
-from mynah.testing import RATE, toy
+from mynah.testing.models import RATE, toy
 from mynah.training import Checkpoints, Notice, Saver, Training, noticed
 
 #: The families that a kill may meet.

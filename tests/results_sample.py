@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mynah.trials.previews import preview_order, write_previews
+from mynah.runs.previews import preview_order, write_previews
 
 
 class Facts(NamedTuple):

@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 import soundfile
 
-from mynah.sounds import scan
+from mynah.data import scan
 
 RATE = 8000
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mynah import audio
-from mynah.errors import BadInput, Stopped, UsageError
+from mynah.ground.errors import BadInput, Stopped, UsageError
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, wave, suffix):
     program = (
         "import resource, signal, sys, numpy as np\n"
         "from mynah import audio\n"
-        "from mynah.errors import Stopped\n"
+        "from mynah.ground.errors import Stopped\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (30000, 30000))\n"
         "try:\n"

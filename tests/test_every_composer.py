@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from mynah import catalog, modelfile
-from mynah.composer import steps_to_fill
-from mynah.datasets.tunes import tune
-from mynah.errors import UsageError
+from mynah.contracts.composer import steps_to_fill
+from mynah.data.tunes import tune
+from mynah.ground.errors import UsageError
 from mynah.music import Meter, Note, Piece, Tempo
 from mynah.music.midi import read, write
 from mynah.music.piece import bars
-from mynah.testing import check_resumes
+from mynah.testing.models import check_resumes
 
 NAMES = [card.name for card in catalog.cards() if "compose" in card.tasks]
 SMALL = {

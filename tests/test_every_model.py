@@ -7,10 +7,11 @@ import torch
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mynah import catalog
-from mynah.model import ByGradient, NetModel
-from mynah.sequence import SequenceModel
-from mynah.testing import check_model, check_network, check_streams, check_transcriber
-from mynah.testing_generators import check_generator
+from mynah.contracts.classifier import NetModel
+from mynah.contracts.model import ByGradient
+from mynah.contracts.sequence import SequenceModel
+from mynah.testing.generators import check_generator
+from mynah.testing.models import check_model, check_network, check_streams, check_transcriber
 from mynah.training import Training
 
 NAMES = [card.name for card in catalog.cards() if "classify" in card.tasks]

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from mynah.errors import IncompatibleFile, UsageError
+from mynah.ground.errors import IncompatibleFile, UsageError
 from mynah.representations import KINDS, MFCC, STFT, ClipStatistics, LogMel, PhaseVocoder, Waveform, by_name, stft
-from mynah.testing import check_representation
+from mynah.testing.models import check_representation
 
 RATES = (8000, 16000, 44100)
 

@@ -15,10 +15,10 @@ from safetensors.numpy import save as save_tensors
 
 from mynah import modelfile
 from mynah.catalog import model_class
-from mynah.errors import IncompatibleFile, Stopped, UsageError
+from mynah.ground.errors import IncompatibleFile, Stopped, UsageError
 from mynah.models.knn import KNN
 from mynah.models.lstm import LSTM
-from mynah.testing import toy
+from mynah.testing.models import toy
 from mynah.training import Training
 
 
@@ -50,7 +50,7 @@ def test_answers_are_bit_equal_in_a_new_process(tmp_path):
     model.temperature_, model.threshold_ = 1.3, 0.2
     path = modelfile.save(model, tmp_path / "a.mynah")
     program = (
-        "import sys, numpy as np; from mynah import load; from mynah.testing import toy\n"
+        "import sys, numpy as np; from mynah import load; from mynah.testing.models import toy\n"
         "model = load(sys.argv[1]); np.save(sys.argv[2], model.predict_proba(toy(6)[0]))\n"
         "print(model.temperature_, model.threshold_, *model.classes_)"
     )

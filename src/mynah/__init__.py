@@ -10,30 +10,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mynah.audio import read, write
-    from mynah.errors import MynahError
+    from mynah.data import Clip, Sounds, scan, split  # type: ignore[no-redef]
+    from mynah.ground.errors import MynahError
     from mynah.modelfile import load, save
-    from mynah.sounds import Clip, Sounds, scan, split  # type: ignore[no-redef]
-    from mynah.tasks.apply import apply
-    from mynah.trials.compare import compare
-    from mynah.trials.learn import learn
-    from mynah.trials.run import Run
+    from mynah.runs.compare import compare
+    from mynah.runs.learn import learn
+    from mynah.runs.run import Run
+    from mynah.using.listening import apply
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "learn": "mynah.trials.learn",
-    "Run": "mynah.trials.run",
-    "compare": "mynah.trials.compare",
-    "apply": "mynah.tasks.apply",
+    "learn": "mynah.runs.learn",
+    "Run": "mynah.runs.run",
+    "compare": "mynah.runs.compare",
+    "apply": "mynah.using.listening",
     "load": "mynah.modelfile",
     "save": "mynah.modelfile",
-    "scan": "mynah.sounds",
-    "split": "mynah.sounds",
-    "Clip": "mynah.sounds",
-    "Sounds": "mynah.sounds",
+    "scan": "mynah.data",
+    "split": "mynah.data",
+    "Clip": "mynah.data",
+    "Sounds": "mynah.data",
     "read": "mynah.audio",
     "write": "mynah.audio",
-    "MynahError": "mynah.errors",
+    "MynahError": "mynah.ground.errors",
 }
 
 __all__ = [

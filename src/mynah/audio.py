@@ -18,7 +18,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from mynah.errors import BadInput, Stopped, UsageError
+from mynah.ground.errors import BadInput, Stopped, UsageError
 
 #: libsndfile's name of the container that goes with a suffix, in lower case.
 _FORMATS = {

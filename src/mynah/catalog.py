@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from mynah.errors import MissingExtra, UsageError
+from mynah.ground.errors import MissingExtra, UsageError
 
 _FOLDER = Path(__file__).parent / "models"
 
@@ -27,7 +27,7 @@ class Card:
         title, year, authors, reference: of the paper.
         tasks: what it serves.
         reading: ids in reading.toml.
-        claims: what `reproduce` earns, see `mynah.claims`.
+        claims: what `reproduce` earns, see `mynah.papers.claims`.
         superseded_by: names of families, or words.
         aliases: other names it answers to.
         estimator: its class.

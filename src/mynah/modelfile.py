@@ -26,8 +26,9 @@ from safetensors.numpy import save as save_tensors
 
 import mynah
 from mynah import catalog
-from mynah.errors import IncompatibleFile, Stopped, UsageError
-from mynah.model import Model, VectorModel
+from mynah.contracts.classifier import VectorModel
+from mynah.contracts.model import Model
+from mynah.ground.errors import IncompatibleFile, Stopped, UsageError
 from mynah.representations import Frames, by_name
 from mynah.training import Training
 

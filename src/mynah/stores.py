@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mynah.errors import MissingExtra, MynahError, Stopped, UsageError
+from mynah.ground.errors import MissingExtra, MynahError, Stopped, UsageError
 
 #: URLs that are buckets; all else is a folder.
 SCHEMES = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "memory")

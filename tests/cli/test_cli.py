@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mynah.cli.app import run
-from mynah.datasets import builtin
+from mynah.data.builtin import builtin
 from sound_files import put, tone
 
 
@@ -47,7 +47,7 @@ def test_exit_codes(arguments, code, capsys):
 
 
 def test_a_bug_is_called_one(monkeypatch, capsys):
-    from mynah import reading
+    from mynah.papers import reading
 
     monkeypatch.setattr(reading, "as_text", lambda: 1 / 0)
     assert run(["list"]) == 70
@@ -95,7 +95,7 @@ def model(tmp_path_factory):
     """A model of two classes, over 8 kHz."""
     from mynah import modelfile
     from mynah.models.knn import KNN
-    from mynah.testing import toy
+    from mynah.testing.models import toy
 
     clips, labels = toy(6)
     named = np.array(["[b]kick", "[/b]snare\x1b", "third"])[np.unique(labels, return_inverse=True)[1]]
@@ -155,7 +155,7 @@ def test_flags_and_errors_are_told(model, tmp_path, capsys):
 
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_out_is_checked_first_and_replaced_whole(model, tmp_path, capsys, monkeypatch, form):
-    from mynah.tasks import apply as work
+    from mynah.using import listening as work
 
     put(tmp_path / "in" / "a.wav")
     out = tmp_path / "out.txt"

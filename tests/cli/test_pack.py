@@ -5,9 +5,9 @@ import json
 import pytest
 
 from mynah.cli.app import run
-from mynah.datasets import builtin
-from mynah.sounds.index import INDEX
-from mynah.sounds.packed import store_at
+from mynah.data.builtin import builtin
+from mynah.data.index import INDEX
+from mynah.data.packed import store_at
 from s3_server import s3
 
 LEARN = ["--families", "chance,knn,mlp", "--budget", "30steps", "--quiet", "--json"]

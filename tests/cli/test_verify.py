@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from mynah import reading
 from mynah.cli.app import run
 from mynah.models import lstm
+from mynah.papers import reading
 
 NOT_BUILT = next(entry.id for entry in reading.entries() if not entry.families)
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from mynah.ground.randomness import seeded
 from mynah.layers.causal_conv import CausalConv
-from mynah.training import seeded
 
 SIZES = [(1, 1), (2, 1), (3, 4), (2, 16)]
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from mynah.ground.randomness import seeded
 from mynah.layers.next_symbol import NextSymbol, Stream, choose, draw_whole
-from mynah.sequence import TorchNetwork
-from mynah.training import seeded
+from mynah.layers.sequence_network import TorchNetwork
 
 
 def network(levels=7, conditions=0):

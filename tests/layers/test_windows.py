@@ -7,7 +7,7 @@ from mynah.layers.windows import detached, in_windows
 from mynah.models.elman import Elman, ElmanNetwork
 from mynah.models.gru import GRUNetwork
 from mynah.models.lstm import LSTMNetwork
-from mynah.testing import toy
+from mynah.testing.models import toy
 from mynah.training import Training
 
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from mynah.ground.randomness import seeded
 from mynah.models import batch_norm_rnn
 from mynah.models.batch_norm_rnn import BatchNormNetwork, BatchNormRNN, NormalisedLSTM, StepBatchNorm
-from mynah.problems import chorales
-from mynah.testing import toy
-from mynah.training import seeded
+from mynah.papers.problems import chorales
+from mynah.testing.models import toy
 
 F64 = torch.float64
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from mynah.ground.randomness import seeded
 from mynah.models import biaxial as b
-from mynah.problems import chorales
-from mynah.training import seeded
+from mynah.papers.problems import chorales
 
 AXES = ["below", "lstm"]
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from mynah.models import char_rnn as c
 from mynah.music import Meter, Note, Piece
-from mynah.problems import markov_text
+from mynah.papers.problems import markov_text
 from mynah.training import Training
 
 TRAINING = Training(budget="80steps", batch=16, learning_rate=1e-2, valid=0.0)

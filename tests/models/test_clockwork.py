@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from mynah.ground.randomness import seeded
 from mynah.models import clockwork
 from mynah.models.clockwork import Clockwork, ClockworkLayer, ClockworkNetwork, reproduce
-from mynah.testing import toy
-from mynah.training import seeded
+from mynah.testing.models import toy
 
 INPUTS, HIDDEN, MODULES = 3, 8, 4
 SIZE = HIDDEN // MODULES

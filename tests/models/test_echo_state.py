@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from mynah.ground.randomness import generator
 from mynah.models import echo_state
 from mynah.models.echo_state import EchoState, reservoir, ridge
-from mynah.training import generator
 
 
 def drawn(units=50, radius=0.9, seed=0, **settings):

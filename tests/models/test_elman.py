@@ -39,8 +39,8 @@ def test_gradients_vanish_but_where_the_forget_gate_is_open(drawn):
 
 def test_a_curve_is_the_gradient_by_finite_differences(drawn):
     """The tanh curve is proportional to what a small change so many steps back does to the last output."""
-    from mynah.problems import adding
-    from mynah.training import generator, seeded
+    from mynah.ground.randomness import generator, seeded
+    from mynah.papers.problems import adding
 
     net = seeded(0, lambda: torch.nn.RNN(adding.INPUTS, UNITS, batch_first=True)).double()
     x = adding.draw(generator(0, "curves"), 16, length=STEPS).frames.double()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mynah import modelfile
-from mynah.errors import IncompatibleFile
+from mynah.ground.errors import IncompatibleFile
 from mynah.models.forest import Forest
 
 

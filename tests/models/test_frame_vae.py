@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from mynah.ground.randomness import generator, seeded
 from mynah.models.frame_vae import BLOCK, FrameVAE, SoundVAE, _Voice
 from mynah.representations import STFT, PhaseVocoder
-from mynah.testing import ToyClip, toy
-from mynah.training import Training, generator, seeded
+from mynah.testing.models import ToyClip, toy
+from mynah.training import Training
 
 FEW = Training(budget="30steps", batch=8, valid=0.0, learning_rate=4e-3)
 RATE = 8000

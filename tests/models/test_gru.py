@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from mynah.ground.randomness import seeded
 from mynah.models.gru import GRU, GRUNetwork, reproduce
-from mynah.testing import toy
-from mynah.training import seeded
+from mynah.testing.models import toy
 
 
 def test_the_forms_are_two_functions_of_the_same_weights():
@@ -30,7 +30,7 @@ def test_a_form_is_one_of_two():
 
 def test_experiments_are_those_of_the_card(tiny_chorales, monkeypatch):
     forms = []
-    monkeypatch.setattr("mynah.problems.chorales.learn", lambda net, seed: forms.append(net) or {"nll": 1.0})
+    monkeypatch.setattr("mynah.papers.problems.chorales.learn", lambda net, seed: forms.append(net) or {"nll": 1.0})
     assert reproduce("chorales", 0) == reproduce("chorales-cho", 0) == {"nll": 1.0}
     assert [type(net.body.rnn).__name__ for net in forms] == ["GRU", "Stacked"]
     with pytest.raises(ValueError, match="no experiment"):

@@ -9,7 +9,7 @@ from mynah.models.glover import Glover
 from mynah.models.gruv import GRUV
 from mynah.representations import STFT
 from mynah.representations.phase_vocoder import Resynthesis
-from mynah.testing import toy
+from mynah.testing.models import toy
 from mynah.training import Training
 
 FEW = Training(budget="8steps", batch=8, valid=0.0)
@@ -53,7 +53,7 @@ def test_phases_go_on_from_what_was_heard(monkeypatch):
             begun.append(self.turns)
             return super().push(frames)
 
-    monkeypatch.setattr("mynah.spectral.Resynthesis", Spied)
+    monkeypatch.setattr("mynah.contracts.spectral.Resynthesis", Spied)
     next(next(model.generate(seconds=0.1, like=clips[0].wave[0], label="rising", temperature=0)))
     front = model._front_end
     turns = front.spectrum(front(torch.from_numpy(clips[0].wave)[None])[0])[1]
@@ -77,7 +77,7 @@ def test_the_highest_temperature_makes_sounds_and_the_lowest_the_most_probable(f
 
 def test_experiments_are_those_of_the_cards(monkeypatch):
     nets = []
-    monkeypatch.setattr("mynah.problems.notes.learn", lambda net, seed: nets.append(net) or {"error": 1.0})
+    monkeypatch.setattr("mynah.papers.problems.notes.learn", lambda net, seed: nets.append(net) or {"error": 1.0})
     for module, experiment in ((gruv, "notes"), (gruv, "notes-gru"), (glover, "notes")):
         assert module.reproduce(experiment, 0) == {"error": 1.0}
     assert [type(net.body.rnn).__name__ for net in nets] == ["LSTM", "GRU", "LSTM"]

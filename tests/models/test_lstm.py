@@ -3,10 +3,11 @@
 import pytest
 import torch
 
+from mynah.ground.randomness import seeded
 from mynah.layers.windows import in_windows
 from mynah.models.lstm import LSTM, LSTMNetwork, reproduce
-from mynah.testing import toy
-from mynah.training import Training, seeded
+from mynah.testing.models import toy
+from mynah.training import Training
 
 
 @pytest.mark.parametrize("settings", [{}, {"layers": 2}, {"peepholes": True}, {"bidirectional": True, "layers": 2}])

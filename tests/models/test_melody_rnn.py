@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from mynah.ground.randomness import seeded
 from mynah.models import melody_rnn
 from mynah.models.melody_rnn import AttentionNetwork, MelodyRNN
 from mynah.music import Meter, Note, Piece
-from mynah.testing import check_network
-from mynah.training import Training, seeded
+from mynah.testing.models import check_network
+from mynah.training import Training
 
 
 def quarters(*pitches, meter=(4, 4)):
@@ -125,7 +126,7 @@ def test_a_taught_bar_comes_back(monkeypatch):
     """The experiment in small: lookback repeats what basic cannot know."""
     from dataclasses import replace
 
-    from mynah.problems import repeats
+    from mynah.papers.problems import repeats
 
     monkeypatch.setattr(repeats, "PIECES", {"train": 40, "test": 8})
     monkeypatch.setattr(repeats, "TRAINING", replace(repeats.TRAINING, budget="60steps", learning_rate=1e-2))

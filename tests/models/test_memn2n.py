@@ -8,7 +8,7 @@ import torch
 
 from mynah.models import memn2n
 from mynah.models.memn2n import ClipNetwork, MemN2N, StoryNetwork, position_encoding
-from mynah.problems import stories
+from mynah.papers.problems import stories
 from mynah.training import Training
 
 WORDS, LONGEST, MEMORIES, WIDTH = 12, 4, 7, 6

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from mynah import kernels
+from mynah.ground.randomness import generator, seeded
 from mynah.layers.next_symbol import Stream
 from mynah.models import sample_rnn, wavenet
 from mynah.models.sample_rnn import network, reproduce
-from mynah.problems import ar2
-from mynah.training import generator, seeded
+from mynah.papers.problems import ar2
 
 
 def spread(cell, conditions=0):

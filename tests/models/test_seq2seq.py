@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from mynah.contracts.transcriber import cross_entropy
+from mynah.ground.randomness import seeded
 from mynah.models.seq2seq import Seq2SeqNetwork, reversed_rows
-from mynah.training import Batch, seeded
-from mynah.transcriber import cross_entropy
+from mynah.training import Batch
 
 KINDS = [
     {"reverse": reverse, "attention": attention, "cell": cell, "layers": layers}

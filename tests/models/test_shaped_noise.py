@@ -5,7 +5,7 @@ import pytest
 from scipy.signal import lfilter
 
 from mynah.models.shaped_noise import ShapedNoise
-from mynah.testing import RATE, ToyClip
+from mynah.testing.models import RATE, ToyClip
 
 
 def clips(count=12, seed=0):

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from mynah.ground.randomness import seeded
 from mynah.models import ufcnn
 from mynah.models.ufcnn import UFCNN, UFCNNetwork, reproduce
-from mynah.testing import toy
-from mynah.training import seeded
+from mynah.testing.models import toy
 
 
 def network(levels=3, length=3, inputs=2, hidden=4):

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from mynah import kernels
+from mynah.ground.randomness import generator, seeded
 from mynah.layers.next_symbol import Stream, draw_whole, rounded
 from mynah.models import wavenet
 from mynah.models.wavenet import FastStream, WaveNetwork, dilated, network, reproduce
-from mynah.testing import check_network, check_streams
-from mynah.training import generator, seeded
+from mynah.testing.models import check_network, check_streams
 
 
 @pytest.mark.parametrize(("dilations", "conditions"), [([1, 2, 1, 2], 0), ([1], 0), ([3, 1], 2)])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mynah.errors import BadInput, NotEnoughData, Stopped
+from mynah.ground.errors import BadInput, NotEnoughData, Stopped
 from mynah.music import Meter, Note, Piece, Tempo
 from mynah.music.midi import read, read_folder, write
 

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 import mynah
-from mynah.errors import IncompatibleFile
+from mynah.ground.errors import IncompatibleFile
 from mynah.report import generated
 from mynah.report.embed import Preview
 from mynah.report.schema import validate

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mynah.errors import BadInput, IncompatibleFile
+from mynah.ground.errors import BadInput, IncompatibleFile
 from mynah.report import music
 
 

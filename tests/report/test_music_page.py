@@ -2,9 +2,9 @@
 
 import pytest
 
-from mynah.datasets.tunes import tunes
+from mynah.data.tunes import tunes
 from mynah.music.midi import read
-from mynah.trials.compose import Order, compose
+from mynah.runs.compose import Order, compose
 
 
 @pytest.mark.parametrize("width", [380, 1200])

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 
-from mynah.errors import IncompatibleFile, Stopped
+from mynah.ground.errors import IncompatibleFile, Stopped
 from mynah.report import build, embed, health, svg
 from results_sample import make_results, make_run
 
@@ -329,7 +329,7 @@ def test_damaged_previews_are_passed_over(tmp_path):
 
 
 def test_report_needs_no_torch_no_sklearn_and_no_audio():
-    heavy = ("torch", "sklearn", "scipy", "soundfile", "mynah.audio", "mynah.trials")
+    heavy = ("torch", "sklearn", "scipy", "soundfile", "mynah.audio", "mynah.runs")
     code = f"import sys, mynah.report; print([name for name in {heavy} if name in sys.modules])"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

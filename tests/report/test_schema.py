@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mynah.errors import BadInput, IncompatibleFile
+from mynah.ground.errors import BadInput, IncompatibleFile
 from mynah.report.schema import FIELDS, OPTIONAL, SCHEMA, as_markdown, read_results, validate
 from results_sample import make_results
 

@@ -1,7 +1,7 @@
 """The page of a run that writes down what it hears, in a real browser."""
 
 import mynah
-from mynah.testing import RATE, toy_strings
+from mynah.testing.models import RATE, toy_strings
 
 
 def test_texts_are_shown_and_played(visit, tmp_path):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from mynah.errors import BadInput, Stopped
+from mynah.ground.errors import BadInput, Stopped
 from mynah.representations import Frames, LogMel, Waveform, cache, compute
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
+from mynah.ground.randomness import generator
 from mynah.representations import STFT, LogMel
 from mynah.representations.griffin_lim import griffin_lim, magnitudes_of
-from mynah.training import generator
 
 
 @pytest.fixture(scope="module")

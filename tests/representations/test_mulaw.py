@@ -6,7 +6,7 @@ import torch
 
 from mynah.representations import MuLaw
 from mynah.representations.mulaw import LEVELS, SILENCE, START, compress, decode, edges, encode, expand
-from mynah.testing import check_representation
+from mynah.testing.models import check_representation
 
 
 def test_every_symbol_survives_the_way_through_a_wave():

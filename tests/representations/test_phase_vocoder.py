@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mynah.errors import UsageError
+from mynah.ground.errors import UsageError
 from mynah.representations import PhaseVocoder
 from mynah.representations.phase_vocoder import Resynthesis, nearest_peaks
 

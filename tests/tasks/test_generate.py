@@ -8,23 +8,24 @@ import pytest
 import soundfile
 
 import mynah
-from mynah.datasets import builtin
-from mynah.errors import BadInput, NotEnoughData, UsageError
-from mynah.generator import GeneratorModel
+from mynah.contracts.generator import GeneratorModel
+from mynah.data import Fold, scan
+from mynah.data.builtin import builtin
+from mynah.data.clip import Wave
+from mynah.ground.errors import BadInput, NotEnoughData, UsageError
+from mynah.judging import likeness
 from mynah.models.frame_vae import FrameVAE
 from mynah.models.shaped_noise import ShapedNoise
 from mynah.report import build
 from mynah.report.schema import answers, validate
 from mynah.representations import Waveform
 from mynah.representations.cache import represent
-from mynah.sounds import Fold, scan
-from mynah.sounds.clip import Wave
-from mynah.tasks import generate, judging
+from mynah.runs.compare import compare
+from mynah.runs.learn import Learning
+from mynah.runs.plan import Plan
+from mynah.tasks import generate
 from mynah.tasks.task import Part
 from mynah.training import Training
-from mynah.trials.compare import compare
-from mynah.trials.learn import Learning
-from mynah.trials.plan import Plan
 
 RATE = 8000
 
@@ -249,7 +250,7 @@ def copies_among(waves, part):
     statistics, mel = part.judged
     clips = [Wave(wave[None], RATE) for wave in waves]
     new = np.concatenate(represent(clips, statistics.representation, RATE))
-    vectors = judging.standardised(*(generate._vectors(statistics, rows) for rows in (part.train, part.test)), new)
+    vectors = likeness.standardised(*(generate._vectors(statistics, rows) for rows in (part.train, part.test)), new)
     return generate._copies(part, vectors, represent(clips, mel.representation, RATE))["is_copy"].mean()
 
 
@@ -260,7 +261,7 @@ def test_the_classifier_learns_the_training_clips_alone(kinds, monkeypatch):
     told, fit = [], SVC.fit
     monkeypatch.setattr(SVC, "fit", lambda machine, x, y: told.append((x, y)) or fit(machine, x, y))
     rows = (part.train, part.test)
-    vectors = judging.standardised(*(generate._vectors(part.judged[0], clips) for clips in rows))
+    vectors = likeness.standardised(*(generate._vectors(part.judged[0], clips) for clips in rows))
     generate._named(part, learning.names, vectors)
     ((heard, labels),) = told
     assert np.array_equal(heard, vectors[0])
@@ -278,7 +279,7 @@ def test_the_reference_compares_training_clips_with_held_out_ones(kinds):
     rng = np.random.default_rng(0)
     train, real = rng.normal(size=(60, 3)), rng.normal(3, 1, size=(40, 3))
     found = generate._reference(kinds[1], train, real, 2.0)
-    assert found == pytest.approx(judging.mmd2(real, train, 2.0), rel=0.05)
+    assert found == pytest.approx(likeness.mmd2(real, train, 2.0), rel=0.05)
 
 
 def test_surprise_is_asked_of_each_clip_with_its_own_label(kinds):

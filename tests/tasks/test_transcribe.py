@@ -8,11 +8,11 @@ import pytest
 
 import mynah
 from mynah import modelfile
-from mynah.errors import BadInput, NotEnoughData, UsageError
+from mynah.ground.errors import BadInput, NotEnoughData, UsageError
+from mynah.runs.learn import resume
 from mynah.tasks import by_name, transcribe
-from mynah.tasks.apply import Windows, apply
-from mynah.testing import RATE, toy_strings
-from mynah.trials.learn import resume
+from mynah.testing.models import RATE, toy_strings
+from mynah.using.listening import Windows, apply
 
 
 def folder_of(place, rows, column="label"):

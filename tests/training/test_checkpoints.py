@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mynah.errors import IncompatibleFile, Stopped
+from mynah.ground.errors import IncompatibleFile, Stopped
 from mynah.stores import FolderStore, Missing, Store, open_store
 from mynah.training import Batch, Batches, Checkpoints, Fit, Notice, Saver, Training
 from mynah.training.checkpoints import KEPT, MANIFESTS, PARTS, join, split

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from killing import Turning, goes_on, straight
-from mynah.errors import Stopped
+from mynah.ground.errors import Stopped
 from mynah.stores import FolderStore
 
 FAMILY = "gru"

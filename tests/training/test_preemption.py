@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from mynah import modelfile
-from mynah.datasets import builtin
-from mynah.errors import Stopped
+from mynah.data.builtin import builtin
+from mynah.ground.errors import Stopped
 from mynah.training import noticed, spot_watched
 from mynah.training.preemption import POLL_SECONDS, Interrupted, is_reclaimed
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from killing import STEPS, goes_on, stopped_at, straight, train
-from mynah.errors import IncompatibleFile, Stopped
+from mynah.ground.errors import IncompatibleFile, Stopped
 from mynah.stores import open_store
 from mynah.training import Checkpoints, Saver
 from mynah.training.checkpoints import KEPT, MANIFESTS, PARTS

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from mynah.errors import UsageError
-from mynah.training import Batches, Budget, Diverged, Fit, Training, key, permute
+from mynah.ground.errors import UsageError
+from mynah.ground.randomness import key, permute
+from mynah.training import Batches, Budget, Diverged, Fit, Training
 from mynah.training.loop import PROBE_STEPS
 
 # --- budget

@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line and exit with a code of `mynah.errors.EXIT_CODES`."""
+    """Run the command line and exit with a code of `mynah.ground.errors.EXIT_CODES`."""
     from mynah.cli.app import run
 
     sys.exit(run(sys.argv[1:]))

@@ -14,7 +14,6 @@ import typer
 from typer.exceptions import TyperException
 
 import mynah
-from mynah.allocator import tune_allocator
 from mynah.cli import (
     apply,
     check,
@@ -30,8 +29,9 @@ from mynah.cli import (
     resume,
     verify,
 )
-from mynah.errors import MynahError, Stopped
-from mynah.tasks.answers import one_line
+from mynah.ground.allocator import tune_allocator
+from mynah.ground.errors import MynahError, Stopped
+from mynah.using.answers import one_line
 
 #: What the system says when there is no room for the output.
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EROFS}

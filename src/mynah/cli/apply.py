@@ -13,7 +13,7 @@ from mynah.cli.drawing import drawn
 from mynah.cli.output import check_destination, deliver
 
 if TYPE_CHECKING:
-    from mynah.tasks.answers import Answer, Segment
+    from mynah.using.answers import Answer, Segment
 
 NAME = "apply"
 #: Columns of a table that goes to a file or into a pipe.
@@ -33,10 +33,10 @@ def command(
 ) -> int | None:
     """Label clips, or draw a timeline of long files."""
     from mynah import modelfile
-    from mynah.errors import UsageError
-    from mynah.tasks import cutting
-    from mynah.tasks.answers import FORMATS, one_line, render
-    from mynah.tasks.apply import Windows, apply
+    from mynah.ground.errors import UsageError
+    from mynah.using import cutting
+    from mynah.using.answers import FORMATS, one_line, render
+    from mynah.using.listening import Windows, apply
 
     if form not in FORMATS:
         raise UsageError("no such format", where=form, remedy=f"Use one of {', '.join(FORMATS)}.")
@@ -66,7 +66,7 @@ def _table(answers: list[Answer], out: Path | None) -> str:
     from rich.console import Console
     from rich.table import Table
 
-    from mynah.tasks.answers import one_line
+    from mynah.using.answers import one_line
 
     titles = ["file", "from", "to", "label", "probability", *(["note"] if any(a.problems for a in answers) else [])]
     table = Table(box=None, header_style="bold", pad_edge=False)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mynah.cli.drawing import drawn
-from mynah.tasks.answers import one_line
+from mynah.using.answers import one_line
 
 if TYPE_CHECKING:
-    from mynah.errors import MynahError
-    from mynah.sounds import Sounds
+    from mynah.data import Sounds
+    from mynah.ground.errors import MynahError
 
 NAME = "check"
 SCHEMA = "mynah.check/1"
@@ -32,8 +32,8 @@ def command(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Say what a folder holds, what is wrong with it and how it would be split."""
-    from mynah.errors import BadInput
-    from mynah.sounds.scan import survey
+    from mynah.data.scan import survey
+    from mynah.ground.errors import BadInput
 
     with drawn(quiet) as progress:
         sounds, refusal = survey(
@@ -68,7 +68,7 @@ def command(
 def _prospects(sounds: Sounds, folds: int) -> tuple[list[str], str | None, MynahError | None]:
     """Return warnings, the split in words, and why these sounds cannot be learned from."""
     from mynah import tasks
-    from mynah.errors import BadInput, NotEnoughData
+    from mynah.ground.errors import BadInput, NotEnoughData
 
     warnings: list[str] = []
     task = tasks.by_name("classify" if sounds.classes else "generate")

@@ -16,7 +16,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Compare the families of one run, or of several runs on the same clips."""
-    from mynah.trials.compare import compare
+    from mynah.runs.compare import compare
 
     comparison = compare(runs)
     print(json.dumps(comparison.to_json(), ensure_ascii=False) if as_json else comparison)

@@ -29,7 +29,7 @@ def command(
 ) -> None:
     """Learn from a folder of MIDI files and write new pieces, to hear and to see."""
     from mynah.cli.drawing import drawn
-    from mynah.trials.compose import Order, compose
+    from mynah.runs.compose import Order, compose
 
     order = Order(
         bars=bars,

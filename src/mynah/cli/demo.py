@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mynah.cli.working import work
-from mynah.progress import Progress
+from mynah.ground.progress import Progress
 
 NAME = "demo"
 
@@ -21,8 +21,8 @@ def command(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> int | None:
     """Learn ten kinds of synthesised sounds: a tour without sounds of your own."""
-    from mynah.datasets import builtin
-    from mynah.trials.learn import learn
+    from mynah.data.builtin import builtin
+    from mynah.runs.learn import learn
 
     def job(progress: Progress) -> Any:
         sounds = builtin(out / "sounds", clips_per_class=clips, seed=seed, progress=progress)

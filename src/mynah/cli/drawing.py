@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mynah.progress import Progress, silent
-from mynah.tasks.answers import one_line
+from mynah.ground.progress import Progress, silent
+from mynah.using.answers import one_line
 
 #: Words for the stages that the layers below name.
 STAGES = {

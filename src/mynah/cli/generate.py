@@ -34,7 +34,7 @@ def command(
 ) -> None:
     """Make new sounds like those a model has learned, as WAV files."""
     from mynah import modelfile
-    from mynah.tasks.making import Wish, make
+    from mynah.using.making import Wish, make
 
     wish = Wish(count, seconds, label, like, temperature, seed)
     with drawn(quiet) as progress:

@@ -64,8 +64,8 @@ def command(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> int | None:
     """Train and compare every method on a folder of sounds; write the page and the model."""
-    from mynah.trials.learn import learn
-    from mynah.trials.run import Run
+    from mynah.runs.learn import learn
+    from mynah.runs.run import Run
 
     options: dict[str, Any] = {
         "task": task,

@@ -17,7 +17,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Print the reading list: entry, what serves it, whether it is built."""
-    from mynah import reading
+    from mynah.papers import reading
 
     if name is not None:
         found = reading.find(name)

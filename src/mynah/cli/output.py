@@ -6,7 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from mynah.errors import Stopped
+from mynah.ground.errors import Stopped
 
 
 def check_destination(out: Path | None) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from mynah.cli.drawing import drawn
-from mynah.tasks.answers import one_line
+from mynah.using.answers import one_line
 
 NAME = "pack"
 SCHEMA = "mynah.pack/1"
@@ -30,8 +30,8 @@ def command(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> int | None:
     """Pack a folder into tar shards and an index that `learn` and `check` read, from a bucket too."""
-    from mynah.errors import Stopped
-    from mynah.sounds import pack
+    from mynah.data import pack
+    from mynah.ground.errors import Stopped
 
     try:
         with drawn(quiet) as progress:

@@ -18,7 +18,7 @@ def command(
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Build the page of a run again."""
-    from mynah.errors import UsageError
+    from mynah.ground.errors import UsageError
     from mynah.report import build
 
     if not 0 < max_mb < math.inf:

@@ -21,8 +21,8 @@ def command(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> int | None:
     """Go on with a run that was interrupted; what was finished is not repeated, to the bit."""
+    from mynah.runs.learn import resume
     from mynah.stores import is_bucket
-    from mynah.trials.learn import resume
 
     folder = out if is_bucket(run) else Path(run)
     return work(

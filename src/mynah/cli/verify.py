@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mynah.errors import MissingExtra, Stopped
+from mynah.ground.errors import MissingExtra, Stopped
 
 if TYPE_CHECKING:
     from mynah.catalog import Card
-    from mynah.claims import Row
+    from mynah.papers.claims import Row
 
 NAME = "verify"
 #: Width of the table where it does not go to a terminal.
@@ -40,7 +40,7 @@ def command(
 ) -> int | None:
     """Re-run the papers' experiments; the exit code is 1 when a gate is missed."""
     from mynah.cli.drawing import drawn
-    from mynah.verification import verify
+    from mynah.papers.verification import verify
 
     cards = _cards(names or [])
     if plot:
@@ -57,7 +57,7 @@ def command(
             print(f"finished experiments are kept in {file}; type the same command again to go on", file=sys.stderr)
         raise
     if record:
-        from mynah import claims
+        from mynah.papers import claims
 
         claims.record(rows, date.today().isoformat(), f"{platform.machine()}, {os.cpu_count()} cores")
     print(json.dumps([asdict(row) for row in rows], ensure_ascii=False, indent=1) if as_json else table(rows))
@@ -73,7 +73,8 @@ def _cards(names: list[str]) -> list[Card]:
         UsageError: unknown; the message suggests the nearest.
         MissingExtra: an entry that is not built, or a family without an experiment.
     """
-    from mynah import catalog, reading
+    from mynah import catalog
+    from mynah.papers import reading
 
     chosen: dict[str, Card] = {}
     for name in names:

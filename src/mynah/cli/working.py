@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mynah.cli.drawing import drawn
-from mynah.progress import Progress
+from mynah.ground.progress import Progress
 
 
 def work(job: Callable[[Progress], Any], out: Path, *, quiet: bool, as_json: bool) -> int | None:
@@ -19,7 +19,7 @@ def work(job: Callable[[Progress], Any], out: Path, *, quiet: bool, as_json: boo
     Returns:
         An exit code: that of `NotEnoughData` where no family came to an end; None is 0.
     """
-    from mynah.errors import NotEnoughData, Stopped
+    from mynah.ground.errors import NotEnoughData, Stopped
 
     try:
         with drawn(quiet) as progress:

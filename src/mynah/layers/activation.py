@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from mynah.errors import UsageError
+from mynah.ground.errors import UsageError
 
 
 def activation(name: str) -> nn.Module:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 from torch.nn import functional
 
-from mynah.training.world import world
+from mynah.ground.processes import world
 
 
 class FrameBatchNorm(nn.BatchNorm2d):

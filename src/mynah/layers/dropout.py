@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from mynah.training.world import draw_rows
+from mynah.ground.processes import draw_rows
 
 
 class Dropout(nn.Module):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mynah.training.keyed import generator
+from mynah.ground.randomness import generator
 
 
 def stratified_sample(codes: np.ndarray, most: int, seed: int) -> np.ndarray:

@@ -29,15 +29,17 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 
+from mynah.contracts.sequence import SequenceModel
+from mynah.ground.processes import world
+from mynah.ground.randomness import seeded
 from mynah.layers.cells import Stacked
 from mynah.layers.masks import time_mask
-from mynah.problems import chorales
-from mynah.problems.answers import EveryFrame
-from mynah.problems.descent import PLAIN, descend
+from mynah.layers.sequence_network import SequenceNetwork
+from mynah.papers.problems import chorales
+from mynah.papers.problems.answers import EveryFrame
+from mynah.papers.problems.descent import PLAIN, descend
 from mynah.representations import Representation
-from mynah.sequence import SequenceModel, SequenceNetwork
-from mynah.training import Training, seeded
-from mynah.training.world import world
+from mynah.training import Training
 
 CARD = {
     "name": "batch_norm_rnn",

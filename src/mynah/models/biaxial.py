@@ -34,16 +34,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mynah.composer import NetComposer, going_on, steps_to_fill
+from mynah.contracts.composer import NetComposer, going_on, steps_to_fill
+from mynah.ground.randomness import generator, seeded
 from mynah.layers.cells import set_forget_bias, zero_biases
 from mynah.layers.dropout import Dropout
 from mynah.music import Piece
 from mynah.music.piece import RESOLUTION
 from mynah.music.piece import bars as bars_of
 from mynah.music.roll import notes_of, roll_of
-from mynah.problems import chorales
-from mynah.problems.descent import PLAIN
-from mynah.training import Batch, Training, generator, seeded
+from mynah.papers.problems import chorales
+from mynah.papers.problems.descent import PLAIN
+from mynah.training import Batch, Training
 
 CARD = {
     "name": "biaxial",
@@ -411,7 +412,7 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     """Run an experiment; `quick` is the same.
 
     transposition: new networks over random chords, moved by up to an octave. chorales and chorales-lstm: trained as
-    the networks of `mynah.problems.chorales`, without noise on the weights, by Adam for 12 epochs.
+    the networks of `mynah.papers.problems.chorales`, without noise on the weights, by Adam for 12 epochs.
     """
     if experiment == "transposition":
         return {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mynah.model import VectorModel
+from mynah.contracts.classifier import VectorModel
 
 CARD = {
     "name": "chance",

@@ -23,14 +23,15 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from mynah.composer import EventComposer, EventNetwork, draw, going_on, steps_to_fill
+from mynah.contracts.composer import EventComposer, EventNetwork, draw, going_on, steps_to_fill
+from mynah.ground.randomness import generator, seeded
+from mynah.layers.temperature import checked
 from mynah.music import Meter, Piece, abc
 from mynah.music.melody import melody_of
 from mynah.music.piece import LONGEST_QUARTERS, RESOLUTION, bar_ticks, tick_of
-from mynah.problems import markov_text
-from mynah.problems.descent import PLAIN, descend
-from mynah.temperature import checked
-from mynah.training import Batch, generator, one_thread, seeded
+from mynah.papers.problems import markov_text
+from mynah.papers.problems.descent import PLAIN, descend
+from mynah.training import Batch, one_thread
 
 CARD = {
     "name": "char_rnn",

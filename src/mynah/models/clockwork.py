@@ -22,11 +22,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mynah.contracts.sequence import SequenceModel
+from mynah.ground.randomness import seeded
 from mynah.layers.cells import Stacked, set_forget_bias
-from mynah.problems import forecasting, tones
+from mynah.layers.sequence_network import SequenceNetwork, TorchNetwork
+from mynah.papers.problems import forecasting, tones
 from mynah.representations import Representation
-from mynah.sequence import SequenceModel, SequenceNetwork, TorchNetwork
-from mynah.training import Training, seeded
+from mynah.training import Training
 
 CARD = {
     "name": "clockwork",

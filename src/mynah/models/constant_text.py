@@ -12,10 +12,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from mynah.contracts.transcriber import TranscriberModel, Transcript
+from mynah.ground.texts import best_constant
 from mynah.representations import ClipStatistics, Frames, Representation
-from mynah.texts import best_constant
 from mynah.training import Event, Keeper
-from mynah.transcriber import TranscriberModel, Transcript
 
 CARD = {
     "name": "constant_text",

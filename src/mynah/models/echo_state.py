@@ -20,11 +20,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from mynah.contracts.classifier import VectorModel
+from mynah.ground.randomness import generator
 from mynah.layers.standardise import Standardise
-from mynah.model import VectorModel
-from mynah.problems import mackey_glass
+from mynah.papers.problems import mackey_glass
 from mynah.representations import Frames, LogMel, Representation
-from mynah.training import generator
 
 CARD = {
     "name": "echo_state",

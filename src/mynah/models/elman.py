@@ -17,11 +17,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from mynah.contracts.sequence import SequenceModel
+from mynah.ground.randomness import generator, seeded
 from mynah.layers.cells import set_forget_bias
-from mynah.problems import adding, chorales
-from mynah.problems.answers import EveryFrame
-from mynah.sequence import SequenceModel, SequenceNetwork, TorchNetwork
-from mynah.training import generator, seeded
+from mynah.layers.sequence_network import SequenceNetwork, TorchNetwork
+from mynah.papers.problems import adding, chorales
+from mynah.papers.problems.answers import EveryFrame
 
 CARD = {
     "name": "elman",

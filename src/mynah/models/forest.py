@@ -15,8 +15,8 @@ from __future__ import annotations
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
+from mynah.contracts.classifier import VectorModel
 from mynah.layers.sampling import stratified_sample
-from mynah.model import VectorModel
 from mynah.representations import Representation
 
 CARD = {

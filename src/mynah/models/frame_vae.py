@@ -20,9 +20,9 @@ of the amplitude stands in noise, each phase agrees with the partial's by A in t
 by A^2, and that is what a turn tells.) Bins weigh in the loss as bands of hearing do: else half of it were above 5 kHz,
 and the body of a drum a hundredth.
 
-All of this happens at one pitch for each class (`mynah.tuning`): how many octaves a sound lies above the low ones of
-its class is drawn together with z, and what was decoded is moved up by so much. So is how long it lasts at most, since
-few clips teach little of ends.
+All of this happens at one pitch for each class (`mynah.representations.congealing`): how many octaves a sound lies
+above the low ones of its class is drawn together with z, and what was decoded is moved up by so much. So is how long it
+lasts at most, since few clips teach little of ends.
 
 Departures from these papers: small enough for minutes on a processor; no adversary (RAVE); relative pitch is found by
 congealing rather than by a network that knows notes (DDSP); the weight of the divergence is a constant.
@@ -38,14 +38,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mynah import tuning
-from mynah.generator import NetGenerator, Request
+from mynah.contracts.generator import NetGenerator, Request
+from mynah.contracts.next_frame import Forecast
+from mynah.ground.randomness import generator
 from mynah.layers.masks import mean_and_max, time_mask
 from mynah.layers.standardise import Standardise
-from mynah.next_frame import Forecast
 from mynah.representations import Frames, PhaseVocoder, Representation
+from mynah.representations import congealing as tuning
 from mynah.representations.phase_vocoder import FLOOR_DB, OverlapAdd, PhaseVocoderModule
-from mynah.training import Batch, Event, Keeper, Training, generator
+from mynah.training import Batch, Event, Keeper, Training
 
 CARD = {
     "name": "frame_vae",
@@ -91,7 +92,7 @@ class SoundVAE(nn.Module):
 
     Attributes:
         weight: (bin,) how much it counts, one in the mean.
-        outline: (class, step) see `mynah.tuning`, of the low sounds of a class.
+        outline: (class, step) see `mynah.representations.congealing`, of the low sounds of a class.
         lowest, highest: (class,) octaves that the clips of a class lie above these.
         centre: (class, latent + 2) mean of the clips of a class: what describes them, their octaves, and the logarithm
             of their frames.

@@ -18,12 +18,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from mynah.contracts.sequence import SequenceModel
+from mynah.ground.randomness import seeded
 from mynah.layers.cells import ChoGRU, Stacked
-from mynah.problems import chorales
-from mynah.problems.answers import EveryFrame
+from mynah.layers.sequence_network import SequenceNetwork
+from mynah.papers.problems import chorales
+from mynah.papers.problems.answers import EveryFrame
 from mynah.representations import Representation
-from mynah.sequence import SequenceModel, SequenceNetwork
-from mynah.training import Training, seeded
+from mynah.training import Training
 
 CARD = {
     "name": "gru",

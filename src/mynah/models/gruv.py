@@ -5,8 +5,8 @@
 Departures from the paper:
 - Frames are level and instantaneous frequency of overlapping Hann windows, not real and imaginary parts of blocks of a
   quarter of a second: the mean of complex numbers whose phases differ is near zero, and so was the sound.
-- The answer is a distribution (see `mynah.next_frame`), not a mean with squared error, so that sounds can differ; with
-  an output for the end of the sound.
+- The answer is a distribution (see `mynah.contracts.next_frame`), not a mean with squared error, so that sounds can
+  differ; with an output for the end of the sound.
 - An answer is relative to the last frame and to running means of the bin.
 - Noise is added to what the network hears in training; 128 units instead of 1024, Adam instead of RMSprop.
 - Phases of what is made are locked to the nearest peak of the spectrum.
@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from torch import nn
 
-from mynah.next_frame import NextFrame
-from mynah.problems import notes
+from mynah.contracts.next_frame import NextFrame
+from mynah.contracts.spectral import NOISE, SpectralGenerator
+from mynah.ground.randomness import seeded
+from mynah.layers.sequence_network import SequenceNetwork, TorchNetwork
+from mynah.papers.problems import notes
 from mynah.representations import Representation
-from mynah.sequence import SequenceNetwork, TorchNetwork
-from mynah.spectral import NOISE, SpectralGenerator
-from mynah.training import Training, seeded
+from mynah.training import Training
 
 CARD = {
     "name": "gruv",

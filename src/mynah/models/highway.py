@@ -21,14 +21,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from mynah.contracts.classifier import NetModel
+from mynah.ground.randomness import seeded
 from mynah.layers.activation import activation
 from mynah.layers.dropout import Dropout
 from mynah.layers.masks import mean_and_max
-from mynah.model import NetModel
-from mynah.problems import digits
-from mynah.problems.descent import PLAIN, descend
+from mynah.papers.problems import digits
+from mynah.papers.problems.descent import PLAIN, descend
 from mynah.representations import ClipStatistics, Representation
-from mynah.training import Training, seeded
+from mynah.training import Training
 
 CARD = {
     "name": "highway",

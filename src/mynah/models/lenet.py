@@ -15,9 +15,9 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from mynah.contracts.classifier import NetModel
 from mynah.layers.activation import activation
 from mynah.layers.masks import mean_and_max, pad_time, time_mask
-from mynah.model import NetModel
 from mynah.representations import Representation
 from mynah.training import Training
 

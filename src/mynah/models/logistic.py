@@ -15,8 +15,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from mynah.contracts.classifier import VectorModel
 from mynah.layers.sampling import stratified_sample
-from mynah.model import VectorModel
 from mynah.representations import Representation
 
 CARD = {

@@ -25,14 +25,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from mynah.contracts.sequence import SequenceModel
+from mynah.ground.randomness import generator, seeded
 from mynah.layers.cells import PeepholeLSTM, Stacked, set_forget_bias, zero_biases
+from mynah.layers.sequence_network import SequenceNetwork
 from mynah.layers.windows import in_windows
-from mynah.problems import adding, chorales, half_sine, temporal_order
-from mynah.problems.answers import EveryFrame, LastFrame
-from mynah.problems.descent import PLAIN, descend
+from mynah.papers.problems import adding, chorales, half_sine, temporal_order
+from mynah.papers.problems.answers import EveryFrame, LastFrame
+from mynah.papers.problems.descent import PLAIN, descend
 from mynah.representations import Representation
-from mynah.sequence import SequenceModel, SequenceNetwork
-from mynah.training import Training, generator, seeded
+from mynah.training import Training
 
 CARD = {
     "name": "lstm",
@@ -187,7 +189,7 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
 
     adding: 100 units, Adam, 2e-3, ended when validation sequences pass with room to spare. temporal-order: 64 units,
     3e-3, 100,000 sequences, and forget gates that start nearly open, as the 1997 paper has none. chorales: see
-    `mynah.problems.chorales`. stateful: a new network over noise, in windows of 16. half-sine: 32 units, 5e-3.
+    `mynah.papers.problems.chorales`. stateful: a new network over noise, in windows of 16. half-sine: 32 units, 5e-3.
     """
     if experiment == "adding":
         return adding.learn(lambda: LSTMNetwork(adding.INPUTS, 100, 1), seed, learning_rate=2e-3)

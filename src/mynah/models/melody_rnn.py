@@ -29,13 +29,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mynah.composer import EventComposer, draw, going_on, steps_to_fill
+from mynah.contracts.composer import EventComposer, draw, going_on, steps_to_fill
+from mynah.layers.sequence_network import SequenceNetwork
 from mynah.music import Piece
 from mynah.music.melody import FIRST_NOTE, NO_EVENT, ago, events_of, folded, melody_of, notes_of
 from mynah.music.piece import RESOLUTION
 from mynah.music.piece import bars as bars_of
-from mynah.problems import repeats
-from mynah.sequence import SequenceNetwork
+from mynah.papers.problems import repeats
 from mynah.training import Training
 
 CARD = {

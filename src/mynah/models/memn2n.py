@@ -34,13 +34,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mynah.contracts.classifier import NetModel
+from mynah.ground.randomness import key, seeded
 from mynah.layers.dropout import Dropout
 from mynah.layers.masks import pad_time, time_mask
-from mynah.model import NetModel
-from mynah.problems import stories
-from mynah.problems.descent import PLAIN, descend
+from mynah.papers.problems import stories
+from mynah.papers.problems.descent import PLAIN, descend
 from mynah.representations import Representation
-from mynah.training import Training, key, seeded
+from mynah.training import Training
 
 CARD = {
     "name": "memn2n",

@@ -25,12 +25,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mynah.contracts.sequence import SequenceModel
 from mynah.layers.affine import affine
 from mynah.layers.residual import ResidualStack
 from mynah.layers.scan import gated_scan
-from mynah.problems import adding
+from mynah.layers.sequence_network import SequenceNetwork
+from mynah.papers.problems import adding
 from mynah.representations import Representation
-from mynah.sequence import SequenceModel, SequenceNetwork
 from mynah.training import Training
 
 CARD = {

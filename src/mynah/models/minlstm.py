@@ -29,12 +29,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
+from mynah.contracts.sequence import SequenceModel
 from mynah.layers.affine import affine
 from mynah.layers.residual import ResidualStack
 from mynah.layers.scan import gated_scan
-from mynah.problems import adding
+from mynah.layers.sequence_network import SequenceNetwork
+from mynah.papers.problems import adding
 from mynah.representations import Representation
-from mynah.sequence import SequenceModel, SequenceNetwork
 from mynah.training import Training
 
 CARD = {

@@ -13,10 +13,10 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from mynah.contracts.classifier import NetModel
 from mynah.layers.activation import activation
 from mynah.layers.dropout import Dropout
 from mynah.layers.masks import mean_and_max
-from mynah.model import NetModel
 from mynah.representations import ClipStatistics, Representation
 from mynah.training import Training
 

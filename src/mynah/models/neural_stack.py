@@ -12,7 +12,7 @@ pushes at both and reads at both. The memory has no parameters, so what it learn
 ones; its strengths are kept as intervals of a tape, see `mynah.layers.tape`.
 
 Departures from the paper:
-- Adam instead of RMSProp; smaller sizes, see `mynah.problems.copy_reverse`. Symbols enter by their one-hot code.
+- Adam instead of RMSProp; smaller sizes, see `mynah.papers.problems.copy_reverse`. Symbols enter by their one-hot code.
 - The bias of the forget gates starts at 1, in the reversal at -1: an LSTM that remembers there by itself soon knows
   half of the answer and leaves the stack unused. This is not taken from the paper.
 - The bias of u starts at -1, as in the paper (as recalled), and the weights of d and u near 0.
@@ -28,11 +28,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from mynah.contracts.sequence import SequenceModel
 from mynah.layers import tape
 from mynah.layers.cells import set_forget_bias, zero_biases
-from mynah.problems import copy_reverse
+from mynah.layers.sequence_network import SequenceNetwork, TorchNetwork
+from mynah.papers.problems import copy_reverse
 from mynah.representations import Representation
-from mynah.sequence import SequenceModel, SequenceNetwork, TorchNetwork
 from mynah.training import Training
 
 CARD = {

@@ -31,11 +31,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mynah.problems import copying
-from mynah.problems.descent import PLAIN, descend
+from mynah.contracts.sequence import SequenceModel
+from mynah.ground.randomness import seeded
+from mynah.layers.sequence_network import SequenceNetwork
+from mynah.papers.problems import copying
+from mynah.papers.problems.descent import PLAIN, descend
 from mynah.representations import Representation
-from mynah.sequence import SequenceModel, SequenceNetwork
-from mynah.training import Training, seeded
+from mynah.training import Training
 
 CARD = {
     "name": "neural_turing_machine",

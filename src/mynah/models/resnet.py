@@ -21,10 +21,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from mynah.contracts.classifier import NetModel
 from mynah.layers.batch_norm import FrameBatchNorm
 from mynah.layers.dropout import Dropout
 from mynah.layers.masks import mean_and_max
-from mynah.model import NetModel
 from mynah.representations import Representation
 from mynah.training import Training
 

@@ -22,13 +22,14 @@ import torch
 from torch import Tensor, nn
 
 from mynah import kernels
+from mynah.contracts.symbol_generator import SymbolGenerator
+from mynah.ground.randomness import seeded
 from mynah.layers.cells import set_forget_bias
 from mynah.layers.next_symbol import NextSymbol, Stream, rounded
-from mynah.problems import ar2
+from mynah.layers.sequence_network import TorchNetwork
+from mynah.papers.problems import ar2
 from mynah.representations import Representation
-from mynah.sequence import TorchNetwork
-from mynah.symbol_generator import SymbolGenerator
-from mynah.training import Training, seeded
+from mynah.training import Training
 
 CARD = {
     "name": "sample_rnn",

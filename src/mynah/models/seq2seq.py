@@ -27,13 +27,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mynah.contracts.transcriber import NetTranscriber, Transcript, cross_entropy
+from mynah.ground.randomness import seeded
 from mynah.layers.dropout import Dropout
 from mynah.layers.masks import averaged, time_mask
-from mynah.problems import transduction
-from mynah.problems.descent import PLAIN, descend
+from mynah.papers.problems import transduction
+from mynah.papers.problems.descent import PLAIN, descend
 from mynah.representations import Representation
-from mynah.training import Training, seeded
-from mynah.transcriber import NetTranscriber, Transcript, cross_entropy
+from mynah.training import Training
 
 CARD = {
     "name": "seq2seq",

@@ -23,7 +23,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from mynah.generator import GeneratorModel, Request
+from mynah.contracts.generator import GeneratorModel, Request
 from mynah.representations import Frames
 from mynah.training import Event, Keeper
 

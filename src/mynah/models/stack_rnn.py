@@ -31,9 +31,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from mynah.problems import counting
+from mynah.contracts.sequence import SequenceModel
+from mynah.layers.sequence_network import SequenceNetwork, TorchNetwork
+from mynah.papers.problems import counting
 from mynah.representations import Representation
-from mynah.sequence import SequenceModel, SequenceNetwork, TorchNetwork
 from mynah.training import Training
 
 CARD = {
@@ -212,7 +213,7 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     """Run an experiment; `quick` is the same.
 
     counting: 40 units, 10 stacks, 2 places read, rounded. counting-list: 5 lists. counting-plain: 50 tanh units, from
-    one start. See `mynah.problems.counting`.
+    one start. See `mynah.papers.problems.counting`.
     """
     if experiment == "counting":
         return counting.learn(lambda: StackRNNNetwork(counting.SYMBOLS, 40, 10, rounded=True), seed)

@@ -12,7 +12,7 @@ All filters have the same length and look back only, so one output sees 1 + 2 (l
 Departures from the paper:
 - Each filter is causal by itself: zeros on the left, none on the right.
 - The last filter C has one tap: an affine layer a frame, or for one answer a clip after pooling over time.
-- Trained by Adam with a cosine schedule; the paper's generator is not published, see `mynah.problems.tracking`.
+- Trained by Adam with a cosine schedule; the paper's generator is not published, see `mynah.papers.problems.tracking`.
 
 The gate is missed: an LSTM whose forget gates start open, on a fast kernel, takes 2.7 times as many steps in the same
 time and ends with a third of the error. With 200 paths in all, as in another's experiment, it is ahead too (ratios of
@@ -26,11 +26,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mynah.contracts.sequence import SequenceModel
 from mynah.layers.causal_conv import CausalConv
 from mynah.layers.cells import set_forget_bias, zero_biases
-from mynah.problems import tracking
+from mynah.layers.sequence_network import SequenceNetwork, TorchNetwork
+from mynah.papers.problems import tracking
 from mynah.representations import Representation
-from mynah.sequence import SequenceModel, SequenceNetwork, TorchNetwork
 from mynah.training import Training
 
 CARD = {

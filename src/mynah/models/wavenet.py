@@ -30,13 +30,14 @@ import torch
 from torch import Tensor, nn
 
 from mynah import kernels
+from mynah.contracts.symbol_generator import SymbolGenerator
+from mynah.ground.randomness import generator, seeded
 from mynah.layers.causal_conv import CausalConv
 from mynah.layers.next_symbol import NextSymbol, Stream, draw_whole, rounded
-from mynah.problems import ar2, next_samples
+from mynah.layers.sequence_network import SequenceNetwork
+from mynah.papers.problems import ar2, next_samples
 from mynah.representations import Representation
-from mynah.sequence import SequenceNetwork
-from mynah.symbol_generator import SymbolGenerator
-from mynah.training import Training, generator, seeded
+from mynah.training import Training
 
 CARD = {
     "name": "wavenet",
@@ -302,9 +303,9 @@ def network(residual: int, skip: int, dilations: Sequence[int], levels: int = 25
 class WaveNet(SymbolGenerator):
     """Sounds made a sample at a time by a WaveNet, conditioned on their class.
 
-    What lies further back than it sees it cannot know but by the clocks (`mynah.symbol_generator`). Of 40 synthesised
-    kicks, learned for five minutes of processor time, it made hits that decay, though faster than those it heard (95 %
-    of the energy within 40 ms against 214) and brighter (centroids of 520 and 144 Hz, medians).
+    What lies further back than it sees it cannot know but by the clocks (`mynah.contracts.symbol_generator`). Of
+    40 synthesised kicks, learned for five minutes of processor time, it made hits that decay, though faster than the
+    originals (95 % of the energy within 40 ms against 214) and brighter (centroids of 520 and 144 Hz, medians).
 
     Args:
         blocks, doublings: the dilations are so many times 1, 2, 4 ... 2^(doublings - 1).

@@ -12,7 +12,7 @@ from typing import Any
 
 import mido
 
-from mynah.errors import BadInput, MynahError, NotEnoughData, Stopped
+from mynah.ground.errors import BadInput, MynahError, NotEnoughData, Stopped
 from mynah.music.piece import DRUMS, LONGEST_QUARTERS, Meter, Note, Piece, Tempo, is_meter
 
 SUFFIXES = (".mid", ".midi")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mynah import texts
+from mynah.ground import texts
 from mynah.report import wording
 from mynah.report.confusion import part_of_file
 from mynah.report.embed import Preview

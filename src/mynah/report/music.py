@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from mynah.errors import BadInput, IncompatibleFile
+from mynah.ground.errors import BadInput, IncompatibleFile
 from mynah.report.embed import uri
 from mynah.report.offline import asset, date_of, environment, hash_of, write
 from mynah.report.svg import Scale, drawing, line, tag, text

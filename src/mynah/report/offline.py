@@ -12,7 +12,7 @@ from pathlib import Path
 
 import jinja2
 
-from mynah.errors import Stopped
+from mynah.ground.errors import Stopped
 from mynah.report import wording
 
 

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mynah.errors import BadInput, IncompatibleFile
+from mynah.ground.errors import BadInput, IncompatibleFile
 
 SCHEMA = "mynah.results/1"
 

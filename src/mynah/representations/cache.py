@@ -15,8 +15,8 @@ from typing import Any, overload
 
 import numpy as np
 
-from mynah.errors import BadInput, Stopped
-from mynah.progress import Progress, silent
+from mynah.ground.errors import BadInput, Stopped
+from mynah.ground.progress import Progress, silent
 from mynah.representations.representation import Representation
 
 #: Version of the file and of what the representations compute; another one is computed again.

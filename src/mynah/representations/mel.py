@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mynah.errors import UsageError
+from mynah.ground.errors import UsageError
 from mynah.representations.representation import Representation, check_waves, join_channels
 from mynah.representations.stft import STFTModule, power
 

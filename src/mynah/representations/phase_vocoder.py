@@ -16,7 +16,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from mynah.errors import UsageError
+from mynah.ground.errors import UsageError
 from mynah.representations.representation import Representation, check_waves, join_channels, samples_of
 from mynah.representations.stft import OverlapAdd, STFTModule
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, get_type_hints
 import torch
 from torch import Tensor, nn
 
-from mynah.errors import IncompatibleFile, UsageError
+from mynah.ground.errors import IncompatibleFile, UsageError
 
 #: Frames computed at a time: a block of this many stays in the cache of one core.
 BLOCK_FRAMES = 64

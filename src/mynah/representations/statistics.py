@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from mynah.errors import UsageError
+from mynah.ground.errors import UsageError
 from mynah.representations.cepstrum import cosines
 from mynah.representations.mel import LogMel
 from mynah.representations.representation import Representation, check_waves, join_channels

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from mynah.errors import UsageError
+from mynah.ground.errors import UsageError
 from mynah.representations.representation import (
     BLOCK_FRAMES,
     DEVICE_FRAMES,

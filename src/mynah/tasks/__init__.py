@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mynah.errors import UsageError
+from mynah.ground.errors import UsageError
 
 if TYPE_CHECKING:
     from mynah.tasks.task import Task

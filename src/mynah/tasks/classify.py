@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mynah.sounds import Sounds, check_enough
+from mynah.data import Sounds, check_enough
 from mynah.tasks.task import Part, Stakes, Task
 
 

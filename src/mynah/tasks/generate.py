@@ -1,7 +1,7 @@
 """The task of making sounds like those of a folder: with labels, sounds of each; without, sounds like all.
 
 One fold is held out, or in small folders one after the other of several. For each of its clips that are judged by, a
-model makes one sound of the same label, and the two crowds are compared (see `mynah.tasks.judging`). Families are
+model makes one sound of the same label, and the two crowds are compared (see `mynah.judging.likeness`). Families are
 ranked by their likeness, since the units of their surprise differ: 100 % is as near to the held-out clips as real ones
 are, 0 % is as far off as white noise of the same lengths.
 """
@@ -18,15 +18,15 @@ from typing import Any
 import numpy as np
 
 from mynah import audio
-from mynah.errors import BadInput, NotEnoughData, Stopped
-from mynah.generator import FADE_SECONDS, RISE_SECONDS
+from mynah.contracts.generator import FADE_SECONDS, RISE_SECONDS
+from mynah.data import Clip, Fold, Sounds, check_enough
+from mynah.data.clip import Problem, Wave
+from mynah.ground.errors import BadInput, NotEnoughData, Stopped
+from mynah.ground.randomness import generator, key
+from mynah.judging import likeness
 from mynah.representations import ClipStatistics, Frames, LogMel
 from mynah.representations.cache import represent
-from mynah.sounds import Clip, Fold, Sounds, check_enough
-from mynah.sounds.clip import Problem, Wave
-from mynah.tasks import judging
 from mynah.tasks.task import Part, Stakes, Task
-from mynah.training import generator, key
 
 #: Shorter clips than this are set aside: there is no course of a sound to learn in them.
 SHORTEST_SECONDS = 0.05
@@ -140,22 +140,22 @@ def answer(model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[
     seconds = [longest if number in shown else HEARD_SECONDS for number in range(len(part.test))]
     made = [_made(model, part, int(clip), most) for clip, most in zip(part.test, seconds, strict=True)]
     waves = [Wave(wave[None, : round(HEARD_SECONDS * mel.rate)], mel.rate) for wave in made]
-    *vectors, noise = judging.standardised(
+    *vectors, noise = likeness.standardised(
         _vectors(statistics, part.train),
         _vectors(statistics, part.test),
         np.concatenate(represent(waves, _of(statistics), mel.rate)),
         np.concatenate(represent(_noise(part, mel.rate), _of(statistics), mel.rate)),
     )
     train, real, new = vectors
-    width = judging.usual_distance(train[_spread(len(train), 500)])
-    low, high = judging.mmd2_interval(real, new, width, seed=part.seed)
-    noise_mmd2 = judging.mmd2(real, noise, width)
+    width = likeness.usual_distance(train[_spread(len(train), 500)])
+    low, high = likeness.mmd2_interval(real, new, width, seed=part.seed)
+    noise_mmd2 = likeness.mmd2(real, noise, width)
     far = max(noise_mmd2, LEAST_FAR)
     copies = _copies(part, vectors, represent(waves, _of(mel), mel.rate))
     named = _named(part, names, vectors)
     facts = {
         "made": len(made),
-        "mmd2": judging.mmd2(real, new, width),
+        "mmd2": likeness.mmd2(real, new, width),
         "mmd2_low": low,
         "mmd2_high": high,
         "mmd2_noise": noise_mmd2,
@@ -163,7 +163,7 @@ def answer(model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[
         "likeness_real": 1 - near / far,
         "surprise": _surprise(model, part),
         "unit": model.unit,
-        "diversity": judging.diversity(real, new),
+        "diversity": likeness.diversity(real, new),
         "copies": float(copies["is_copy"].mean()),
         "copies_real": copies["real"],
         "copy_distance": copies["threshold"],
@@ -171,7 +171,7 @@ def answer(model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[
         "named_right_real": None if named is None else float((named[0] == part.labels[part.test]).mean()),
     }
     sounds = [_shown(part, made, copies, named, i, mel.rate) for i in shown]
-    return judging.likeness(real, new, width, far), {"judging": facts, "sounds": sounds}
+    return likeness.likeness(real, new, width, far), {"judging": facts, "sounds": sounds}
 
 
 def _of(frames: Frames) -> Any:
@@ -231,7 +231,7 @@ def _reference(part: Part, train: np.ndarray, real: np.ndarray, width: float) ->
     rng = generator(part.seed, "reference")
     count = min(len(real), len(train))
     drawn = [(rng.permutation(len(real))[:count], rng.permutation(len(train))[:count]) for _ in range(REFERENCES)]
-    return float(np.mean([judging.mmd2(real[a], train[b], width) for a, b in drawn]))
+    return float(np.mean([likeness.mmd2(real[a], train[b], width) for a, b in drawn]))
 
 
 def _copies(part: Part, vectors: Sequence[np.ndarray], courses: Sequence[np.ndarray]) -> dict[str, Any]:
@@ -243,10 +243,10 @@ def _copies(part: Part, vectors: Sequence[np.ndarray], courses: Sequence[np.ndar
     edges = (heard[0], heard[1])  # frames that hear the rise, and the fade
     known = part.judged[1].take(part.train)
     some = _spread(len(train), KNOWN)
-    apart = judging.nearest(known.take(some), train[some], known, train, shift, edges, own=some)[1]
-    threshold = judging.copy_threshold(apart)
-    found, distances = judging.nearest(courses, new, known, train, shift, edges)
-    held_out = judging.nearest(part.judged[1].take(part.test), real, known, train, shift, edges)[1]
+    apart = likeness.nearest(known.take(some), train[some], known, train, shift, edges, own=some)[1]
+    threshold = likeness.copy_threshold(apart)
+    found, distances = likeness.nearest(courses, new, known, train, shift, edges)
+    held_out = likeness.nearest(part.judged[1].take(part.test), real, known, train, shift, edges)[1]
     return {
         "threshold": threshold,
         "nearest": part.train[found],
@@ -261,7 +261,7 @@ def _named(part: Part, names: np.ndarray, vectors: Sequence[np.ndarray]) -> list
     labels = part.labels[part.train]
     if len(names) < 2 or len(np.unique(labels)) < 2:
         return None
-    return judging.named_right(vectors[0], labels, *vectors[1:])
+    return likeness.named_right(vectors[0], labels, *vectors[1:])
 
 
 def _shown(

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mynah.sounds.splits import split
+from mynah.data.splits import split
 
 if TYPE_CHECKING:
+    from mynah.data import Fold, Sounds, Splits
     from mynah.representations import Frames, Representation
-    from mynah.sounds import Fold, Sounds, Splits
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,6 @@ class Task:
     folds: Callable[[Sequence[Fold]], int] = len
 
     def split(self, sounds: Sounds, *, folds: int, seed: int = 0) -> Splits:
-        """Return the folds of checked sounds, see `mynah.sounds.split`: all made, of which `folds` judge."""
+        """Return the folds of checked sounds, see `mynah.data.split`: all made, of which `folds` judge."""
         most = max(2, len(sounds) // self.least_held)
         return split(self.strata(sounds), folds=min(folds, most), seed=seed)

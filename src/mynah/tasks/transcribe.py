@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from mynah.errors import BadInput, NotEnoughData
-from mynah.sounds import Sounds, check_enough
+from mynah.data import Sounds, check_enough
+from mynah.ground.errors import BadInput, NotEnoughData
+from mynah.ground.texts import best_constant, edits, errors, symbols, vocabulary
 from mynah.tasks.task import Part, Stakes, Task
-from mynah.texts import best_constant, edits, errors, symbols, vocabulary
 
 #: Leaks that are facts predicting a label; with a text a clip, they say nothing.
 _OF_LABELS = ("rate", "codec", "channels", "duration")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from mynah.training.keyed import key, permute
+from mynah.ground.randomness import key, permute
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Batch:
     Attributes:
         frames: (batch, time, feature) float32, zero after each example's end.
         lengths: (batch,) int64, valid frames of each example.
-        target: (batch, class) float32, rows sum to one; of texts, see `mynah.transcriber`.
+        target: (batch, class) float32, rows sum to one; of texts, see `mynah.contracts.transcriber`.
         whole: targets of the whole batch, where these rows are one process's part of it; None where they are all.
         cut: (batch,) bool, whether an example is an excerpt of something longer; None where none is.
     """

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 import mynah
-from mynah.errors import IncompatibleFile, Stopped
+from mynah.ground.errors import IncompatibleFile, Stopped
 from mynah.stores import Missing, Store
 
 SCHEMA = "mynah.checkpoint/1"

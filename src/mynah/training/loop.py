@@ -18,12 +18,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mynah.errors import MynahError, Stopped, UsageError
+from mynah.ground.errors import MynahError, Stopped, UsageError
+from mynah.ground.processes import rows, world
+from mynah.ground.randomness import key, seed_torch
 from mynah.training.batches import Batch, Batches
 from mynah.training.budget import Budget
-from mynah.training.keyed import key, seed_torch
 from mynah.training.settings import Training
-from mynah.training.world import rows, world
 
 #: Steps timed to turn seconds into steps; they lie inside the warm-up, where the plan does not matter yet.
 PROBE_STEPS = 15

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from mynah.errors import Stopped
+from mynah.ground.errors import Stopped
 
 #: Where EC2 tells an instance about itself; MYNAH_METADATA names another place (for tests, or other clouds alike).
 METADATA = "http://169.254.169.254"

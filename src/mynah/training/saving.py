@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Any
 
-from mynah.errors import Stopped
+from mynah.ground.errors import Stopped
 from mynah.training.checkpoints import Checkpoints
 from mynah.training.loop import Fit, Keeper
 from mynah.training.preemption import Notice

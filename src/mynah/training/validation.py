@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from mynah.ground.randomness import generator
 from mynah.training.batches import pad
-from mynah.training.keyed import generator
 
 #: One held-out group may be this many times the share that was asked for.
 LARGEST_EXCESS = 1.5

@@ -1,0 +1,84 @@
+"""Generators that foretell the next frame of a phase vocoder: what GRUV and Glover's network share.
+
+A family writes `body`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mynah.contracts.generator import NetGenerator, Request
+from mynah.contracts.next_frame import NextFrame, continued, losses
+from mynah.layers.sequence_network import SequenceNetwork
+from mynah.representations import Frames, PhaseVocoder, Representation
+from mynah.representations.phase_vocoder import Resynthesis
+from mynah.training import Batch, Training
+
+#: Noise that the network hears in training, see `NextFrame`.
+NOISE = 0.2
+
+
+class SpectralGenerator(NetGenerator):
+    """Sounds made frame after frame by a `NextFrame`.
+
+    Args:
+        hidden, layers: units a layer of the recurrent network, layers.
+        training, representation, rate, random_state: see `NetModel`; the representation is a `PhaseVocoder`.
+
+    Attributes:
+        told: whether the network is told the class of a sound.
+    """
+
+    unit: ClassVar[str] = "nats a bin of level and frequency"
+    default_representation: ClassVar[Representation] = PhaseVocoder()
+    default_training: ClassVar[Training] = Training(
+        most_epochs=1000, batch=8, learning_rate=5e-3, weight_decay=0.0, clip_norm=1.0, average=0.95, augment=False
+    )
+    told: ClassVar[bool] = False
+    ends_itself: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        hidden: int = 128,
+        layers: int = 1,
+        training: Training | None = None,
+        representation: Representation | None = None,
+        rate: int | None = None,
+        random_state: int = 0,
+    ) -> None:
+        super().__init__(training, representation, rate, random_state)
+        self.hidden = hidden
+        self.layers = layers
+
+    def body(self, inputs: int) -> SequenceNetwork:
+        """Return the recurrent network over `inputs` features."""
+        raise NotImplementedError(f"{type(self).__name__} must define body")  # an abstract method
+
+    def build(self, inputs: int, classes: int) -> nn.Module:
+        if not isinstance(self.representation_, PhaseVocoder):
+            raise ValueError(f"{type(self).__name__} hears frames of a phase vocoder, not {self.representation_}")
+        told, span_hz = classes if self.told else 0, self.representation_.span_hz(self._rate)
+        return NextFrame(self.body(self.hidden), self.hidden, inputs // 2, span_hz, told, NOISE)
+
+    def prepare(self, net: Any, frames: Frames, codes: np.ndarray) -> None:
+        net.learn(frames)
+
+    def losses(self, net: Any, batch: Batch) -> Tensor:
+        return losses(net, batch)
+
+    def _sound(self, request: Request) -> Iterator[np.ndarray]:
+        front: Any = self._front_end
+        net, sound = self.net_.eval(), Resynthesis(front, locked=True)
+        heard = torch.zeros(0, 2 * front.bins)
+        if request.like is not None:
+            heard = front(torch.from_numpy(request.like)[None, None])[0]
+            sound.turns = front.spectrum(heard)[1]
+        label = torch.eye(len(self.classes_))[request.code, : net.classes]
+        for frame in continued(net, heard, label, request.temperature, request.draws):
+            yield sound.push(frame).numpy()
+        yield sound.end().numpy()

@@ -1,0 +1,163 @@
+"""Families of one run, or of several runs on the same clips, side by side with paired tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mynah import tasks
+from mynah.ground.errors import UsageError
+from mynah.judging import statistics
+from mynah.judging.choice import Contender, choose
+from mynah.runs.board import aligned, number, score_text
+from mynah.runs.run import Run
+
+#: A model judged on voices or rooms it was trained on looks better than it is.
+_OTHER_FOLDS = "These runs split the clips differently, so part of a difference may be the split and not the method."
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rows best first: run, family, score, interval, against the best, costs; and the sentence."""
+
+    rows: list[dict[str, Any]]
+    verdict: str
+    clips: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the comparison as one document."""
+        return {"schema": "mynah.comparison/1", "clips": self.clips, "verdict": self.verdict, "rows": self.rows}
+
+    def __str__(self) -> str:
+        table = [("run", "family", "score [95 %]", "against the best", "train", "ms/clip", "MB")]
+        for row in self.rows:
+            against = row["verdict"] if row["p_vs_best"] is None else f"{row['verdict']} (p = {row['p_vs_best']:.3f})"
+            table.append(
+                (
+                    row["run"],
+                    row["family"],
+                    score_text(row),
+                    against,
+                    number(row["train_seconds"], "{:.1f} s"),
+                    number(row["ms_per_clip"], "{:.1f}"),
+                    number(row["megabytes"], "{:.2f}"),
+                )
+            )
+        return "\n".join([f"{self.clips} clips in common", *aligned(table), f"Verdict: {self.verdict}"])
+
+
+def compare(folders: Sequence[str | os.PathLike[str]]) -> Comparison:
+    """Compare all families that finished in these runs, on the clips that all of them answered.
+
+    Args:
+        folders: of runs.
+
+    Raises:
+        UsageError: runs of different tasks, sounds or labels, or nothing that finished.
+    """
+    runs = [Run.open(folder) for folder in folders]
+    names = _distinct([Path(folder) for folder in folders])
+    first = runs[0].results
+    files = {_identity(item): number for number, item in enumerate(first["items"])}
+    true = np.array([str(item["label"]) for item in first["items"]])
+    entries: dict[str, tuple[str, dict[str, Any], np.ndarray]] = {}
+    for run, name in zip(runs, names, strict=True):
+        order = _order(run.results, files, first, name)
+        for row in run.board:
+            if row["score"] is not None and row["status"] == "ok":
+                said = np.full(len(files), None, dtype=object)
+                said[order] = answered(run.results, row)
+                entries[f"{name}: {row['name']}" if len(runs) > 1 else row["name"]] = (name, row, said)
+    if not entries:
+        raise UsageError("no family has finished in these runs", where=", ".join(names))
+    return _compared(entries, true, np.array([item["group"] for item in first["items"]]), runs)
+
+
+def answered(results: dict[str, Any], row: dict[str, Any]) -> list[Any]:
+    """Return what a family said of each item: a label, a text or what it gained; None where no fold answered."""
+    for key in ("said", "gained"):
+        if key in row:
+            return list(row[key])
+    return [None if code is None else results["classes"][code] for code in row["predicted"]]
+
+
+def _identity(item: dict[str, Any]) -> tuple[Any, ...]:
+    return item["file"], item["label"], item["start"], item["end"]
+
+
+def _order(results: dict[str, Any], files: dict[tuple[Any, ...], int], first: dict[str, Any], name: str) -> list[int]:
+    """Return where each clip of a run stands in the first run."""
+    if results["task"] != first["task"]:
+        measured = f"{results['task']} against {first['task']}"
+        raise UsageError("a run of another task", where=name, measured=measured, remedy="Compare runs of one task.")
+    found = [files.get(_identity(item)) for item in results["items"]]
+    if None in found or len(found) != len(files) or results["classes"] != first["classes"]:
+        raise UsageError(
+            "not a run on the same clips and labels",
+            where=name,
+            measured=f"{len(found)} clips against {len(files)}",
+            remedy="Only runs on the same sounds can be compared clip by clip.",
+        )
+    return [number for number in found if number is not None]
+
+
+def _distinct(folders: Sequence[Path]) -> list[str]:
+    names = [folder.resolve().name for folder in folders]
+    return [n if names.count(n) == 1 else "/".join(f.resolve().parts[-2:]) for n, f in zip(names, folders, strict=True)]
+
+
+def _compared(
+    entries: dict[str, tuple[str, dict[str, Any], np.ndarray]],
+    true: np.ndarray,
+    groups: np.ndarray,
+    runs: Sequence[Run],
+) -> Comparison:
+    first = runs[0].results
+    task, names = tasks.by_name(first["task"]), np.array(first["classes"])
+    seen = np.all([[word is not None for word in said] for _, _, said in entries.values()], axis=0)
+    if not seen.any():
+        raise UsageError("these runs judged by different clips")
+    stakes = task.stakes(true[seen], names)
+    gains = {key: task.gain(true[seen], said[seen], names) for key, (_, _, said) in entries.items()}
+    same_folds = all(run.results["split"] == first["split"] for run in runs)
+    contenders = {
+        key: Contender(
+            score=stakes.score(gains[key]),
+            fold_scores=row["fold_scores"] if same_folds else [],
+            gain=gains[key],
+            cost=row["megabytes"],
+        )
+        for key, (_, row, _) in entries.items()
+    }
+    folds = first["split"]["folds"]
+    choice = choose(
+        contenders,
+        stakes,
+        groups[seen],
+        train_size=float(np.mean([fold["train"] for fold in folds])),
+        test_size=float(np.mean([fold["test"] for fold in folds])),
+        baseline=task.lowest,
+    )
+    rows = []
+    for key, (name, row, _) in entries.items():
+        interval = statistics.bootstrap_interval(stakes, gains[key], groups[seen])
+        rows.append(
+            {
+                "run": name,
+                "family": row["name"],
+                "score": contenders[key].score,
+                "ci": [None, None] if interval is None else list(interval),
+                "p_vs_best": choice.verdicts[key].p,
+                "verdict": choice.verdicts[key].words,
+                "status": "ok",
+                **{cost: row[cost] for cost in ("train_seconds", "ms_per_clip", "megabytes", "parameters")},
+            }
+        )
+    rows.sort(key=lambda row: -row["score"])
+    verdict = choice.sentence if same_folds else f"{choice.sentence} {_OTHER_FOLDS}"
+    return Comparison(rows, verdict, int(seen.sum()))

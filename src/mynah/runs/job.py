@@ -1,0 +1,186 @@
+"""What a worker does with one trial: fit, answer the held-out clips, measure the cost."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mynah import catalog, modelfile, tasks
+from mynah.contracts.model import ByGradient, Model, with_budget
+from mynah.data.clip import Wave
+from mynah.ground import processes as world
+from mynah.ground.allocator import tune_allocator
+from mynah.ground.errors import MynahError, Stopped
+from mynah.representations import Frames
+from mynah.runs.draining import listen_only_in_fits
+from mynah.runs.trial import Trial, TrialStore
+from mynah.runs.watching import Curves
+from mynah.tasks.task import Part, Task
+from mynah.training import Checkpoints, Saver, Training, noticed, one_thread
+
+#: Clips that are answered one by one, from the wave on, to measure the milliseconds each takes.
+TIMED_CLIPS = 12
+#: What `run` returns, in a worker process, for a trial that was told to stop and has saved itself.
+TOLD = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A trial with its data: all of it cheap to send to a worker.
+
+    Attributes:
+        trial: what is run.
+        frames: of all clips, memory-mapped; `judged` as the task judges them.
+        labels, groups: (clip,) of all clips.
+        train, test: clip numbers of the fold.
+        timed: a few clips of the test part.
+        allowance: what this fit may spend, as text; empty where it is decided when it starts, or not needed.
+        keep_model: whether the fitted model stays in the trial's folder.
+        learns: whether it learns by gradient steps.
+        leaves: whether `run` returns `TOLD` when it is told to stop, and raises nothing: true in worker processes.
+        curves: folder for TensorBoard, or None.
+    """
+
+    trial: Trial
+    frames: Frames
+    judged: tuple[Frames, ...]
+    labels: np.ndarray
+    groups: np.ndarray
+    train: np.ndarray
+    test: np.ndarray
+    timed: Sequence[Any]
+    allowance: str
+    keep_model: bool
+    learns: bool
+    leaves: bool
+    curves: Path | None = None
+
+
+def run(job: Job, store: TrialStore) -> str:
+    """Run a trial and keep its result; return the trial's hash. A model that fails is a result too.
+
+    Told to stop, a fit that learns step by step saves itself first, and goes on from there another time.
+    """
+    began, clock = time.time(), time.perf_counter()
+    torch.set_num_threads(1)
+    tune_allocator()
+    if job.leaves:
+        listen_only_in_fits()
+    job = replace(job, allowance=world().same(job.allowance)) if job.learns else job
+    folder = store.path(job.trial)
+    result: dict[str, Any] = {"status": "ok", "message": "", "budget": job.allowance, "began": began}
+    task, answers = tasks.by_name(job.trial.task), np.zeros(0)
+    checkpoints = Checkpoints(store.checkpoints(job.trial), job.trial.hash)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        model = new_model(job.trial.family, job.trial.settings, job.trial.seed, job.allowance)
+        if not _fit(model, job, checkpoints, folder):
+            return TOLD
+        if not world().is_first:  # of several processes of one fit, the first does what is left
+            return job.trial.hash
+        part = Part(job.frames, job.judged, job.labels, job.train, job.test, job.trial.seed, folder)
+        answers, facts = task.answer(model, part, task.names(job.labels))
+        result |= {
+            "facts": facts,
+            "record": model.record_,
+            "history": getattr(model, "history_", []),
+            "parameters": model.parameter_count,
+            "milliseconds": _milliseconds(model, job.timed, task),
+            "megabytes": _megabytes(model, folder, keep=job.keep_model),
+        }
+    except (Stopped, KeyboardInterrupt):
+        raise
+    except OSError as error:
+        raise Stopped("a result could not be written", where=folder, measured=error.strerror or error) from error
+    except Exception as error:
+        message = str(error) if isinstance(error, MynahError | ValueError) else f"{type(error).__name__}: {error}"
+        result |= {"status": "failed", "message": message}
+    if not world().is_first:
+        return job.trial.hash
+    result["seconds"] = time.perf_counter() - clock
+    store.save(job.trial, {**result, "test": job.test.tolist()}, answers)
+    if job.learns:
+        checkpoints.clear()
+    return job.trial.hash
+
+
+def _fit(model: Model, job: Job, checkpoints: Checkpoints, folder: Path) -> bool:
+    """Fit a model, writing a line of JSON into ``events.jsonl`` at every validation; whether it came to its end."""
+    data = (job.frames.take(job.train), job.labels[job.train], job.groups[job.train])
+    if not isinstance(model, ByGradient):
+        model.fit(*data)
+        return True
+    log_file, board = folder / "events.jsonl", Curves(job.curves)
+    with noticed() as notice, open(log_file, "a", encoding="utf-8") as log, board as curves:
+        saver = Saver(checkpoints, notice)
+        try:
+            for event in model.fit_events(*data, keeper=saver):
+                print(json.dumps(event.__dict__), file=log, flush=True)
+                curves.add(event)
+            saver.close()
+        except Stopped:
+            if notice.error is not None and job.leaves:
+                return False
+            raise
+    return True
+
+
+def new_model(family: str, settings: str, seed: int, budget: str) -> Model:
+    """Make an unfitted model of a family from what `settings_of` returned."""
+    given = json.loads(settings)
+    if "training" in given:
+        given["training"] = Training(**given["training"])
+    model: Model = catalog.model_class(family)(**given, random_state=seed)
+    return with_budget(model, budget) if budget else model
+
+
+def settings_of(family: str, *, optimizer: str | None = None, activation: str | None = None) -> str:
+    """Return all settings of a family but seed and budget, defaults included, as JSON: a changed default is another.
+
+    Args:
+        optimizer: in place of the family's own, where it learns by steps.
+        activation: in place of the family's own, where it has a choice.
+    """
+    model = catalog.model_class(family)()
+    if optimizer is not None and isinstance(model, ByGradient):
+        model.training = replace(model.settings, optimizer=optimizer)
+    if activation is not None and "activation" in model.get_params(deep=False):
+        model.activation = activation
+    settings = {
+        name: value for name, value in model.get_params(deep=False).items() if name not in ("representation", "rate")
+    }
+    del settings["random_state"]
+    if isinstance(model, ByGradient):
+        settings["training"] = asdict(model.settings)
+    return json.dumps(settings, sort_keys=True)
+
+
+def _milliseconds(model: Model, clips: Sequence[Any], task: Task) -> list[float]:
+    """Milliseconds of CPU of one use, one clip at a time on one thread, decoding left out."""
+    rate = model.rate_
+    if not clips or rate is None:
+        return []
+    held = [Wave(clip.read(rate), rate) for clip in clips]
+    times = []
+    with one_thread():
+        task.use(model, held[0])
+        for clip in held:
+            began = time.thread_time()
+            task.use(model, clip)
+            times.append(1000 * (time.thread_time() - began))
+    return times
+
+
+def _megabytes(model: Model, folder: Path, *, keep: bool) -> float:
+    path = modelfile.save(model, folder / "model.mynah")
+    size = path.stat().st_size / 1e6
+    if not keep:
+        path.unlink()
+    return size

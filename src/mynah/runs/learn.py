@@ -1,0 +1,506 @@
+"""The main job, in the order it happens: sounds, split, frames, trials, comparison, page, model."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import time
+from dataclasses import asdict, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import mynah
+from mynah import catalog, modelfile, tasks
+from mynah.contracts.classifier import ClassifierModel
+from mynah.contracts.model import ByGradient, Model
+from mynah.data import Sounds, Splits, scan
+from mynah.ground import processes as world
+from mynah.ground.errors import IncompatibleFile, MynahError, Stopped, UsageError
+from mynah.ground.processes import joined
+from mynah.ground.progress import Progress, silent
+from mynah.ground.randomness import key
+from mynah.judging.choice import Choice, Contender, choose
+from mynah.representations import Frames, Representation, compute, described
+from mynah.runs import results as documents
+from mynah.runs.job import TIMED_CLIPS, Job, new_model, settings_of
+from mynah.runs.plan import Plan
+from mynah.runs.previews import Heard, preview_order, write_previews
+from mynah.runs.run import Run
+from mynah.runs.schedule import Workers, run_all
+from mynah.runs.trial import Trial, TrialStore, write_json
+from mynah.runs.watching import Log, show_clips
+from mynah.stores import FolderStore, Missing, is_bucket, open_store
+from mynah.training import Budget, spot_watched
+
+#: Sounds are read at their most common rate, but never above this, in Hz.
+HIGHEST_RATE = 48_000
+#: What an interrupted run goes on from.
+PLAN, PLAN_SCHEMA = "plan.json", "mynah.plan/1"
+#: Share of a time budget kept for previews and the page.
+CLOSING_SHARE = 0.03
+
+
+def learn(
+    path: str | os.PathLike[str],
+    *,
+    out: str | os.PathLike[str] = "mynah-run",
+    progress: Progress = silent,
+    command: str = "",
+    **options: Any,
+) -> Run:
+    """Train and compare every family on a folder of sounds, and write the page and the model.
+
+    Args:
+        path: folder with one sub-folder a label, or with a labels file; or folder or URL of a packed corpus.
+        out: folder of the run; finished trials found there are not repeated.
+        progress: told how far the work is.
+        command: the command line to repeat this, for the page.
+        options: fields of `Plan`.
+
+    Returns:
+        The run; ``run.board``, ``run.best``, ``run.report``.
+
+    Raises:
+        UsageError, BadInput, NotEnoughData: with what to do, before anything is trained.
+        KeyboardInterrupt, Stopped: after the partial run has been written.
+    """
+    unknown = set(options) - set(Plan.__dataclass_fields__)
+    if unknown:
+        raise UsageError("no such option", where=", ".join(sorted(unknown)))
+    plan = Plan(**options)
+    with joined() as everyone, spot_watched():
+        if everyone.size > 1:  # all processes work on one fit at a time, and the first tells
+            plan = replace(plan, executor="sequential")
+            progress = progress if everyone.is_first else silent
+        for turn in (True, False):  # the first looks at the files, the others at what it kept of them
+            if everyone.is_first is turn:
+                learning = Learning.prepare(path, Path(out), plan, progress, command)
+            everyone.same(None)
+        return learning.run()
+
+
+def resume(
+    run: str | os.PathLike[str],
+    *,
+    budget: str | None = None,
+    out: str | os.PathLike[str] = "mynah-run",
+    sounds: str | os.PathLike[str] | None = None,
+    progress: Progress = silent,
+) -> Run:
+    """Go on with a run that was interrupted: finished trials are not repeated, begun ones go on where they were.
+
+    Args:
+        run: its folder, or the place that its `checkpoints` named.
+        budget: time it may still take; None is what was left. A budget in steps cannot be changed.
+        out: folder of the run, where `run` is a URL.
+        sounds: where they are now, if not where they were.
+        progress: told how far the work is.
+
+    Raises:
+        IncompatibleFile: there is no run, or one of another version.
+        Stopped: the place cannot be reached.
+    """
+    store = open_store(run)
+    try:
+        plan = json.loads(store.get(PLAN))
+        if plan["schema"] != PLAN_SCHEMA:
+            raise ValueError(plan["schema"])
+        options, place, command = dict(plan["options"]), plan["sounds"], plan["command"]
+    except (Missing, ValueError, KeyError, TypeError) as error:
+        raise IncompatibleFile("no run that can go on", where=run, measured=error) from error
+    if is_bucket(run):
+        options["checkpoints"] = str(run)
+    if budget is not None:
+        rest = Budget.parse(budget).seconds
+        if rest is None or Budget.parse(options["budget"]).seconds is None:
+            raise UsageError("only a budget in time can be changed on the way", measured=options["budget"])
+        options["rest"] = rest
+    folder = out if is_bucket(run) else run
+    return learn(sounds or place, out=folder, progress=progress, command=command, **options)
+
+
+class Learning:
+    """One call of `learn`: what is known about the data and the trials, and where results go."""
+
+    def __init__(
+        self, sounds: Sounds, splits: Splits, plan: Plan, folder: Path, progress: Progress, command: str
+    ) -> None:
+        self.began = time.monotonic()
+        self.sounds, self.splits, self.plan, self.folder = sounds, splits, plan, folder
+        self.progress, self.command = progress, command
+        self.budget = Budget.parse(plan.budget)
+        self.workers = 1 if plan.executor == "sequential" else plan.workers or os.cpu_count() or 1
+        self.families = plan.names
+        remote = None if plan.checkpoints is None else open_store(plan.checkpoints)
+        self.store = TrialStore(folder / "trials", remote)
+        self.log = Log(folder / "log.jsonl")
+        self.task = tasks.by_name(plan.task)
+        self.labels, self.groups = np.array(sounds.labels), np.array(sounds.groups)
+        self.names = self.task.names(self.labels)
+        self.rate = min(sounds.common_rate, HIGHEST_RATE)
+        self.frames: dict[Representation, Frames] = {}
+        self.judged: tuple[Frames, ...] = ()
+        self.warnings: list[str] = []
+
+    @classmethod
+    def prepare(cls, path: str | os.PathLike[str], out: Path, plan: Plan, progress: Progress, command: str) -> Learning:
+        """Look at the folder and refuse what cannot be learned, before anything is trained."""
+        sounds = scan(
+            path,
+            labels=plan.labels,
+            target=plan.target,
+            group=plan.group,
+            repair=plan.repair,
+            strict=plan.strict,
+            progress=progress,
+        )
+        if plan.task == tasks.AUTO:
+            plan = replace(plan, task="classify" if sounds.classes else "generate")
+        task = tasks.by_name(plan.task)
+        sounds, warnings = task.check(sounds, plan.anyway)
+        splits = task.split(sounds, folds=plan.folds, seed=plan.seed)
+        splits = splits.first(task.folds(splits.folds))
+        _refuse_other_sounds(out, sounds)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            if world().is_first:
+                documents.write_skipped(out / "skipped.csv", sounds)
+        except OSError as error:
+            raise Stopped("the run folder cannot be written", where=out, measured=error.strerror) from error
+        learning = cls(sounds, splits, plan, out, progress, command)
+        learning.warnings = warnings
+        if world().is_first:
+            learning._write_plan(path)
+        return learning
+
+    def _write_plan(self, path: str | os.PathLike[str]) -> None:
+        """Keep what is needed to go on, here and where checkpoints are kept."""
+        options = {name: value for name, value in asdict(self.plan).items() if name not in ("plans", "rest")}
+        options["labels"] = None if self.plan.labels is None else os.path.abspath(self.plan.labels)
+        place = str(path) if is_bucket(path) else os.path.abspath(path)
+        plan = {"schema": PLAN_SCHEMA, "sounds": place, "options": options, "command": self.command}
+        content = json.dumps(plan | {"options": options | {"plans": self.plan.plans}}, indent=1).encode()
+        for store in (FolderStore(self.folder), self.store.remote):
+            if store is not None:
+                store.put(PLAN, content)
+
+    def run(self) -> Run:
+        """Train, compare and write; when interrupted, write what there is."""
+        if not world().is_first:
+            self.train()
+            self._refit(*world().same(None))
+            return Run(self.folder, {})
+        self.log.write("begin", sounds=self.sounds.name, clips=len(self.sounds), families=self.families)
+        try:
+            self.train()
+            run = self.conclude()
+        except (KeyboardInterrupt, Stopped) as error:
+            self.log.write("stopped", why=str(error) or type(error).__name__)
+            self.conclude_partially()
+            raise
+        self.log.write("end", best=run.results["best"], verdict=run.results["verdict"])
+        return run
+
+    # --- training
+
+    def train(self) -> None:
+        """Compute what the families see, then run every trial that has no result yet."""
+        me = world()
+        for turn in (True, False):  # the first computes, the others find it in the cache
+            if me.is_first is turn:
+                self._represent()
+            me.same(None)
+        cheap = [name for name in self.families if name not in self._learners]
+        folds = range(len(self.splits.folds))
+        run_all(
+            [self._job(name, fold) for name in cheap for fold in folds],
+            [self._job(name, fold) for fold in folds for name in self._learners],
+            self.store,
+            deadline=self._deadline(),
+            workers=Workers(self.plan.executor, self.workers, self.plan.address),
+            progress=self.progress,
+            log=self.log,
+        )
+
+    def _represent(self) -> None:
+        for family in self.families:
+            representation = catalog.model_class(family).default_representation
+            if representation not in self.frames:
+                self.frames[representation] = self._frames(self.sounds, representation)
+        heard = self.task.heard(self.sounds)
+        self.judged = tuple(self._frames(heard, representation) for representation in self.task.judged_by)
+
+    def _frames(self, sounds: Sounds, representation: Representation) -> Frames:
+        cache = self.folder / "cache"
+        return compute(sounds, representation, self.rate, cache, workers=self.workers, progress=self.progress)
+
+    @cached_property
+    def _learners(self) -> list[str]:
+        """The families that learn by gradient steps, and so share the budget."""
+        return [name for name in self.families if catalog.card(name).cost == "gradient"]
+
+    def _deadline(self) -> float | None:
+        """Return when training must be done: an interrupted run goes on with what was left of its time."""
+        if self.budget.seconds is None:
+            return None
+        if self.plan.rest is not None:
+            return self.began + self.plan.rest * (1 - CLOSING_SHARE)
+        done = (self.store.load(self._trial(name, n)) for n in range(len(self.splits.folds)) for name in self.families)
+        spent = sum(result["seconds"] for result in done if result is not None) / self.workers
+        return self.began + self.budget.seconds * (1 - CLOSING_SHARE) - spent
+
+    def _trial(self, family: str, fold: int) -> Trial:
+        part = self.splits.folds[fold]
+        representation = catalog.model_class(family).default_representation
+        return Trial(
+            family=family,
+            settings=self._settings(family),
+            representation=f"{json.dumps(described(representation))} at {self.rate} Hz",
+            task=self.task.name,
+            fingerprint=self.sounds.fingerprint,
+            fold=part.name,
+            split=self._digests[fold],
+            seed=self.plan.seed,
+            budget=self._terms(family, fold),
+            version=mynah.__version__,
+        )
+
+    @cached_property
+    def _digests(self) -> list[str]:
+        """Name the clips on both sides of each fold; once, since there may be many and trials are asked for often."""
+        return [f"{key(fold.train.tolist(), fold.test.tolist()):016x}" for fold in self.splits.folds]
+
+    def _settings(self, family: str) -> str:
+        return settings_of(family, optimizer=self.plan.optimizer, activation=self.plan.activation)
+
+    def _terms(self, family: str, fold: int) -> str:
+        """Say what a fit may spend: a share of a time depends on who shares it."""
+        if family not in self._learners:
+            return ""
+        if planned := self.plan.planned(family, fold):
+            return planned
+        shared = self.budget.seconds is not None
+        return f"{self.budget} shared by {', '.join(sorted(self._learners))}" if shared else str(self.budget)
+
+    def _job(self, family: str, fold: int) -> Job:
+        part = self.splits.folds[fold]
+        test = self.task.held(self.sounds, part.test)
+        spread = np.unique(np.linspace(0, len(test) - 1, TIMED_CLIPS).astype(int))
+        trial = self._trial(family, fold)
+        return Job(
+            trial=trial,
+            frames=self.frames[catalog.model_class(family).default_representation],
+            judged=self.judged,
+            labels=self.labels,
+            groups=self.groups,
+            train=part.train,
+            test=test,
+            timed=[self.sounds[int(test[i])] for i in spread],
+            allowance="" if " shared by " in trial.budget else trial.budget,
+            keep_model=fold == 0,
+            learns=family in self._learners,
+            leaves=self.plan.executor == "processes",
+            curves=self.folder.absolute() / "tensorboard" / f"{family}-{part.name}" if self.plan.tensorboard else None,
+        )
+
+    # --- comparison, model, page
+
+    def conclude(self) -> Run:
+        """Compare all families, write results and page, then train the best on all clips and keep it."""
+        answers, choice, document = self._compared("complete")
+        self._write(document)  # first of all: what comes now may fail or be interrupted
+        if choice is None:
+            world().same((None, 0))
+        else:
+            family, steps = world().same((choice.kept, _usual_steps(answers[choice.kept])))
+            self._keep(self._refitted(family, steps, document), document, len(self.sounds))
+            order, heard = preview_order(document), Heard(self.sounds, self.folder, document)
+            write_previews(heard, order, self.folder / "previews", progress=self.progress)
+            if self.plan.tensorboard:
+                show_clips(self.folder / "tensorboard" / "clips", document, heard, self.rate, order)
+        document["how"]["seconds"] = time.monotonic() - self.began
+        self._write(document)
+        return Run(self.folder, document)
+
+    def conclude_partially(self) -> None:
+        """Compare what has finished, and keep the best family's model of the first fold.
+
+        A run that was there before is left as it is while there is nothing to put in its place.
+        """
+        _, choice, document = self._compared("partial")
+        if choice is None and (self.folder / "results.json").exists():
+            return
+        if choice is not None:
+            model = modelfile.load(self._first_model(choice.kept))
+            self._keep(model, document, len(self.splits.folds[0].train))
+        self._write(document)
+
+    def _compared(self, status: str) -> tuple[dict[str, documents.Answers], Choice | None, dict[str, Any]]:
+        answers = {name: self._answers(name) for name in self.families}
+        rows = {
+            name: documents.family_row(self.task, a, self.labels, self.names, self.groups, self.plan.seed)
+            for name, a in answers.items()
+        }
+        choice = self._choose(rows, answers)
+        document = self._document(rows, choice, status)
+        if choice is not None and self.task.answers == "classes":
+            codes = np.searchsorted(self.names, self.labels)
+            document["calibration"] = documents.calibration(answers[choice.kept], codes)
+            document["top"] = documents.top_three(answers[choice.kept])
+        if self.warnings:
+            document["families"] = [row | documents.NO_SCORE for row in document["families"]]
+        return answers, choice, document
+
+    def _answers(self, family: str) -> documents.Answers:
+        folds = range(len(self.splits.folds))
+        finished = [self.store.load(self._trial(family, fold)) for fold in folds]
+        return documents.gather(self.task, family, finished, self.labels, self.names)
+
+    def _choose(self, rows: dict[str, Any], answers: dict[str, documents.Answers]) -> Choice | None:
+        whole = [name for name in self.families if rows[name]["status"] == "ok"]
+        if not whole:
+            return None
+        seen = answers[whole[0]].answered
+        contenders = {
+            name: Contender(
+                score=rows[name]["score"],
+                fold_scores=[score for score in answers[name].fold_scores if score is not None],
+                gain=self.task.gain(self.labels[seen], answers[name].said[seen], self.names),
+                cost=rows[name]["megabytes"],
+            )
+            for name in whole
+        }
+        choice = choose(
+            contenders,
+            self.task.stakes(self.labels[seen], self.names),
+            self.groups[seen],
+            train_size=float(np.mean([len(fold.train) for fold in self.splits.folds])),
+            test_size=float(np.mean([len(fold.test) for fold in self.splits.folds])),
+            baseline=self.task.lowest,
+            seed=self.plan.seed,
+        )
+        for name, verdict in choice.verdicts.items():
+            rows[name]["verdict"], rows[name]["p_vs_best"] = verdict.words, verdict.p
+        return choice
+
+    def _sentence(self, choice: Choice | None) -> str:
+        if choice is None:
+            return "No family finished: there is nothing to compare yet."
+        if self.warnings:
+            return f"Too few sounds for an honest score ({'; '.join(self.warnings)}); kept {choice.kept}."
+        return choice.sentence
+
+    def _document(self, rows: dict[str, Any], choice: Choice | None, status: str) -> dict[str, Any]:
+        how = documents.circumstances()
+        run, sounds = shlex.quote(self.folder.resolve().name), shlex.quote(self.sounds.name)
+        return {
+            "schema": documents.SCHEMA,
+            "run": self.folder.resolve().name,
+            "created": how.pop("created"),
+            "mynah": mynah.__version__,
+            "status": status,
+            "task": self.task.name,
+            "answers": self.task.answers,
+            "metric": self.task.metric,
+            "metric_title": self.task.metric_title,
+            "verdict": self._sentence(choice),
+            "warnings": self.warnings,
+            "chance": self.task.baseline(self.labels, self.names),
+            "best": choice.kept if choice else None,
+            "clips": len(self.sounds),
+            "classes": [str(name) for name in self.names],
+            "folds": len(self.splits.folds),
+            "dataset": documents.dataset(self.sounds, self.rate, self.task.counts(self.labels, self.names)),
+            "families": documents.numbered(documents.ranked(rows.values()), len(self.sounds)),
+            "items": documents.items(self.sounds, self.splits),
+            "top": [None] * len(self.sounds),
+            **documents.health(self.sounds),
+            "split": documents.split_facts(self.splits, self.sounds),
+            "calibration": None,
+            "how": how
+            | {
+                "seed": self.plan.seed,
+                "budget": str(self.plan.budget),
+                "executor": self.plan.executor,
+                "workers": self.workers,
+                "options": self.plan.decisive(Path(self.sounds.folder)),
+                "command": self.command,
+                "repeat": f"mynah learn {sounds} --repeat {run} --out {run}-again",
+                "seconds": time.monotonic() - self.began,
+            },
+            "report": "report.html",
+            "model": "best.mynah" if choice else None,
+        }
+
+    def _refitted(self, family: str, steps: int, document: dict[str, Any]) -> Model:
+        """Return the chosen family trained on all clips, or, where that fails, on the first fold."""
+        try:
+            model = self._refit(family, steps)
+        except Stopped:
+            raise
+        except (MynahError, ValueError, ArithmeticError, MemoryError) as error:
+            document["verdict"] += f" Training it on all clips failed ({error}): the model is that of the first fold."
+            return modelfile.load(self._first_model(family))
+        assert model is not None
+        return model
+
+    def _refit(self, family: str | None, steps: int) -> Model | None:
+        """Train a family on all clips; in steps, those that were best on the folds."""
+        if family is None or not (family in self._learners or world().is_first):
+            return None
+        self.progress("refit", 0, 1, family)
+        model = new_model(family, self._settings(family), self.plan.seed, "")
+        if isinstance(model, ByGradient):
+            model.train_to_the_end(steps)
+        model.fit(self.frames[model.default_representation], self.labels, self.groups)
+        self.progress("refit", 1, 1, family)
+        return model
+
+    def _first_model(self, family: str) -> Path:
+        return self.store.path(self._trial(family, 0)) / "model.mynah"
+
+    def _keep(self, model: Model, document: dict[str, Any], trained_on: int) -> None:
+        """Write the model that is used, calibrated, with what is known of it."""
+        if isinstance(model, ClassifierModel):
+            model.temperature_ = document["calibration"]["temperature"]
+            model.threshold_ = document["calibration"]["threshold"]
+        row = next(row for row in document["families"] if row["name"] == document["best"])
+        record = {name: row[name] for name in ("score", "ci", "name")} | {
+            "metric": document["metric"],
+            "clips": trained_on,
+            "dataset": self.sounds.name,
+            "fingerprint": self.sounds.fingerprint,
+            "seconds": document["dataset"]["duration"],
+        }
+        modelfile.save(model, self.folder / "best.mynah", record=record)
+
+    def _write(self, document: dict[str, Any]) -> None:
+        from mynah.report import build
+
+        try:
+            write_json(self.folder / "results.json", document)
+            build(self.folder)
+        except OSError as error:
+            raise Stopped("the run could not be written", where=self.folder, measured=error.strerror) from error
+
+
+def _usual_steps(answers: documents.Answers) -> int:
+    """Return the median over the folds of the step whose weights were kept; 1 for a family without steps."""
+    best = [result["record"].get("best_step", 1) for result in answers.results if result]
+    return max(1, int(np.median(best)))
+
+
+def _refuse_other_sounds(out: Path, sounds: Sounds) -> None:
+    """Raise where a run on another folder lies: its page and model would be lost."""
+    try:
+        there = json.loads((out / "results.json").read_text(encoding="utf-8"))["dataset"]["name"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if there != sounds.name:
+        raise UsageError(
+            f"holds a run on other sounds ({there})", where=out, remedy="Give --out another folder, or remove this one."
+        )

@@ -1,0 +1,121 @@
+"""How a folder is learned: the options of `mynah learn`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mynah import catalog, tasks
+from mynah.ground.errors import UsageError
+from mynah.layers.activation import activation
+from mynah.runs.cluster import check_executor
+from mynah.tasks import AUTO
+from mynah.training import Budget, check_optimizer
+
+#: Options that decide which clips are learned and how they are split: a repetition takes them over.
+OF_THE_DATA = ("labels", "target", "group", "folds", "repair")
+#: Options that decide what is trained.
+OF_THE_FITS = ("optimizer", "activation")
+
+#: In place of family names: every one that serves the task.
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a folder is learned; every field is an option of `mynah learn`.
+
+    Attributes:
+        task: what the models are asked to do: "classify", "transcribe" or "generate"; "auto" is to classify, or,
+            where the sounds have no labels, to generate.
+        families: names in a list or with commas, "all", or None for those that need not be asked for.
+        labels: labels file; None looks for the usual names beside the audio.
+        target: its column that holds the label or the text.
+        group: its column that must not be cut by the split.
+        budget: of the whole comparison, e.g. ``"10m"``; in steps or epochs, of each fit.
+        folds: number of folds, where the data do not decide it.
+        seed: of everything random.
+        optimizer: class of torch.optim, for all families that learn by steps; None leaves each its own.
+        activation: class of torch.nn, for all families that have a choice.
+        executor: ``sequential``, ``processes``, ``ray`` or ``dask``.
+        address: of a Ray or Dask cluster that is there; None starts one of this machine's cores.
+        checkpoints: folder or URL where the run is kept too, to go on with on another machine.
+        tensorboard: write curves, sounds and spectrograms to ``RUN/tensorboard``.
+        workers: processes; None means one a core.
+        anyway: go on with too few clips for an honest score.
+        strict: stop when a file must be set aside.
+        repair: repair files that can be repaired.
+        rest: seconds that training may still take, when an interrupted run goes on; None is what was left.
+        plans: steps of each family and fold, as a run recorded them, instead of a budget in time.
+    """
+
+    task: str = AUTO
+    families: Sequence[str] | str | None = None
+    labels: str | None = None
+    target: str = "label"
+    group: str | None = None
+    budget: str = "10m"
+    folds: int = 5
+    seed: int = 0
+    optimizer: str | None = None
+    activation: str | None = None
+    executor: str = "processes"
+    address: str | None = None
+    checkpoints: str | None = None
+    tensorboard: bool = False
+    workers: int | None = None
+    anyway: bool = False
+    strict: bool = False
+    repair: bool = False
+    rest: float | None = None
+    plans: dict[str, list[dict[str, Any] | None]] | None = None
+
+    def __post_init__(self) -> None:
+        check_executor(self.executor)
+        Budget.parse(self.budget)
+        names = self.names
+        if self.optimizer is not None:
+            check_optimizer(self.optimizer)
+        if self.activation is not None:
+            activation(self.activation)
+        for name in names:  # a family that cannot be loaded says so now
+            catalog.model_class(name)
+        if self.seed < 0:
+            raise UsageError("must be 0 or more", where="seed", measured=self.seed)
+        if self.workers is not None and self.workers < 1:
+            raise UsageError("must be 1 or more", where="workers", measured=self.workers)
+
+    @property
+    def names(self) -> list[str]:
+        """The families, by their names in the catalog."""
+        possible = ("classify", "generate") if self.task == AUTO else (tasks.by_name(self.task).name,)
+        serving = [card.name for card in catalog.cards() if set(possible) & set(card.tasks)]
+        if self.families is None:
+            return [name for name in serving if not catalog.card(name).asked]
+        if self.families == ALL:
+            return serving
+        named = self.families.split(",") if isinstance(self.families, str) else self.families
+        chosen = list(dict.fromkeys(catalog.card(name.strip()).name for name in named))
+        wrong = [name for name in chosen if name not in serving]
+        if wrong:
+            raise UsageError(
+                f"does not {' or '.join(possible)}", where=", ".join(wrong), remedy=f"Use {', '.join(serving)}."
+            )
+        return chosen
+
+    def decisive(self, folder: Path) -> dict[str, Any]:
+        """Return the options that decide clips, split and fits, with the labels file by its name inside the folder."""
+        options = {name: getattr(self, name) for name in (*OF_THE_DATA, *OF_THE_FITS)}
+        if self.labels is not None:
+            inside = Path(self.labels).absolute().is_relative_to(folder.absolute())
+            place = Path(self.labels).absolute()
+            options["labels"] = place.relative_to(folder.absolute()).as_posix() if inside else place.name
+        return options
+
+    def planned(self, family: str, fold: int) -> str:
+        """Return the steps that a repeated run took for this fit, as a budget; empty where nothing is repeated."""
+        plans = (self.plans or {}).get(family)
+        plan = plans[fold] if plans and fold < len(plans) else None
+        return "" if plan is None else str(Budget(steps=plan["steps"], stop=plan.get("stop")))

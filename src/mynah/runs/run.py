@@ -1,0 +1,73 @@
+"""A comparison on disk: what `learn` returns, and what can be opened again."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mynah import modelfile
+from mynah.contracts.model import Model
+
+
+@dataclass
+class Run:
+    """A comparison on disk.
+
+    Attributes:
+        folder: where ``results.json``, ``report.html`` and ``best.mynah`` are.
+        results: the document, see docs/results-schema.md.
+    """
+
+    folder: Path
+    results: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> Run:
+        """Read a run made earlier."""
+        from mynah.report.schema import read_results
+
+        return cls(Path(folder), read_results(Path(folder)))
+
+    @property
+    def board(self) -> list[dict[str, Any]]:
+        """One dictionary a family, best first."""
+        return self.results["families"]
+
+    @property
+    def best(self) -> Model:
+        """The model that was kept."""
+        return modelfile.load(self.folder / "best.mynah")
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.folder / "report.html"
+
+    def to_repeat(self, folder: str | os.PathLike[str]) -> dict[str, Any]:
+        """Return the options of `learn` that train every family on `folder` for the steps it took in this run."""
+        how = self.results["how"]
+        options = dict(how.get("options", {}))
+        if options.get("labels"):
+            options["labels"] = str(Path(folder) / options["labels"])
+        plans = {row["name"]: row["plans"] for row in self.board if any(row["plans"])}
+        families = [row["name"] for row in self.board]
+        return {
+            **options,
+            "task": self.results["task"],
+            "plans": plans,
+            "seed": how["seed"],
+            "budget": how["budget"],
+            "families": families,
+        }
+
+    def __str__(self) -> str:
+        from mynah.runs.board import as_text
+
+        return as_text(self.results, self.folder)
+
+    def _repr_html_(self) -> str:
+        from mynah.runs.board import as_html
+
+        return as_html(self.results)

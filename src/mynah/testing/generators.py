@@ -1,0 +1,106 @@
+"""The battery of generators, beside `mynah.testing.models`; outside models can be put through it too."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from mynah import modelfile
+from mynah.contracts.generator import GeneratorModel
+from mynah.contracts.model import ByGradient
+from mynah.testing.models import RATE, ToyClip, check_resumes, toy
+
+
+def check_generator(make: Callable[[], GeneratorModel]) -> None:
+    """Run the battery of generators on what `make` returns; raises `AssertionError` at the first fault.
+
+    Args:
+        make: returns a new unfitted model, the same at each call; it must learn the toy of this module well enough
+            that new clips of it surprise less than white noise of their length and power.
+    """
+    clips, labels = toy()
+    fitted = make().fit(clips, labels)
+    check_surprise(fitted)
+    check_sounds(fitted)
+    again = make().fit(clips, labels).tensors()
+    for name, value in fitted.tensors().items():
+        assert np.array_equal(value, again[name]), f"{name} differs between two fits with one seed"
+    with tempfile.TemporaryDirectory() as folder:
+        path = modelfile.save(fitted, Path(folder) / "a.mynah")
+        loaded = cast(GeneratorModel, modelfile.load(path))
+        assert np.array_equal(loaded.surprise(clips[:4], labels[:4]), fitted.surprise(clips[:4], labels[:4]))
+        assert np.array_equal(_whole(next(loaded.generate(seed=3))), _whole(next(fitted.generate(seed=3))))
+        assert modelfile.save(loaded, Path(folder) / "b.mynah").read_bytes() == path.read_bytes()
+    for some in (clips[:3], [ToyClip(np.zeros((1, RATE // 5), np.float32))] * 2):
+        sound = _whole(next(make().fit(some).generate(seconds=0.1)))
+        assert sound.shape == (RATE // 10,), "nothing was learned from three clips without labels, or from silence"
+    if isinstance(fitted, ByGradient):
+        check_resumes(make, clips, labels)
+
+
+def check_surprise(fitted: GeneratorModel) -> None:
+    """New clips surprise less than white noise, each by itself, and only labels that were learned are taken."""
+    clips, labels = toy(clips_per_class=3, seed=1)
+    rng = np.random.default_rng(0)
+    noise = [ToyClip((rng.normal(size=c.wave.shape) * c.wave.std()).astype(np.float32)) for c in clips]
+    surprise = fitted.surprise(clips, labels)
+    assert fitted.unit, "the unit of surprise has no name"
+    assert surprise.shape == (len(clips),)
+    assert surprise.mean() < fitted.surprise(noise, labels).mean(), "noise is expected more than what was heard"
+    alone = [fitted.surprise([clip], [label])[0] for clip, label in zip(clips, labels, strict=True)]
+    assert np.allclose(surprise, alone, rtol=1e-6, atol=0), "a surprise depends on its neighbours"
+    assert np.isfinite(fitted.surprise([ToyClip(np.zeros((1, 800), np.float32))], labels[:1])).all(), "silence"
+    for wrong in (None, ["unheard of"] * len(clips)):
+        _refused(partial(fitted.surprise, clips, wrong), f"labels {wrong}")
+
+
+def check_sounds(fitted: GeneratorModel) -> None:
+    """Sounds are made as they are read, number i from seed and i alone, as long as asked, from any sound to go on."""
+    one, two, three = (_whole(sound) for sound in fitted.generate(3, seconds=0.3, seed=5))
+    assert len(one) == round(0.3 * RATE), f"{len(one)} samples where 0.3 s were asked"
+    assert one.dtype == np.float32
+    assert np.abs(one).max() <= 1
+    assert one[-1] == 0, "a sound ends in a click"
+    last = list(fitted.generate(3, seconds=0.3, seed=5))[2]  # its neighbours are never read
+    assert np.array_equal(_whole(last), three), "a sound depends on others"
+    assert not np.array_equal(_whole(next(fitted.generate(seconds=0.3, seed=6))), one), "the seed changes nothing"
+    assert not np.array_equal(one, two)
+    label = fitted.classes_[1]
+    assert np.array_equal(_whole(next(fitted.generate(seconds=0.3, seed=5, label=label))).shape, one.shape)
+    longest = fitted.lengths_.max()
+    assert all(0 < len(_whole(sound)) <= longest for sound in fitted.generate(3)), "longer than any clip that was heard"
+    first = next(next(fitted.generate(seconds=3600.0)))  # would take long, and 115 MB, were it made whole
+    assert 0 < len(first) <= 10 * RATE, "an hour of sound is not made in blocks"
+    for like in (one[:1], one, np.zeros(2 * RATE, np.float32)):
+        assert np.isfinite(_whole(next(fitted.generate(seconds=0.1, like=like, label=label)))).all()
+    assert np.isfinite(_whole(next(fitted.generate(seconds=0.1, like=one)))).all()
+    still = [_whole(next(fitted.generate(seconds=0.1, temperature=0, seed=seed, label=label))) for seed in (1, 2)]
+    assert np.array_equal(still[0], still[1]), "the most probable sound depends on the seed"
+    wrong: list[dict[str, Any]] = [
+        {"temperature": -0.1},
+        {"temperature": float("nan")},
+        {"seconds": 0.0},
+        {"label": "unheard of"},
+        {"count": 0},
+        {"like": one[:0]},
+        {"like": one[None]},
+    ]
+    for arguments in wrong:
+        _refused(partial(fitted.generate, **arguments), str(arguments))
+
+
+def _refused(call: Callable[[], object], what: str) -> None:
+    try:
+        call()
+    except ValueError:
+        return
+    raise AssertionError(f"{what} was accepted")
+
+
+def _whole(sound: Iterator[np.ndarray]) -> np.ndarray:
+    return np.concatenate(list(sound))

@@ -1,0 +1,136 @@
+"""What a model says of files, and how that is written for people, tables and other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from mynah.ground.errors import UsageError
+
+if TYPE_CHECKING:
+    from mynah.data.clip import Problem
+    from mynah.using.files import Found
+
+NONE_OF_THESE = "none of these"
+FORMATS = ("table", "csv", "json", "audacity", "raven")
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a file with one answer; seconds from the start of the file.
+
+    Attributes:
+        score: probability of the label, or, of "none of these", that of the nearest class.
+        nearest: the likeliest class where the label is "none of these", else empty.
+    """
+
+    start: float
+    end: float
+    label: str
+    score: float
+    nearest: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {"start": self.start, "end": self.end, "label": self.label, "score": self.score}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of one file.
+
+    Attributes:
+        file: as it was given.
+        label: the likeliest class, or "none of these".
+        scores: probability of each class, averaged over the windows of a long file.
+        segments: one for a clip; for a long file, neighbouring windows of equal label joined.
+        seconds: length of the file.
+        error: why there is no answer, else empty.
+        problems: what is odd about the file, though it was answered: truncated, clipped ...
+        source: where the file lies; None for an answer that was made by hand.
+    """
+
+    file: str
+    label: str = ""
+    scores: dict[str, float] = field(default_factory=dict)
+    segments: tuple[Segment, ...] = ()
+    seconds: float = 0.0
+    error: str = ""
+    problems: tuple[Problem, ...] = ()
+    source: Found | None = None
+
+    @property
+    def flags(self) -> list[str]:
+        return [problem.kind for problem in self.problems]
+
+    def to_json(self) -> dict[str, Any]:
+        row: dict[str, Any] = {
+            "file": self.file,
+            "label": self.label or None,
+            "scores": self.scores,
+            "segments": [segment.to_json() for segment in self.segments],
+        }
+        row |= {"flags": self.flags} if self.problems else {}
+        return row | ({"error": self.error} if self.error else {})
+
+
+def one_line(text: str) -> str:
+    """Return text that neither breaks a line or a column nor commands a terminal: control characters replaced."""
+    if text.isprintable():
+        return text
+    bad = {"Cc", "Cs", "Zl", "Zp"}
+    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in bad else c for c in text)
+
+
+def render(answers: Sequence[Answer], form: str) -> str:
+    """Return the answers as text.
+
+    Args:
+        answers: of one or many files.
+        form: ``csv``, ``json``, ``audacity`` (label track) or ``raven`` (selection table). In the last two,
+            stretches that are none of the classes are left out, and files follow each other.
+
+    Raises:
+        UsageError: another form.
+    """
+    if form == "json":
+        return json.dumps([answer.to_json() for answer in answers], ensure_ascii=False, indent=1) + "\n"
+    if form == "csv":
+        return _csv(answers)
+    if form == "audacity":
+        return "".join(f"{s.start:.6f}\t{s.end:.6f}\t{one_line(s.label)}\n" for _, s in _named(answers))
+    if form == "raven":
+        return _raven(answers)
+    raise UsageError("no such format", where=form, remedy=f"Use one of {', '.join(FORMATS)}.")
+
+
+def _named(answers: Sequence[Answer]) -> list[tuple[Answer, Segment]]:
+    return [(a, s) for a in answers for s in a.segments if s.label != NONE_OF_THESE]
+
+
+def _csv(answers: Sequence[Answer]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["file", "start", "end", "label", "score", "error"])
+    for answer in answers:
+        file = one_line(answer.file)
+        for s in answer.segments:
+            writer.writerow([file, f"{s.start:.3f}", f"{s.end:.3f}", one_line(s.label), f"{s.score:.4f}", ""])
+        if answer.error:
+            writer.writerow([file, "", "", "", "", one_line(answer.error)])
+    return out.getvalue()
+
+
+def _raven(answers: Sequence[Answer]) -> str:
+    columns = ["Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Begin File", "Label", "Score"]
+    rows = ["\t".join(columns)]
+    for number, (answer, s) in enumerate(_named(answers), 1):
+        times = f"{s.start:.6f}", f"{s.end:.6f}"
+        words = one_line(PurePath(answer.file).name), one_line(s.label)
+        rows.append("\t".join([str(number), "Waveform 1", "1", *times, *words, f"{s.score:.4f}"]))
+    return "\n".join(rows) + "\n"
