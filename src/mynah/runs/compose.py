@@ -19,8 +19,8 @@ from mynah import audio, catalog, modelfile
 from mynah.contracts.composer import Composer, beginning, steps_to_fill
 from mynah.contracts.model import ByGradient, with_budget
 from mynah.data import performance
-from mynah.ground import processes as world
 from mynah.ground.errors import BadInput, IncompatibleFile, Stopped, UsageError
+from mynah.ground.processes import world
 from mynah.ground.progress import Progress, silent
 from mynah.ground.randomness import generator
 from mynah.layers.temperature import checked

@@ -15,9 +15,9 @@ import torch
 from mynah import catalog, modelfile, tasks
 from mynah.contracts.model import ByGradient, Model, with_budget
 from mynah.data.clip import Wave
-from mynah.ground import processes as world
 from mynah.ground.allocator import tune_allocator
 from mynah.ground.errors import MynahError, Stopped
+from mynah.ground.processes import world
 from mynah.representations import Frames
 from mynah.runs.draining import listen_only_in_fits
 from mynah.runs.trial import Trial, TrialStore

@@ -18,9 +18,8 @@ from mynah import catalog, modelfile, tasks
 from mynah.contracts.classifier import ClassifierModel
 from mynah.contracts.model import ByGradient, Model
 from mynah.data import Sounds, Splits, scan
-from mynah.ground import processes as world
 from mynah.ground.errors import IncompatibleFile, MynahError, Stopped, UsageError
-from mynah.ground.processes import joined
+from mynah.ground.processes import joined, world
 from mynah.ground.progress import Progress, silent
 from mynah.ground.randomness import key
 from mynah.judging.choice import Choice, Contender, choose

@@ -16,8 +16,8 @@ from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
 
-from mynah.ground import processes as world
 from mynah.ground.errors import Stopped
+from mynah.ground.processes import world
 from mynah.ground.progress import Progress
 from mynah.runs.cluster import cluster, is_loss
 from mynah.runs.draining import draining, until_noticed
