@@ -14,10 +14,10 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from torch import Tensor, nn
 
 from mynah.contracts.model import ByGradient, Model
-from mynah.ground.randomness import key, seeded
+from mynah.ground.randomness import seeded
 from mynah.layers.standardise import Standardise
 from mynah.representations import ClipStatistics, Frames, LogMel, Representation, augment_log_mel
-from mynah.training import Batch, Batches, Event, Fit, Keeper, Training, Validation, inner_split, one_thread
+from mynah.training import Batch, Batches, Event, Keeper, Training, Validation, one_thread
 
 
 class ClassifierModel(ClassifierMixin, Model):
@@ -156,25 +156,27 @@ class NetModel(ByGradient, ClassifierModel):
         """Return the scalar to descend: weighted cross entropy with the batch's soft targets."""
         return _cross_entropy(net(batch.frames, batch.lengths), batch, self.settings, net.class_weight)
 
-    def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray, keeper: Keeper | None) -> Iterator[Event]:
-        settings, seed = self.settings, int(self.random_state or 0)
-        kept, held = inner_split(codes, groups, settings.valid, seed)
-        batches = Batches(
-            frames.take(kept),
-            codes[kept],
+    def strata(self, codes: np.ndarray) -> np.ndarray:
+        return codes
+
+    def prepare(self, net: Classifier, frames: Frames, codes: np.ndarray) -> None:
+        net.standardise.learn(frames)
+        net.class_weight.copy_(_class_weight(np.bincount(codes, minlength=len(self.classes_))))
+
+    def batches(self, frames: Frames, codes: np.ndarray, seed: int) -> Batches:
+        settings = self.settings
+        return Batches(
+            frames,
+            codes,
             len(self.classes_),
             size=settings.batch,
-            seed=key(seed, "batches"),
+            seed=seed,
             crop_frames=self._crop_frames(settings),
             augment=augment_log_mel if settings.augment and isinstance(self.representation_, LogMel) else None,
         )
-        self.net_ = self._new_net(seed)
-        self.net_.standardise.learn(frames.take(kept))
-        counts = np.bincount(codes[kept], minlength=len(self.classes_))
-        self.net_.class_weight.copy_(_class_weight(counts))
-        validate = Validation(frames.take(held), codes[held], settings.batch) if len(held) else None
-        fit = Fit(self.net_, self.loss, batches, settings, seed=key(seed, "steps"), validate=validate, keeper=keeper)
-        yield from self._descend(fit, len(held))
+
+    def validation(self, frames: Frames, codes: np.ndarray, seed: int) -> Validation:
+        return Validation(frames, codes, self.settings.batch)
 
     def _new_net(self, seed: int) -> Classifier:
         inputs, outputs = self.n_features_in_, len(self.classes_)

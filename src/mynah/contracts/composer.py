@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from mynah.contracts.model import ByGradient, Model
 from mynah.ground.errors import UsageError
-from mynah.ground.randomness import generator, key, seeded
+from mynah.ground.randomness import generator, seeded
 from mynah.layers.cells import set_forget_bias, zero_biases
 from mynah.layers.dropout import Dropout
 from mynah.layers.masks import time_mask
@@ -28,7 +28,7 @@ from mynah.layers.temperature import checked
 from mynah.music import Meter, Note, Piece, Tempo
 from mynah.music.piece import LONGEST_QUARTERS, RESOLUTION, bar_ticks, is_meter
 from mynah.representations import Frames
-from mynah.training import Batch, Batches, Event, Fit, Keeper, Training, inner_split, one_thread
+from mynah.training import Augment, Batch, Batches, Training, one_thread
 from mynah.training.batches import pad
 
 #: Ticks a quarter note of pieces that go on from no other.
@@ -197,21 +197,14 @@ class NetComposer(ByGradient, Composer):
         whole = batch.target if batch.whole is None else batch.whole
         return (self.losses(net, batch.frames) * mask).sum() / whole.sum()
 
-    def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray, keeper: Keeper | None) -> Iterator[Event]:
-        settings, seed = self.settings, int(self.random_state or 0)
+    def batches(self, frames: Frames, codes: np.ndarray, seed: int) -> Excerpts:
         if self.window < 2:
             raise ValueError(f"an excerpt has 2 steps or more, not {self.window}")
-        kept, held = inner_split(np.zeros(len(codes), dtype=int), groups, settings.valid, seed)
-        batches = Excerpts(
-            _excerpts(frames.take(kept), self.window),
-            size=settings.batch,
-            seed=key(seed, "batches"),
-            augment=self.varied if settings.augment else None,
-        )
-        self.net_ = self._new_net(seed)
-        validate = Heldout(frames.take(held), self.losses) if len(held) else None
-        fit = Fit(self.net_, self.loss, batches, settings, seed=key(seed, "steps"), validate=validate, keeper=keeper)
-        yield from self._descend(fit, len(held))
+        augment = self.varied if self.settings.augment else None
+        return Excerpts(_excerpts(frames, self.window), size=self.settings.batch, seed=seed, augment=augment)
+
+    def validation(self, frames: Frames, codes: np.ndarray, seed: int) -> Heldout:
+        return Heldout(frames, self.losses)
 
     def _new_net(self, seed: int) -> nn.Module:
         return seeded(seed, lambda: self.build(self.n_features_in_))
@@ -234,8 +227,8 @@ def _excerpts(frames: Frames, window: int) -> list[np.ndarray]:
 class Excerpts(Batches):
     """Batches whose target is (batch, 1): the rows of each example."""
 
-    def __init__(self, examples: Sequence[np.ndarray], **options: Any) -> None:
-        super().__init__(examples, np.zeros(len(examples), dtype=int), 1, **options)
+    def __init__(self, examples: Sequence[np.ndarray], *, size: int, seed: int, augment: Augment | None) -> None:
+        super().__init__(examples, np.zeros(len(examples), dtype=int), 1, size=size, seed=seed, augment=augment)
 
     def target(self, items: np.ndarray) -> Tensor:
         return torch.from_numpy(self.lengths[items].astype(np.float32))[:, None]

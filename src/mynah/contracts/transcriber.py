@@ -5,7 +5,7 @@ A family derives from `TranscriberModel`, or from `NetTranscriber` where it is a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,11 +17,11 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from mynah.contracts.model import ByGradient, Model
-from mynah.ground.randomness import key, seeded
+from mynah.ground.randomness import seeded
 from mynah.ground.texts import errors, joint, symbols, vocabulary
 from mynah.layers.standardise import Standardise
 from mynah.representations import Frames, LogMel, augment_log_mel
-from mynah.training import Batch, Batches, Event, Fit, Keeper, Validation, inner_split, one_thread
+from mynah.training import Augment, Batch, Batches, Validation, one_thread
 from mynah.training.batches import pad
 
 #: An answer is at most this many times as long as the longest text of training.
@@ -106,23 +106,17 @@ class NetTranscriber(ByGradient, TranscriberModel):
         """Return the scalar to descend."""
         return cross_entropy(net, batch)
 
-    def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray, keeper: Keeper | None) -> Iterator[Event]:
-        settings, seed = self.settings, int(self.random_state or 0)
-        kept, held = inner_split(np.zeros(len(codes), dtype=int), groups, settings.valid, seed)
-        vary = settings.augment and isinstance(self.representation_, LogMel)
-        batches = TextBatches(
-            frames.take(kept),
-            codes[kept],
-            size=settings.batch,
-            seed=key(seed, "batches"),
-            augment=partial(augment_log_mel, mix=False) if vary else None,
-        )
-        self.net_ = self._new_net(seed)
-        self.net_.standardise.learn(frames.take(kept))
-        self.net_.longest.fill_(LONGEST_ANSWER * (codes.shape[1] - 1))
-        validate = TextValidation(frames.take(held), codes[held], settings.batch) if len(held) else None
-        fit = Fit(self.net_, self.loss, batches, settings, seed=key(seed, "steps"), validate=validate, keeper=keeper)
-        yield from self._descend(fit, len(held))
+    def prepare(self, net: Transcriber, frames: Frames, codes: np.ndarray) -> None:
+        net.standardise.learn(frames)
+        net.longest.fill_(LONGEST_ANSWER * (codes.shape[1] - 1))
+
+    def batches(self, frames: Frames, codes: np.ndarray, seed: int) -> TextBatches:
+        vary = self.settings.augment and isinstance(self.representation_, LogMel)
+        augment = partial(augment_log_mel, mix=False) if vary else None
+        return TextBatches(frames, codes, size=self.settings.batch, seed=seed, augment=augment)
+
+    def validation(self, frames: Frames, codes: np.ndarray, seed: int) -> TextValidation:
+        return TextValidation(frames, codes, self.settings.batch)
 
     def _new_net(self, seed: int) -> Transcriber:
         inputs, outputs = self.n_features_in_, len(self.symbols_) + 1
@@ -158,8 +152,10 @@ class Transcriber(nn.Module):
 class TextBatches(Batches):
     """Batches whose target is (batch, longest) symbol numbers with -1 after each end; clips are never cut."""
 
-    def __init__(self, examples: Sequence[np.ndarray], codes: np.ndarray, **options: Any) -> None:
-        super().__init__(examples, np.zeros(len(codes), dtype=int), 1, **options)
+    def __init__(
+        self, examples: Sequence[np.ndarray], codes: np.ndarray, *, size: int, seed: int, augment: Augment | None
+    ) -> None:
+        super().__init__(examples, np.zeros(len(codes), dtype=int), 1, size=size, seed=seed, augment=augment)
         self.codes = torch.from_numpy(codes)
 
     def target(self, items: np.ndarray) -> Tensor:
