@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 from torch import Tensor, nn
 
+from mynah.contracts import checks
 from mynah.contracts.model import ByGradient, Model
 from mynah.ground.randomness import seeded
 from mynah.layers.standardise import Standardise
@@ -28,6 +29,8 @@ class ClassifierModel(ClassifierMixin, Model):
         temperature_: divides the log-probabilities (1 until calibrated on held-out answers).
         threshold_: below this probability `apply` answers "none of these" (0 until calibrated).
     """
+
+    contract: ClassVar[str] = "classifier"
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return (clip, class) calibrated probabilities; a clip's row does not depend on the other clips.
@@ -60,8 +63,14 @@ class ClassifierModel(ClassifierMixin, Model):
         }
 
     def take_facts(self, facts: dict[str, Any]) -> None:
-        self.classes_ = np.array(facts["labels"])
-        self.temperature_, self.threshold_ = float(facts["temperature"]), float(facts["threshold"])
+        checks.only(facts, "labels", "temperature", "threshold")
+        self.classes_ = np.array(checks.labels(facts, "labels"))
+        self.temperature_ = checks.positive(facts, "temperature")
+        self.threshold_ = checks.number(facts, "threshold", 0, 1)
+
+    @classmethod
+    def facts_of_version_1(cls, manifest: dict[str, Any]) -> dict[str, Any]:
+        return {name: manifest[name] for name in ("labels", "temperature", "threshold")}
 
     def _codes(self, y: ArrayLike | None, count: int) -> np.ndarray:
         self.classes_, codes = np.unique(self._labels(y, count), return_inverse=True)
@@ -129,6 +138,18 @@ class VectorModel(ClassifierModel):
     def restore(self, tensors: dict[str, np.ndarray]) -> None:
         self.mean_, self.scale_ = tensors["mean"], tensors["scale"]
         self.arrays_ = {k[len("arrays.") :]: v for k, v in tensors.items() if k.startswith("arrays.")}
+
+    def check_restored(self) -> None:
+        classes = len(self.classes_)
+        if bool(self.arrays_) != (classes > 1):
+            raise ValueError("one class learns nothing, several learn something")
+        codes = self.arrays_.get("codes")
+        if codes is not None and not np.array_equal(np.unique(codes), np.arange(classes)):
+            raise ValueError("the codes are not those of the labels")
+        silence = np.zeros((1, self.n_features_in_), np.float32)
+        answer = self.predict_proba(Frames.from_arrays([silence], self.representation_, self.rate_))
+        if answer.shape != (1, classes):
+            raise ValueError("the arrays are not of as many classes as there are labels")
 
 
 def _vectors(frames: Frames, *, pooled: bool) -> np.ndarray:

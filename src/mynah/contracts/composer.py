@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from mynah.contracts import checks
 from mynah.contracts.model import ByGradient, Model
 from mynah.ground.errors import UsageError
 from mynah.ground.randomness import generator, seeded
@@ -33,6 +34,8 @@ from mynah.training.batches import pad
 
 #: Ticks a quarter note of pieces that go on from no other.
 TICKS = 480
+#: Most microseconds a quarter note: what MIDI writes in three bytes.
+LONGEST_TEMPO = (1 << 24) - 1
 
 
 class Composer(Model):
@@ -44,6 +47,7 @@ class Composer(Model):
         velocity_: the median of training.
     """
 
+    contract: ClassVar[str] = "composer"
     command: ClassVar[str] = "compose"
     unit: ClassVar[str] = "nats a step"
 
@@ -145,18 +149,20 @@ class Composer(Model):
         return np.zeros(count, dtype=int)
 
     def facts(self) -> dict[str, Any]:
-        music = {"tempo": self.tempo_, "meter": list(self.meter_), "velocity": self.velocity_}
-        return {"labels": ["music"], "temperature": 1.0, "threshold": 0.0, "music": music}
+        return {"tempo": self.tempo_, "meter": list(self.meter_), "velocity": self.velocity_}
 
     def take_facts(self, facts: dict[str, Any]) -> None:
-        music = facts["music"]
-        self.tempo_, self.velocity_ = int(music["tempo"]), int(music["velocity"])
-        numerator, denominator = (int(number) for number in music["meter"])
-        if not (0 < self.tempo_ < 1 << 24 and 1 <= self.velocity_ <= 127):
-            raise ValueError("no tempo or velocity that MIDI has")
-        if not is_meter(numerator, denominator):
-            raise ValueError("no meter")
-        self.meter_ = (numerator, denominator)
+        checks.only(facts, "tempo", "meter", "velocity")
+        self.tempo_ = checks.whole(facts, "tempo", 1, LONGEST_TEMPO)
+        self.velocity_ = checks.whole(facts, "velocity", 1, 127)
+        meter = facts["meter"]
+        if not (isinstance(meter, list) and [type(number) for number in meter] == [int, int] and is_meter(*meter)):
+            raise ValueError(f"no meter: {str(meter)[:20]!r}")
+        self.meter_ = (meter[0], meter[1])
+
+    @classmethod
+    def facts_of_version_1(cls, manifest: dict[str, Any]) -> dict[str, Any]:
+        return dict(manifest["music"])
 
 
 def beginning(like: Piece) -> Piece:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from mynah.contracts import checks
 from mynah.contracts.model import ByGradient, Model, Score
 from mynah.ground.randomness import generator, key, seeded
 from mynah.layers.temperature import checked
@@ -72,6 +73,7 @@ class GeneratorModel(Model):
         lengths_: (class, quantile) samples of the training clips, ascending.
     """
 
+    contract: ClassVar[str] = "generator"
     command: ClassVar[str] = "generate"
     unit: ClassVar[str] = ""
     ends_itself: ClassVar[bool] = False
@@ -271,21 +273,21 @@ class GeneratorModel(Model):
         yield limited(end * _eased(np.arange(len(end))[::-1] / fade))
 
     def facts(self) -> dict[str, Any]:
-        return {
-            "labels": self.classes_.tolist(),
-            "temperature": 1.0,
-            "threshold": 0.0,
-            "samples": self.lengths_.tolist(),
-        }
+        return {"labels": self.classes_.tolist(), "samples": self.lengths_.tolist()}
 
     def take_facts(self, facts: dict[str, Any]) -> None:
-        self.classes_ = np.array(facts["labels"])
+        checks.only(facts, "labels", "samples")
+        self.classes_ = np.array(checks.labels(facts, "labels"))
         self.lengths_ = np.array(facts["samples"])
-        rising = self.lengths_.ndim == 2 and (np.diff(self.lengths_, axis=1) >= 0).all()
         whole = self.lengths_.dtype.kind == "i" and self.lengths_.shape == (len(self.classes_), LENGTH_QUANTILES)
-        possible = (self.lengths_ > 0).all() and (self.lengths_ <= LONGEST_SECONDS * self._rate).all()
-        if not (rising and whole and possible):
-            raise ValueError("the lengths of the sounds cannot be meant")
+        rising = whole and (np.diff(self.lengths_, axis=1) >= 0).all()
+        possible = whole and (self.lengths_ > 0).all() and (self.lengths_ <= LONGEST_SECONDS * self._rate).all()
+        if not (rising and possible):
+            raise ValueError("the lengths of the sounds are invalid")
+
+    @classmethod
+    def facts_of_version_1(cls, manifest: dict[str, Any]) -> dict[str, Any]:
+        return {name: manifest[name] for name in ("labels", "samples")}
 
 
 def _eased(place: np.ndarray) -> np.ndarray:

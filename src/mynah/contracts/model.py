@@ -51,9 +51,11 @@ class Model(BaseEstimator):
         representation_: what was used, or None where the arrays were taken as frames.
         rate_: Hz, or None likewise.
         record_: facts of the fit.
+        contract: name of the contract, kept in model files.
         command: the ``mynah`` command that uses such a model.
     """
 
+    contract: ClassVar[str] = "model"
     command: ClassVar[str] = "apply"
     default_representation: ClassVar[Representation] = LogMel()
 
@@ -114,11 +116,15 @@ class Model(BaseEstimator):
         raise NotImplementedError(f"{type(self).__name__} must define _learn")  # an abstract method
 
     def facts(self) -> dict[str, Any]:
-        """Return what a model file says of the answers, as plain values: `labels`, `temperature`, `threshold`."""
+        """Return what a model file says of the answers, as plain values; which, each contract decides."""
         raise NotImplementedError(f"{type(self).__name__} must define facts")  # an abstract method
 
     def take_facts(self, facts: dict[str, Any]) -> None:
-        """Take back what `facts` returned; `ValueError` where it cannot be meant."""
+        """Take back what `facts` returned, read from a file that may be hostile: types, bounds and finite numbers.
+
+        Raises:
+            ValueError: facts that are missing, unknown or invalid (see `mynah.contracts.checks`).
+        """
         raise NotImplementedError(f"{type(self).__name__} must define take_facts")  # an abstract method
 
     def tensors(self) -> dict[str, np.ndarray]:
@@ -128,6 +134,14 @@ class Model(BaseEstimator):
     def restore(self, tensors: dict[str, np.ndarray]) -> None:
         """Take back what `tensors` returned; facts and `n_features_in_` are set before."""
         raise NotImplementedError(f"{type(self).__name__} must define restore")  # an abstract method
+
+    def check_restored(self) -> None:
+        """Raise `ValueError` where facts and arrays that were taken back do not fit each other."""
+
+    @classmethod
+    def facts_of_version_1(cls, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Return the facts that a manifest of ``mynah.model/1`` holds among the others."""
+        raise NotImplementedError(f"{cls.__name__} was never kept in files of version 1")
 
     @property
     def parameter_count(self) -> int:

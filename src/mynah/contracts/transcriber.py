@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from mynah.contracts import checks
 from mynah.contracts.model import ByGradient, Model
 from mynah.ground.randomness import seeded
 from mynah.ground.texts import errors, joint, symbols, vocabulary
@@ -43,6 +44,8 @@ class TranscriberModel(Model):
         symbols_: the symbols, sorted; number n in an answer is ``symbols_[n - 1]``, since 0 is the end.
         between_: what stands between them in a text: a space or nothing.
     """
+
+    contract: ClassVar[str] = "transcriber"
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the (clip,) texts."""
@@ -76,12 +79,17 @@ class TranscriberModel(Model):
         return codes
 
     def facts(self) -> dict[str, Any]:
-        return {"labels": self.symbols_, "between": self.between_, "temperature": 1.0, "threshold": 0.0}
+        return {"symbols": self.symbols_, "between": self.between_}
 
     def take_facts(self, facts: dict[str, Any]) -> None:
-        self.symbols_, self.between_ = list(facts["labels"]), facts["between"]
-        if self.between_ not in ("", " ") or not all(isinstance(symbol, str) for symbol in self.symbols_):
-            raise ValueError("symbols are texts, with a space or nothing between them")
+        checks.only(facts, "symbols", "between")
+        self.symbols_, self.between_ = checks.texts(facts, "symbols"), facts["between"]
+        if self.between_ not in ("", " "):
+            raise ValueError("a space or nothing stands between symbols")
+
+    @classmethod
+    def facts_of_version_1(cls, manifest: dict[str, Any]) -> dict[str, Any]:
+        return {"symbols": manifest["labels"], "between": manifest["between"]}
 
 
 class NetTranscriber(ByGradient, TranscriberModel):

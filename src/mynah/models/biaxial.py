@@ -34,6 +34,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mynah.contracts import checks
 from mynah.contracts.composer import NetComposer, going_on, steps_to_fill
 from mynah.ground.randomness import generator, seeded
 from mynah.layers.cells import set_forget_bias, zero_biases
@@ -301,15 +302,13 @@ class Biaxial(NetComposer):
         return np.array(found)
 
     def facts(self) -> dict[str, Any]:
-        facts = super().facts()
-        facts["music"] |= {"low": self.low_, "high": self.high_, "few": self.few_}
-        return facts
+        return {**super().facts(), "low": self.low_, "high": self.high_, "few": self.few_}
 
     def take_facts(self, facts: dict[str, Any]) -> None:
-        super().take_facts(facts)
-        self.low_, self.high_, self.few_ = (int(facts["music"][name]) for name in ("low", "high", "few"))
-        if not (self.low_ >= 0 and self.low_ + 12 <= self.high_ <= 128 and 0 <= self.few_ <= 2):
-            raise ValueError("no range of pitches")
+        super().take_facts(checks.without(facts, "low", "high", "few"))
+        self.low_ = checks.whole(facts, "low", 0, 116)
+        self.high_ = checks.whole(facts, "high", self.low_ + 12, 128)
+        self.few_ = checks.whole(facts, "few", 0, 2)
 
     # --- new music
 

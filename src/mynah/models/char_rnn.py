@@ -23,6 +23,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from mynah.contracts import checks
 from mynah.contracts.composer import EventComposer, EventNetwork, draw, going_on, steps_to_fill
 from mynah.ground.randomness import generator, seeded
 from mynah.layers.temperature import checked
@@ -155,13 +156,17 @@ class CharRNN(EventComposer):
         return [code.get(character, UNKNOWN) for character in text]
 
     def facts(self) -> dict[str, Any]:
-        return {**super().facts(), "labels": self.alphabet_}
+        return {**super().facts(), "alphabet": self.alphabet_}
 
     def take_facts(self, facts: dict[str, Any]) -> None:
-        super().take_facts(facts)
-        self.alphabet_ = list(facts["labels"])
-        if not all(isinstance(character, str) and len(character) == 1 for character in self.alphabet_):
+        super().take_facts(checks.without(facts, "alphabet"))
+        self.alphabet_ = checks.texts(facts, "alphabet")
+        if not all(len(character) == 1 for character in self.alphabet_):
             raise ValueError("an alphabet is made of characters")
+
+    @classmethod
+    def facts_of_version_1(cls, manifest: dict[str, Any]) -> dict[str, Any]:
+        return {**super().facts_of_version_1(manifest), "alphabet": manifest["labels"]}
 
     # --- new music
 
