@@ -43,8 +43,6 @@ from mynah.music import Piece
 from mynah.music.piece import RESOLUTION
 from mynah.music.piece import bars as bars_of
 from mynah.music.roll import notes_of, roll_of
-from mynah.papers.problems import chorales
-from mynah.papers.problems.descent import PLAIN
 from mynah.training import Batch, Training
 
 CARD = {
@@ -387,21 +385,24 @@ class OverChorales(nn.Module):
 
 #: Units along time and along the notes: as many parameters as the LSTM of 36 units over 88 notes (21,400).
 SIZES = {"below": (40, 24), "lstm": (40, 16)}
-EPOCHS = 12
-TRAINING = replace(PLAIN, batch=8, learning_rate=6e-3, schedule="cosine")
+EPOCHS, BATCH = 12, 8
 
 
 def _loss(net: OverChorales, batch: Batch) -> Tensor:
+    from mynah.papers.problems import chorales
+
     return chorales.nll(net(batch), batch)
 
 
 @torch.no_grad()
 def _score(net: OverChorales, part: str) -> float:
     """Return nats a frame, a few pieces at a time: every note of each is a row."""
+    from mynah.papers.problems import chorales
+
     net.eval()
     pieces, total, frames = chorales.rolls(part), 0.0, 0
-    for first in range(0, len(pieces), TRAINING.batch):
-        batch = chorales.batch_of(list(pieces[first : first + TRAINING.batch]))
+    for first in range(0, len(pieces), BATCH):
+        batch = chorales.batch_of(list(pieces[first : first + BATCH]))
         count = int(batch.lengths.sum())
         total, frames = total + float(chorales.nll(net(batch), batch)) * count, frames + count
     return total / frames
@@ -413,6 +414,9 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     transposition: new networks over random chords, moved by up to an octave. chorales and chorales-lstm: trained as
     the networks of `mynah.papers.problems.chorales`, without noise on the weights, by Adam for 12 epochs.
     """
+    from mynah.papers.problems import chorales
+    from mynah.papers.problems.descent import PLAIN
+
     if experiment == "transposition":
         return {
             "difference": _moved(seed, "below"),
@@ -421,7 +425,8 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     if experiment in ("chorales", "chorales-lstm"):
         axis = "lstm" if experiment == "chorales-lstm" else "below"
         net = seeded(seed, lambda: OverChorales(axis, *SIZES[axis]))
-        return chorales.learn(net, seed, EPOCHS, loss=_loss, score=_score, training=TRAINING)
+        training = replace(PLAIN, batch=BATCH, learning_rate=6e-3, schedule="cosine")
+        return chorales.learn(net, seed, EPOCHS, loss=_loss, score=_score, training=training)
     raise ValueError(f"no experiment {experiment!r}")
 
 

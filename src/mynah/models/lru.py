@@ -34,7 +34,6 @@ from mynah.layers.affine import affine
 from mynah.layers.residual import ResidualStack
 from mynah.layers.scan import linear_scan
 from mynah.layers.sequence_network import SequenceNetwork
-from mynah.papers.problems import adding
 from mynah.representations import Representation
 from mynah.training import Training
 
@@ -165,6 +164,8 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
 
     A cosine from 1e-2 to zero over 125,000 sequences: half of what the gate allows.
     """
+    from mynah.papers.problems import adding
+
     if experiment != "adding":
         raise ValueError(f"no experiment {experiment!r}")
     rate, steps = 1e-2, 2500

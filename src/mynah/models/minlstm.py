@@ -34,7 +34,6 @@ from mynah.layers.affine import affine
 from mynah.layers.residual import ResidualStack
 from mynah.layers.scan import gated_scan
 from mynah.layers.sequence_network import SequenceNetwork
-from mynah.papers.problems import adding
 from mynah.representations import Representation
 from mynah.training import Training
 
@@ -134,6 +133,8 @@ class MinLSTM(SequenceModel):
 
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
     """Train two layers of 64 units on the adding problem, until validation sequences pass; `quick` is the same."""
+    from mynah.papers.problems import adding
+
     if experiment != "adding":
         raise ValueError(f"no experiment {experiment!r}")
     return adding.learn(lambda: MinLSTMNetwork(adding.INPUTS, 64, 2), seed, learning_rate=2e-3)
