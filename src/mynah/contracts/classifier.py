@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from mynah.contracts import checks
 from mynah.contracts.model import ByGradient, Model
 from mynah.ground.randomness import seeded
+from mynah.layers.sampling import stratified_sample
 from mynah.layers.standardise import Standardise
 from mynah.representations import ClipStatistics, Frames, LogMel, Representation, augment_log_mel
 from mynah.training import Batch, Batches, Event, Keeper, Training, Validation, one_thread
@@ -94,9 +95,14 @@ class VectorModel(ClassifierModel):
 
     A family writes two methods over standardised vectors: `learn_arrays` and `log_scores`. What it learned is
     a dictionary of arrays, so that a saved model needs no pickle.
+
+    Attributes:
+        most: training clips that `learn_arrays` is given at most, a seeded sample with the same share of each class;
+            a family whose cost grows faster than their number makes it a setting.
     """
 
     default_representation: ClassVar[Representation] = ClipStatistics()
+    most: int | None = None
 
     def learn_arrays(self, X: np.ndarray, codes: np.ndarray, classes: int) -> dict[str, np.ndarray]:
         """Learn from (clip, feature) float64 vectors and (clip,) class numbers; at least two classes."""
@@ -122,7 +128,11 @@ class VectorModel(ClassifierModel):
         self.scale_ = np.where(scale > 1e-9, scale, 1.0)
         self.arrays_: dict[str, np.ndarray] = {}
         if len(self.classes_) > 1:
-            learned = self.learn_arrays((X - self.mean_) / self.scale_, codes, len(self.classes_))
+            X = (X - self.mean_) / self.scale_
+            if self.most is not None:
+                kept = stratified_sample(codes, self.most, self.random_state)
+                X, codes = X[kept], codes[kept]
+            learned = self.learn_arrays(X, codes, len(self.classes_))
             # one memory order, before and after a file: the order decides how products are rounded
             self.arrays_ = {name: np.ascontiguousarray(array) for name, array in learned.items()}
         yield from ()
