@@ -44,7 +44,7 @@ def test_what_cannot_be_meant(model):
     with pytest.raises(ValueError, match="without a character"):
         c.CharRNN().fit(["a", ""])
     with pytest.raises(ValueError, match="alphabet"):
-        c.CharRNN().take_facts({**model.facts(), "labels": ["ab"]})
+        c.CharRNN().take_facts({**model.facts(), "alphabet": ["ab"]})
 
 
 HEAD = "X:1\nM:4/4\nL:1/16\nK:C\n"

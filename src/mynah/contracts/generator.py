@@ -17,11 +17,12 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from mynah.contracts.model import ByGradient, Model
+from mynah.contracts import checks
+from mynah.contracts.model import ByGradient, Model, Score
 from mynah.ground.randomness import generator, key, seeded
 from mynah.layers.temperature import checked
 from mynah.representations import Frames, Representation, Waveform
-from mynah.training import Batch, Batches, Event, Fit, Keeper, inner_split, one_thread
+from mynah.training import Batch, Batches, one_thread
 
 #: How the lengths of a class are remembered: as so many quantiles, from the shortest to the longest.
 LENGTH_QUANTILES = 11
@@ -72,6 +73,7 @@ class GeneratorModel(Model):
         lengths_: (class, quantile) samples of the training clips, ascending.
     """
 
+    contract: ClassVar[str] = "generator"
     command: ClassVar[str] = "generate"
     unit: ClassVar[str] = ""
     ends_itself: ClassVar[bool] = False
@@ -271,21 +273,21 @@ class GeneratorModel(Model):
         yield limited(end * _eased(np.arange(len(end))[::-1] / fade))
 
     def facts(self) -> dict[str, Any]:
-        return {
-            "labels": self.classes_.tolist(),
-            "temperature": 1.0,
-            "threshold": 0.0,
-            "samples": self.lengths_.tolist(),
-        }
+        return {"labels": self.classes_.tolist(), "samples": self.lengths_.tolist()}
 
     def take_facts(self, facts: dict[str, Any]) -> None:
-        self.classes_ = np.array(facts["labels"])
+        checks.only(facts, "labels", "samples")
+        self.classes_ = np.array(checks.labels(facts, "labels"))
         self.lengths_ = np.array(facts["samples"])
-        rising = self.lengths_.ndim == 2 and (np.diff(self.lengths_, axis=1) >= 0).all()
         whole = self.lengths_.dtype.kind == "i" and self.lengths_.shape == (len(self.classes_), LENGTH_QUANTILES)
-        possible = (self.lengths_ > 0).all() and (self.lengths_ <= LONGEST_SECONDS * self._rate).all()
-        if not (rising and whole and possible):
-            raise ValueError("the lengths of the sounds cannot be meant")
+        rising = whole and (np.diff(self.lengths_, axis=1) >= 0).all()
+        possible = whole and (self.lengths_ > 0).all() and (self.lengths_ <= LONGEST_SECONDS * self._rate).all()
+        if not (rising and possible):
+            raise ValueError("the lengths of the sounds are invalid")
+
+    @classmethod
+    def facts_of_version_1(cls, manifest: dict[str, Any]) -> dict[str, Any]:
+        return {name: manifest[name] for name in ("labels", "samples")}
 
 
 def _eased(place: np.ndarray) -> np.ndarray:
@@ -320,9 +322,6 @@ class NetGenerator(ByGradient, GeneratorModel):
         """
         raise NotImplementedError(f"{type(self).__name__} must define losses")  # an abstract method
 
-    def prepare(self, net: Any, frames: Frames, codes: np.ndarray) -> None:
-        """Put into the network's buffers what is counted rather than descended, from the training clips."""
-
     def examples(self, net: Any, frames: Frames, codes: np.ndarray) -> Sequence[np.ndarray]:
         """Return what the network hears of clips of such classes, each (time, feature)."""
         return frames
@@ -332,23 +331,17 @@ class NetGenerator(ByGradient, GeneratorModel):
         whole = batch.target if batch.whole is None else batch.whole
         return self.losses(net, batch).sum() / len(whole)
 
-    def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray, keeper: Keeper | None) -> Iterator[Event]:
-        settings, seed = self.settings, int(self.random_state or 0)
-        kept, held = inner_split(codes, groups, settings.valid, seed)
+    def strata(self, codes: np.ndarray) -> np.ndarray:
+        return codes
+
+    def batches(self, frames: Frames, codes: np.ndarray, seed: int) -> Batches:
         front: Any = self._front_end
-        crop = front.frame_count(max(1, round(settings.crop_seconds * self._rate)))
-        self.net_ = self._new_net(seed)
-        self.prepare(self.net_, frames.take(kept), codes[kept])
+        crop = front.frame_count(max(1, round(self.settings.crop_seconds * self._rate)))
+        known = self.examples(self.net_, frames, codes)
+        return Batches(known, codes, len(self.classes_), size=self.settings.batch, seed=seed, crop_frames=crop)
 
-        def excerpts(part: np.ndarray, name: str) -> Batches:
-            options: dict[str, Any] = {"size": settings.batch, "seed": key(seed, name), "crop_frames": crop}
-            heard = self.examples(self.net_, frames.take(part), codes[part])
-            return Batches(heard, codes[part], len(self.classes_), **options)
-
-        batches = excerpts(kept, "batches")
-        validate = _Validation(self.losses, excerpts(held, "validation")) if len(held) else None
-        fit = Fit(self.net_, self.loss, batches, settings, seed=key(seed, "steps"), validate=validate, keeper=keeper)
-        yield from self._descend(fit, len(held))
+    def validation(self, frames: Frames, codes: np.ndarray, seed: int) -> Score:
+        return _Validation(self.losses, self.batches(frames, codes, seed))
 
     def _new_net(self, seed: int) -> nn.Module:
         return seeded(seed, lambda: self.build(self.n_features_in_, len(self.classes_)))

@@ -23,14 +23,13 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from mynah.contracts import checks
 from mynah.contracts.composer import EventComposer, EventNetwork, draw, going_on, steps_to_fill
 from mynah.ground.randomness import generator, seeded
 from mynah.layers.temperature import checked
 from mynah.music import Meter, Piece, abc
 from mynah.music.melody import melody_of
 from mynah.music.piece import LONGEST_QUARTERS, RESOLUTION, bar_ticks, tick_of
-from mynah.papers.problems import markov_text
-from mynah.papers.problems.descent import PLAIN, descend
 from mynah.training import Batch, one_thread
 
 CARD = {
@@ -155,13 +154,17 @@ class CharRNN(EventComposer):
         return [code.get(character, UNKNOWN) for character in text]
 
     def facts(self) -> dict[str, Any]:
-        return {**super().facts(), "labels": self.alphabet_}
+        return {**super().facts(), "alphabet": self.alphabet_}
 
     def take_facts(self, facts: dict[str, Any]) -> None:
-        super().take_facts(facts)
-        self.alphabet_ = list(facts["labels"])
-        if not all(isinstance(character, str) and len(character) == 1 for character in self.alphabet_):
+        super().take_facts(checks.without(facts, "alphabet"))
+        self.alphabet_ = checks.texts(facts, "alphabet")
+        if not all(len(character) == 1 for character in self.alphabet_):
             raise ValueError("an alphabet is made of characters")
+
+    @classmethod
+    def facts_of_version_1(cls, manifest: dict[str, Any]) -> dict[str, Any]:
+        return {**super().facts_of_version_1(manifest), "alphabet": manifest["labels"]}
 
     # --- new music
 
@@ -214,22 +217,26 @@ def _text(piece: Piece | str) -> str:
     return abc.write(piece.from_start()) if piece.pitched.notes else ""
 
 
-#: Of the experiment: 64 texts of 64 letters a step, Adam.
-TRAINING = replace(PLAIN, batch=64, learning_rate=5e-3, schedule="cosine")
+#: Of the experiment.
 STEPS, HIDDEN = 3000, 128
 
 
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
     """Run an experiment; `quick` is the same.
 
-    markov: one layer of 128 units reads letters drawn anew at each step, and is asked about new ones.
+    markov: one layer of 128 units reads 64 texts of 64 letters, drawn anew at each step, and is asked about new ones;
+    Adam.
     """
+    from mynah.papers.problems import markov_text
+    from mynah.papers.problems.descent import PLAIN, descend
+
     if experiment != "markov":
         raise ValueError(f"no experiment {experiment!r}")
     letters = markov_text.LETTERS
     model = CharRNN(hidden=HIDDEN, layers=1)
     net = seeded(seed, lambda: EventNetwork(model.network(letters), [letters], letters, 0.0))
-    for _ in descend(net, _loss, markov_text.drawer(seed), steps=STEPS, seed=seed, training=TRAINING):
+    training = replace(PLAIN, batch=64, learning_rate=5e-3, schedule="cosine")
+    for _ in descend(net, _loss, markov_text.drawer(seed), steps=STEPS, seed=seed, training=training):
         pass
     bits = _bits(net, seed)
     entropy, unigram = markov_text.entropy(seed), markov_text.unigram(seed)
@@ -248,6 +255,8 @@ def _loss(net: EventNetwork, batch: Batch) -> Tensor:
 @torch.no_grad()
 def _bits(net: EventNetwork, seed: int) -> float:
     """Return bits a character of new texts, from the first that has three before it."""
+    from mynah.papers.problems import markov_text
+
     said = markov_text.texts(seed, generator(seed, "markov test"), markov_text.TESTED, markov_text.TEST_LENGTH)
     nats = _losses(net.eval(), markov_text.rows_of(said))[:, markov_text.ORDER - 1 :]
     return float(nats.mean() / np.log(2))

@@ -23,7 +23,6 @@ import numpy as np
 from mynah.contracts.classifier import VectorModel
 from mynah.ground.randomness import generator
 from mynah.layers.standardise import Standardise
-from mynah.papers.problems import mackey_glass
 from mynah.representations import Frames, LogMel, Representation
 
 CARD = {
@@ -228,6 +227,8 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     Returns:
         "nrmse84" over 50 new solutions, and "largest", the largest readout weight.
     """
+    from mynah.papers.problems import mackey_glass
+
     units = int(experiment.removeprefix("mackey-glass-"))
     settings = dict(PAPERS[units])
     feedback = settings.pop("feedback")

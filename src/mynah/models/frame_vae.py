@@ -46,7 +46,7 @@ from mynah.layers.standardise import Standardise
 from mynah.representations import Frames, PhaseVocoder, Representation
 from mynah.representations import congealing as tuning
 from mynah.representations.phase_vocoder import FLOOR_DB, OverlapAdd, PhaseVocoderModule
-from mynah.training import Batch, Event, Keeper, Training
+from mynah.training import Batch, Training
 
 CARD = {
     "name": "frame_vae",
@@ -230,8 +230,7 @@ class FrameVAE(NetGenerator):
         front: Any = self._front_end
         return front.frame_count(max(1, round(self.settings.crop_seconds * self._rate)))
 
-    def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray, keeper: Keeper | None) -> Iterator[Event]:
-        yield from super()._learn(frames, codes, groups, keeper)
+    def finish(self, frames: Frames, codes: np.ndarray) -> None:
         net = self.net_.eval()
         with torch.no_grad():
             z = torch.cat([self._described(cells) for cells in self.examples(net, frames, codes)]).double()

@@ -17,7 +17,6 @@ from mynah.contracts.next_frame import NextFrame
 from mynah.contracts.spectral import NOISE, SpectralGenerator
 from mynah.ground.randomness import seeded
 from mynah.layers.sequence_network import SequenceNetwork, TorchNetwork
-from mynah.papers.problems import notes
 from mynah.representations import Representation
 from mynah.training import Training
 
@@ -104,6 +103,8 @@ def network(inputs: int, hidden: int, layers: int) -> SequenceNetwork:
 
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
     """Learn notes with two layers of 128 units ("notes"), or learn nothing ("resynthesis"); `quick` is the same."""
+    from mynah.papers.problems import notes
+
     if experiment == "resynthesis":
         return {"snr": notes.resynthesis(seed)}
     if experiment != "notes":

@@ -20,7 +20,6 @@ from mynah.contracts.next_frame import NextFrame
 from mynah.contracts.spectral import NOISE, SpectralGenerator
 from mynah.ground.randomness import seeded
 from mynah.layers.sequence_network import SequenceNetwork, TorchNetwork
-from mynah.papers.problems import notes
 from mynah.representations import Representation
 from mynah.training import Training
 
@@ -104,6 +103,8 @@ def network(cell: str, inputs: int, hidden: int, layers: int = 1) -> SequenceNet
 
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
     """Learn notes with 128 units of LSTM ("notes") or GRU ("notes-gru"); `quick` is the same."""
+    from mynah.papers.problems import notes
+
     cells = {"notes": "lstm", "notes-gru": "gru"}
     if experiment not in cells:
         raise ValueError(f"no experiment {experiment!r}")

@@ -35,7 +35,6 @@ from mynah.music import Piece
 from mynah.music.melody import FIRST_NOTE, NO_EVENT, ago, events_of, folded, melody_of, notes_of
 from mynah.music.piece import RESOLUTION
 from mynah.music.piece import bars as bars_of
-from mynah.papers.problems import repeats
 from mynah.training import Training
 
 CARD = {
@@ -271,6 +270,8 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
 
     repeats: both variants learn the same melodies for equally many steps, and are asked about new ones.
     """
+    from mynah.papers.problems import repeats
+
     if experiment != "repeats":
         raise ValueError(f"no experiment {experiment!r}")
     training, tested = repeats.corpus(seed, "train"), repeats.corpus(seed, "test")

@@ -34,8 +34,6 @@ from torch.nn import functional
 from mynah.contracts.sequence import SequenceModel
 from mynah.ground.randomness import seeded
 from mynah.layers.sequence_network import SequenceNetwork
-from mynah.papers.problems import copying
-from mynah.papers.problems.descent import PLAIN, descend
 from mynah.representations import Representation
 from mynah.training import Training
 
@@ -223,6 +221,9 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     Returns:
         "trained" and "twice": wrong bits a sequence of 10 and of 20 vectors.
     """
+    from mynah.papers.problems import copying
+    from mynah.papers.problems.descent import PLAIN, descend
+
     if experiment != "copy":
         raise ValueError(f"no experiment {experiment!r}")
     net = seeded(seed, lambda: copying.Recall(TuringNetwork(copying.INPUTS, 100, 128, 20)))
