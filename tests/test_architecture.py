@@ -23,7 +23,7 @@ MAY = {
     "catalog": {"ground"},
     "modelfile": {"ground", "catalog", "contracts", "representations", "training"},
     "data": {"ground", "audio", "stores", "music"},
-    "judging": {"ground", "representations", "tasks"},
+    "judging": {"ground", "representations"},
     "tasks": {"ground", "audio", "contracts", "representations", "training", "data", "judging"},
     "papers": {"ground", "catalog", "contracts", "layers", "music", "representations", "training", "data"},
     "runs": {
@@ -53,7 +53,7 @@ MAY = {
         "tasks",
         "training",
     },
-    "report": {"ground"},
+    "report": {"ground", "judging"},
     "testing": {"ground", "contracts", "layers", "modelfile", "representations", "training"},
 }
 #: What may be imported inside functions besides: the problems of `reproduce`, which using a model must not load.
