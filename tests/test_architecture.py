@@ -54,7 +54,7 @@ MAY = {
         "training",
     },
     "report": {"ground"},
-    "testing": {"ground", "contracts", "layers", "modelfile", "representations", "training"},
+    "testing": {"ground", "contracts", "layers", "modelfile", "music", "representations", "training"},
 }
 #: What may be imported inside functions besides: the problems of `reproduce`, which using a model must not load.
 LATE = {"models": {"papers"}}
