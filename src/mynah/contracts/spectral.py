@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from mynah.contracts.generator import NetGenerator, Request
-from mynah.contracts.next_frame import NextFrame, continued, losses
+from mynah.layers.masks import time_mask
+from mynah.layers.next_frame import Forecast, NextFrame, continued
 from mynah.layers.sequence_network import SequenceNetwork
 from mynah.representations import Frames, PhaseVocoder, Representation
 from mynah.representations.phase_vocoder import Resynthesis
@@ -82,3 +83,31 @@ class SpectralGenerator(NetGenerator):
         for frame in continued(net, heard, label, request.temperature, request.draws):
             yield sound.push(frame).numpy()
         yield sound.end().numpy()
+
+
+def sequence(net: NextFrame, batch: Batch) -> Tensor:
+    """Return x of a batch of sounds: silence and then their frames, beside each the class, (batch, time + 1, ...)."""
+    heard = torch.cat([net.silence(batch.frames), batch.frames], dim=1)
+    label = batch.target[:, None, : net.classes].expand(-1, heard.shape[1], -1)
+    return torch.cat([heard, label], dim=2)
+
+
+def losses(net: NextFrame, batch: Batch) -> Tensor:
+    """Return the mean surprise of each sound of a batch, in nats a bin of level and frequency.
+
+    The end of a sound that was not cut is included.
+
+    Args:
+        batch: frames of sounds, and (batch, class) labels.
+    """
+    forecast = Forecast.of(net(sequence(net, batch))[0])
+    level, angle = net.features(batch.frames)
+    mask = time_mask(batch.lengths, batch.frames.shape[1])
+    first = Forecast(*(getattr(forecast, name)[:, :-1] for name in ("level", "spread", "angle", "focus", "end")))
+    of_level, of_angle = first.surprise(level, angle)
+    each = (of_level + net.standardise.scale.log() + of_angle).mean(dim=2)
+    going = nn.functional.softplus(first.end)  # minus the logarithm of "it has not ended"
+    total = ((each + going / net.bins) * mask).sum(dim=1)
+    last = forecast.end.gather(1, batch.lengths[:, None])[:, 0]
+    total = total + batch.ended * nn.functional.softplus(-last) / net.bins
+    return total / batch.lengths.clamp(min=1)

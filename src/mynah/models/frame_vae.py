@@ -39,9 +39,9 @@ import torch
 from torch import Tensor, nn
 
 from mynah.contracts.generator import NetGenerator, Request
-from mynah.contracts.next_frame import Forecast
 from mynah.ground.randomness import generator
 from mynah.layers.masks import mean_and_max, time_mask
+from mynah.layers.next_frame import Forecast
 from mynah.layers.standardise import Standardise
 from mynah.representations import Frames, PhaseVocoder, Representation
 from mynah.representations import congealing as tuning

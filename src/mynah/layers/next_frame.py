@@ -16,12 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mynah.layers.masks import time_mask
 from mynah.layers.sequence_network import SequenceNetwork
 from mynah.layers.standardise import Standardise
-from mynah.representations.phase_vocoder import FLOOR_DB
-from mynah.training import Batch
 
+#: Level of a bin that is empty, in dB: that of `mynah.representations.PhaseVocoder`.
+FLOOR_DB = -100.0
 #: Least deviation of a level, as a share of the bin's deviation in training.
 LEAST_SPREAD = 0.02
 #: Concentrations exp(-4) (all angles alike) to exp(9) (within 0.01).
@@ -166,34 +165,6 @@ class Forecast:
         noise = torch.from_numpy(rng.standard_normal(self.level.shape, dtype=np.float32))
         turned = rng.vonmises(0.0, (self.focus / temperature**2).double().numpy())
         return self.level + temperature * self.spread * noise, self.angle + torch.from_numpy(turned).float()
-
-
-def sequence(net: NextFrame, batch: Batch) -> Tensor:
-    """Return x of a batch of sounds: silence and then their frames, beside each the class, (batch, time + 1, ...)."""
-    heard = torch.cat([net.silence(batch.frames), batch.frames], dim=1)
-    label = batch.target[:, None, : net.classes].expand(-1, heard.shape[1], -1)
-    return torch.cat([heard, label], dim=2)
-
-
-def losses(net: NextFrame, batch: Batch) -> Tensor:
-    """Return the mean surprise of each sound of a batch, in nats a bin of level and frequency.
-
-    The end of a sound that was not cut is included.
-
-    Args:
-        batch: frames of sounds, and (batch, class) labels.
-    """
-    forecast = Forecast.of(net(sequence(net, batch))[0])
-    level, angle = net.features(batch.frames)
-    mask = time_mask(batch.lengths, batch.frames.shape[1])
-    first = Forecast(*(getattr(forecast, name)[:, :-1] for name in ("level", "spread", "angle", "focus", "end")))
-    of_level, of_angle = first.surprise(level, angle)
-    each = (of_level + net.standardise.scale.log() + of_angle).mean(dim=2)
-    going = nn.functional.softplus(first.end)  # minus the logarithm of "it has not ended"
-    total = ((each + going / net.bins) * mask).sum(dim=1)
-    last = forecast.end.gather(1, batch.lengths[:, None])[:, 0]
-    total = total + batch.ended * nn.functional.softplus(-last) / net.bins
-    return total / batch.lengths.clamp(min=1)
 
 
 @torch.no_grad()
