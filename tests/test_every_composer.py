@@ -39,7 +39,7 @@ def fitted(request):
 
 
 def test_learns_more_than_frequencies(fitted):
-    assert (fitted.surprise(NEW) < 0.9 * fitted.without_learning(KEPT, NEW)).all()
+    assert (fitted.prediction_error(NEW) < 0.9 * fitted.counting_baseline(KEPT, NEW)).all()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -119,7 +119,7 @@ def test_without_notes_there_is_nothing_to_learn_or_to_go_on_from(fitted):
     with pytest.raises(ValueError, match="no pitched notes to go on from"):
         fitted.generate(1, like=drums)
     with pytest.raises(ValueError, match="piece 1 has no pitched notes"):
-        fitted.surprise([NEW[0], drums])
+        fitted.prediction_error([NEW[0], drums])
     with pytest.raises(ValueError, match="at least one piece"):
         type(fitted)().fit([])
 

@@ -1,7 +1,7 @@
-"""Networks that foretell the next frame of a phase vocoder, as a distribution that can be drawn from.
+"""Networks that predict the next frame of a phase vocoder, as a distribution that can be drawn from.
 
 Of every bin: a normal distribution of its level, and a von Mises distribution of how far its phase turns beside the
-bin's centre, an angle. Both are told relative to the frame before, so that a network that says nothing expects the
+bin's centre, an angle. Both are relative to the frame before, so that a network of zeros expects the
 sound to stay as it is. One more output is the probability that the sound has ended.
 """
 
@@ -49,8 +49,8 @@ class NextFrame(SequenceNetwork):
         bins: of the phase vocoder.
         span_hz: see `PhaseVocoderModule`.
         classes: numbers beside a frame; one class needs none.
-        noise: deviation of the noise on levels (in theirs) and angles (in radians) that the network hears in training,
-            so that it has learned to go back to what it knows when it hears itself.
+        noise: deviation of the noise on levels (in theirs) and angles (in radians) in training,
+            so that the network has learned to go back to what it knows when its own frames are its input.
     """
 
     def __init__(
@@ -86,8 +86,8 @@ class NextFrame(SequenceNetwork):
         loud = (x[..., : self.bins] / -FLOOR_DB + 1).clamp(min=0.0)  # the angle of a bin that is empty says nothing
         points = torch.stack([level, torch.cos(angle), torch.sin(angle)], dim=3)
         pasts, means = running_means(points, means)  # (batch, time, bin, past, 3)
-        heard = torch.cat([level, *(loud * points[..., n] for n in (1, 2)), x[..., 2 * self.bins :]], dim=2)
-        y, before = self.body(torch.tanh(self.enter(heard)), before)
+        known = torch.cat([level, *(loud * points[..., n] for n in (1, 2)), x[..., 2 * self.bins :]], dim=2)
+        y, before = self.body(torch.tanh(self.enter(known)), before)
 
         change, spread, turn, focus, end = self.leave(y).split([self.bins] * 4 + [1], dim=2)
         steady = pasts[..., 1:].norm(dim=4)  # 1 where a bin turned evenly, near 0 in noise
@@ -150,7 +150,7 @@ class Forecast:
         level, spread, angle, focus = y[..., :-1].chunk(4, dim=2)
         return cls(level, LEAST_SPREAD + nn.functional.softplus(spread), angle, focus.clamp(*FOCUS).exp(), y[..., -1])
 
-    def surprise(self, level: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
+    def losses(self, level: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
         """Return minus the log-densities of standardised levels and of angles (batch, time, bin), in nats."""
         away = (level - self.level) / self.spread
         of_level = 0.5 * away.square() + self.spread.log() + 0.5 * math.log(2 * math.pi)
@@ -169,18 +169,18 @@ class Forecast:
 
 @torch.no_grad()
 def continued(
-    net: NextFrame, heard: Tensor, label: Tensor, temperature: float, rng: np.random.Generator
+    net: NextFrame, known: Tensor, label: Tensor, temperature: float, rng: np.random.Generator
 ) -> Iterator[Tensor]:
-    """Yield frames (1, 2 * bins) that go on from those heard, each fed back, until the network says it has ended.
+    """Yield frames (1, 2 * bins) that go on from those known, each fed back, until the network says it has ended.
 
     Args:
         net: in evaluation mode.
-        heard: (time, 2 * bins); may be of no frames.
+        known: (time, 2 * bins); may be of no frames.
         label: (class,) what stands beside each frame.
         temperature: see `Forecast.draw`; at 0 a sound ends when it is as probable as not that it has.
         rng: draws everything.
     """
-    frame = torch.cat([net.silence(heard[None]), heard[None]], dim=1)
+    frame = torch.cat([net.silence(known[None]), known[None]], dim=1)
     state, lasting = None, 1.0
     while True:
         beside = label.expand(1, frame.shape[1], -1)

@@ -3,7 +3,7 @@
     x_t = levels and frequencies of the bins, and the instrument -> LSTM of two layers -> x_{t+1}
 
 Departures from the source, a report on work in progress without architecture or figures:
-- The network is told the class of the sound, one number a class beside every frame.
+- The class of the sound is an input of the network, one number a class beside every frame.
 - The answer is a distribution with an output for the end of the sound, see `mynah.layers.next_frame`.
 - An answer is relative to the last frame and to running means of the bin; noise is added in training.
 - Phases of what is made are locked to the nearest peak of the spectrum.
@@ -73,13 +73,13 @@ CARD = {
 
 
 class Glover(SpectralGenerator):
-    """Sounds made by an LSTM of two layers over phase-vocoder frames, which is told the class.
+    """Sounds made by an LSTM of two layers over phase-vocoder frames and the class.
 
     Args:
         hidden, layers, training, representation, rate, random_state: see `SpectralGenerator`.
     """
 
-    told = True
+    conditioned = True
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ Departures from the paper:
 - The answer is a distribution (see `mynah.layers.next_frame`), not a mean with squared error, so that sounds can
   differ; with an output for the end of the sound.
 - An answer is relative to the last frame and to running means of the bin.
-- Noise is added to what the network hears in training; 128 units instead of 1024, Adam instead of RMSprop.
+- Noise is added to the network's input in training; 128 units instead of 1024, Adam instead of RMSprop.
 - Phases of what is made are locked to the nearest peak of the spectrum.
 """
 
@@ -70,7 +70,7 @@ CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
 class GRUV(SpectralGenerator):
-    """Sounds made by an LSTM or a GRU over phase-vocoder frames, without being told of classes.
+    """Sounds made by an LSTM or a GRU over phase-vocoder frames, whatever their classes.
 
     Args:
         cell: "lstm" or "gru".

@@ -20,14 +20,15 @@ def check_composer(make: Callable[[], Composer], known: Sequence[Piece], new: Se
         known, new: pieces to learn, and others like them.
     """
     fitted = make().fit(known)
-    found = fitted.surprise(new)
+    found = fitted.prediction_error(new)
     assert found.shape == (len(new),)
-    assert (found < fitted.without_learning(known, new)).all(), "new pieces are expected no better than by frequencies"
-    check_fit(make, fitted, known, None, lambda model, which: model.surprise([known[i] for i in which]))
+    baseline = fitted.counting_baseline(known, new)
+    assert (found < baseline).all(), "new pieces are expected no better than by the counting baseline"
+    check_fit(make, fitted, known, None, lambda model, which: model.prediction_error([known[i] for i in which]))
     check_file(fitted, lambda model: list(model.generate(2, bars=2)))
     check_file(fitted, lambda model: list(model.generate(2, bars=2, like=new[0])))
     check_pieces(fitted)
-    assert np.isfinite(make().fit(known[:1]).surprise(new)).all(), "one piece is not enough"
+    assert np.isfinite(make().fit(known[:1]).prediction_error(new)).all(), "one piece is not enough"
 
 
 def check_pieces(fitted: Composer) -> None:

@@ -99,15 +99,15 @@ def check_transcriber(make: Callable[[], TranscriberModel], *, learns: float | N
         make: returns a new unfitted model, the same at each call.
         learns: share of the symbols of new clips that must be right; None for one that does not listen.
     """
-    clips, said = toy_strings()
-    fitted = make().fit(clips, said)
+    clips, texts = toy_strings()
+    fitted = make().fit(clips, texts)
     if learns is not None:
         others, true = toy_strings(seed=1)
         wrong = sum(errors(a, b) for a, b in zip(true, fitted.predict(others).tolist(), strict=True))
         right = 1 - wrong / sum(map(len, true))
         assert right >= learns, f"{type(fitted).__name__} writes {right:.2f} of new toy strings, below {learns}"
     assert all(0 <= probability <= 1 for _, probability in fitted.transcribe(clips))
-    check_fit(make, fitted, clips, said, lambda model, which: model.transcribe([clips[i] for i in which]))
+    check_fit(make, fitted, clips, texts, lambda model, which: model.transcribe([clips[i] for i in which]))
     for wave in (np.zeros((1, 800)), np.zeros((1, 1)), np.ones((1, 1))):
         (_, probability), *_ = fitted.transcribe([ToyClip(wave.astype(np.float32))])
         assert np.isfinite(probability), f"no answer for a wave of shape {wave.shape}"
