@@ -205,7 +205,7 @@ class Parrot(GeneratorModel):
         self.heard, self.codes = frames, codes
         yield from ()
 
-    def _surprises(self, frames, codes):
+    def _prediction_errors(self, frames, codes):
         return np.zeros(len(frames))
 
     def _sound(self, request):
@@ -288,7 +288,7 @@ def test_surprise_is_asked_of_each_clip_with_its_own_label(kinds):
     class Listener:
         classes_ = np.unique(part.labels)[1:]
 
-        def surprise(self, frames, labels):
+        def prediction_error(self, frames, labels):
             told.extend(zip(frames, labels.tolist(), strict=True))
             return np.arange(len(frames), dtype=float)
 
@@ -313,7 +313,7 @@ def test_a_copier_is_found_out(tmp_path):
             wave = kept[of_label[seed % len(of_label)]]
             yield iter([np.zeros(160, np.float32), 0.4 * wave[:1000], 0.4 * wave[1000:]])
 
-        def surprise(self, frames, labels):
+        def prediction_error(self, frames, labels):
             return np.zeros(len(frames))
 
     parts, facts = generate.TASK.answer(Copier(), part, learning.names)

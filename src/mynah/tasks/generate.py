@@ -102,7 +102,7 @@ def _of_all_labels(labels: np.ndarray) -> list[int]:
 def _surprise(model: Any, part: Part) -> float | None:
     """Return the mean surprise of the held-out clips whose labels were learned, in the model's unit."""
     known = part.test[np.isin(part.labels[part.test], model.classes_)]
-    return float(model.surprise(part.frames.take(known), part.labels[known]).mean()) if len(known) else None
+    return float(model.prediction_error(part.frames.take(known), part.labels[known]).mean()) if len(known) else None
 
 
 def _noise(part: Part, rate: int) -> list[Wave]:
