@@ -33,7 +33,7 @@ Score = Callable[[Array], Array]
 LEAST_GROUPS = 5
 #: A family is called worse from here on: a two-sided 5 %, of all families together.
 SURE = 0.975
-#: Mean of the exponential prior of psi: of 1, 2 and 3 the least that held wrong claims to about 5 % in benchmarks/comparison.py.
+#: Mean of the exponential prior of psi: of 1, 2 and 3 the least that held wrong claims to about 5 %, see benchmarks.
 TRAINING_VARIANCE = 2.0
 #: Least correlation of the training effects of two folds.
 LEAST_OVERLAP = 0.25
