@@ -320,13 +320,15 @@ def tables(quick: bool, seed: int) -> None:
                 make = lambda rng, c=clips, f=folds, w=world, k=families: simulated(  # noqa: E731
                     rng, c, f, np.full(k, 0.8), WORLDS[w]
                 )
-                rows[f"{world}: {clips} clips, {folds} folds"] = share_of_claims(make, null, seed, True)
+                rows[f"{world}: {clips} clips, {folds} fold{'s' * (folds > 1)}"] = share_of_claims(
+                    make, null, seed, True
+                )
         print_table(f"Wrong claims: {families} equal families, simulated ({null} boards a row)", rows)
     rows = {}
     for kind in ("centroid", "neighbour", "projection"):
         for clips, folds in sizes:
             make = lambda rng, c=clips, f=folds, k=kind: learned(rng, c, f, FAMILIES, k)  # noqa: E731
-            rows[f"{kind}: {clips} clips, {folds} folds"] = share_of_claims(make, null, seed, True)
+            rows[f"{kind}: {clips} clips, {folds} fold{'s' * (folds > 1)}"] = share_of_claims(make, null, seed, True)
     print_table(f"Wrong claims: {FAMILIES} equal families, real learners ({null} boards a row)", rows)
     for families in (FAMILIES, 2):
         rows = {}
@@ -334,7 +336,9 @@ def tables(quick: bool, seed: int) -> None:
             for clips, folds in sizes:
                 truth = np.r_[0.85, np.full(families - 1, 0.85 - points / 100)]
                 make = lambda rng, c=clips, f=folds, t=truth: simulated(rng, c, f, t, WORLDS["usual"])  # noqa: E731
-                rows[f"{points} points: {clips} clips, {folds} folds"] = share_of_claims(make, power, seed, False)
+                rows[f"{points} points: {clips} clips, {folds} fold{'s' * (folds > 1)}"] = share_of_claims(
+                    make, power, seed, False
+                )
         print_table(f"Power: one family above {families - 1} others, usual ({power} boards a row)", rows)
 
 

@@ -149,10 +149,10 @@ def _compared(verdicts: Mapping[str, Verdict], metric: Metric) -> list[str]:
     close, unclear, worse = ([n for n, v in verdicts.items() if v.kind == kind] for kind in (AS_GOOD, UNCLEAR, WORSE))
     words = []
     if close:
-        words.append(f"{_listed(close)} {_verb(close, 'is', 'are')} as good ({_gaps(close, verdicts, metric)} less)")
+        words.append(f"{_listed(close)} {_verb(close, 'is', 'are')} as good ({_gaps(close, verdicts, metric)} behind)")
     if unclear:
         words.append(
-            f"{_listed(unclear)} may be worse ({_gaps(unclear, verdicts, metric)} less, {_sure(unclear, verdicts)})"
+            f"{_listed(unclear)} may be worse ({_gaps(unclear, verdicts, metric)} behind, {_sure(unclear, verdicts)})"
         )
     if worse:
         everyone = len(worse) > MOST_NAMES and not close and not unclear
@@ -172,7 +172,7 @@ def _kept(
     if len(contenders) == 1:
         return "no other family was tried"
     if kept != best:
-        return f"kept {kept}, the smallest of these ({_gaps([kept], verdicts, metric)} less)"
+        return f"kept {kept}, the smallest of these ({_gaps([kept], verdicts, metric)} behind)"
     smallest = min(near, key=lambda name: contenders[name].megabytes)
     if smallest != kept and contenders[smallest].megabytes < contenders[kept].megabytes:
         return f"kept {kept}, since {smallest} is the baseline"

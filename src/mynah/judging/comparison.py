@@ -31,9 +31,9 @@ Score = Callable[[Array], Array]
 
 #: With fewer recordings than this there is no answer: one recording says nothing of others.
 LEAST_GROUPS = 5
-#: A family is called worse from here on: then equal families are told apart on 5 % of all boards at most.
+#: A family is called worse from here on: a two-sided 5 %, of all families together.
 SURE = 0.975
-#: Mean of the exponential prior of psi: benchmarks/comparison.py holds wrong claims to 5 % with it.
+#: Mean of the exponential prior of psi: of 1, 2 and 3 the least that held wrong claims to about 5 %, see benchmarks.
 TRAINING_VARIANCE = 2.0
 #: Least correlation of the training effects of two folds.
 LEAST_OVERLAP = 0.25
@@ -203,7 +203,7 @@ def allow_for_choice(probabilities: Sequence[float]) -> list[float]:
     clearer (step-down, in the order of the gaps; never more sure than of a clearer one).
 
     Args:
-        probabilities: of the best against each other, from `compare`.
+        probabilities: of the best against each other, from `compare`: a half or more, since it scores best.
     """
     order = np.argsort(probabilities)[::-1]
     adjusted = np.empty(len(order))
@@ -211,7 +211,7 @@ def allow_for_choice(probabilities: Sequence[float]) -> list[float]:
     for clearer, index in enumerate(order):
         standard = max(0.0, float(ndtri(min(probabilities[index], 1 - 1e-16))))
         least = min(least, 1 - float(range_tail(standard, len(order) + 1 - clearer)) / 2)
-        adjusted[index] = min(least, probabilities[index])
+        adjusted[index] = least
     return [float(p) for p in adjusted]
 
 
