@@ -34,6 +34,7 @@ import mynah
 from mynah import catalog
 from mynah.contracts.model import Model
 from mynah.ground.errors import IncompatibleFile, MissingExtra, Stopped, UsageError
+from mynah.ground.files import replacing
 from mynah.representations import by_name
 from mynah.training import Training
 
@@ -89,17 +90,11 @@ def save(model: Model, path: str | os.PathLike[str], *, record: Mapping[str, Any
     for name, content in entries.items():
         if len(content) > LARGEST[name]:
             raise _too_large(path, name, len(content))
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with open(part, "wb") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                for name, content in entries.items():
-                    _add(archive, name, content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        with replacing(path, durable=True) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in entries.items():
+                _add(archive, name, content)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise Stopped("the model could not be written", where=path, measured=error.strerror) from error
     return path
 

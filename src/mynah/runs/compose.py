@@ -20,6 +20,7 @@ from mynah.contracts.composer import Composer, beginning, steps_to_fill
 from mynah.contracts.model import ByGradient, with_budget
 from mynah.data import performance
 from mynah.ground.errors import BadInput, IncompatibleFile, Stopped, UsageError
+from mynah.ground.files import write_bytes
 from mynah.ground.processes import world
 from mynah.ground.progress import Progress, silent
 from mynah.ground.randomness import generator
@@ -450,10 +451,7 @@ def _make(folder: Path) -> None:
 
 
 def _write(path: Path, content: str | bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(content.encode() if isinstance(content, str) else content)
-        os.replace(part, path)
+        write_bytes(path, content.encode() if isinstance(content, str) else content)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise Stopped("a file could not be written", where=path, measured=error.strerror) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from mynah import audio
 from mynah.ground.errors import BadInput, Stopped
+from mynah.ground.files import write_bytes
 from mynah.ground.progress import Progress, silent
 from mynah.tasks.task import Task
 
@@ -109,11 +109,11 @@ def write_previews(
                 if made is not None:
                     data, facts = made
                     name = f"{item:05d}.mp3"
-                    _write(folder / name, data)
+                    write_bytes(folder / name, data)
                     index[str(item)] = {"mp3": name, **facts}
             progress("previews", len(order), len(order), "")
         finally:  # an interruption keeps what was made
-            _write(folder / "index.json", json.dumps(index, allow_nan=False).encode())
+            write_bytes(folder / "index.json", json.dumps(index, allow_nan=False).encode())
             _remove_stale(folder, {entry["mp3"] for entry in index.values()})
     except OSError as error:
         raise Stopped("previews could not be written", where=folder, measured=error.strerror) from error
@@ -123,16 +123,6 @@ def _remove_stale(folder: Path, kept: set[str]) -> None:
     for path in folder.glob("*.mp3"):
         if path.name not in kept:
             path.unlink()
-
-
-def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def _preview(clip: Readable, seconds: float) -> tuple[bytes, dict[str, Any]] | None:
