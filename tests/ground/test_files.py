@@ -19,9 +19,14 @@ def test_a_file_takes_the_place_of_the_one_before(tmp_path):
 def test_what_was_there_stays_where_writing_fails(tmp_path, error):
     path = tmp_path / "a.json"
     path.write_bytes(b"old")
-    with pytest.raises(type(error)), replacing(path) as part:
-        part.write_bytes(b"half")
-        raise error
+
+    def fail():
+        with replacing(path) as part:
+            part.write_bytes(b"half")
+            raise error
+
+    with pytest.raises(type(error)):
+        fail()
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.json"]
 
