@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 import mynah
-from mynah import catalog
 from mynah.data import Sounds, Splits
 from mynah.judging import statistics
+from mynah.runs.entry import Entry
 from mynah.tasks.task import Task
 from mynah.training import Budget
 
@@ -41,7 +41,7 @@ class Answers:
     """What one family answered on held-out clips.
 
     Attributes:
-        family: name in the catalog.
+        entry: the row.
         results: per fold in the order of the split, None where the trial has not finished.
         said: (clip,) labels, texts or gains; of no meaning where not `answered`.
         answered: (clip,) bool.
@@ -50,7 +50,7 @@ class Answers:
         fold_scores: per fold, None where it has not finished.
     """
 
-    family: str
+    entry: Entry
     results: list[dict[str, Any] | None]
     said: np.ndarray
     answered: np.ndarray
@@ -69,9 +69,9 @@ class Answers:
 
 
 def gather(
-    task: Task, family: str, results: Sequence[dict[str, Any] | None], labels: np.ndarray, names: np.ndarray
+    task: Task, entry: Entry, results: Sequence[dict[str, Any] | None], labels: np.ndarray, names: np.ndarray
 ) -> Answers:
-    """Join the folds of one family; probabilities are calibrated.
+    """Join the folds of one row; probabilities are calibrated.
 
     Args:
         results: a fold, None where it has not finished.
@@ -86,7 +86,7 @@ def gather(
         test = np.array(result["test"], dtype=int)
         said[test], fold_of[test] = task.said(result["answers"], names), number
         scores[number] = task.stakes(labels[test], names).score(task.gain(labels[test], said[test], names))
-    answers = Answers(family, list(results), said, fold_of >= 0, scores)
+    answers = Answers(entry, list(results), said, fold_of >= 0, scores)
     if task.answers == "classes":
         raw = np.zeros((len(labels), len(names)))
         for result in done.values():
@@ -114,11 +114,11 @@ def family_row(
     task: Task, answers: Answers, labels: np.ndarray, names: np.ndarray, groups: np.ndarray, seed: int
 ) -> dict[str, Any]:
     """Return a family's entry of the document, all but its verdict."""
-    card = catalog.card(answers.family)
+    card = answers.entry.card
     done = [result for result in answers.results if result is not None and result["status"] == "ok"]
     per_fold = [result if result is not None and result["status"] == "ok" else None for result in answers.results]
     row: dict[str, Any] = {
-        "name": answers.family,
+        "name": answers.entry.name,
         "title": card.title,
         "year": card.year,
         "reference": f"{card.authors}: {card.reference}",
