@@ -281,10 +281,10 @@ def answers_of(name, model):
         return [list(found) for found in model.transcribe(toy_strings(12)[0][:3])]
     if name.startswith("composer"):
         pieces = ["abca", "zc"] if name == "composer_text" else [tune(0, n, bars=4, melody_only=True) for n in (0, 1)]
-        return model.surprise(pieces).tolist()
+        return model.prediction_error(pieces).tolist()
     clips, labels = toy(4)
     if name == "generator":
-        return model.surprise(clips[:3], labels[:3]).tolist()
+        return model.prediction_error(clips[:3], labels[:3]).tolist()
     return model.predict_proba(clips[:3]).tolist()
 
 

@@ -33,8 +33,8 @@ def test_rows_are_characters_between_edges(model):
     rows = model.encode("ab?")
     assert rows[:, 1].tolist() == [3, 4, c.UNKNOWN, c.EDGE]
     assert rows[:, 0].tolist() == [c.EDGE, 3, 4, c.UNKNOWN]
-    assert np.isfinite(model.surprise(["zzz"])).all()
-    assert model.surprise(["abcabc."]) < model.surprise(["cba"])
+    assert np.isfinite(model.prediction_error(["zzz"])).all()
+    assert model.prediction_error(["abcabc."]) < model.prediction_error(["cba"])
 
 
 def test_what_cannot_be_meant(model):

@@ -60,7 +60,7 @@ def test_the_documented_keys_are_there(run):
         "report",
         "model",
     }
-    row = {"name", "score", "ci", "p_vs_best", "train_seconds", "ms_per_clip", "megabytes", "parameters", "status"}
+    row = {"name", "score", "ci", "probability", "train_seconds", "ms_per_clip", "megabytes", "parameters", "status"}
     assert top <= set(run.results)
     assert all(row <= set(entry) for entry in run.board)
     assert run.results["schema"] == "mynah.results/1"

@@ -122,14 +122,14 @@ def test_no_text_column_and_no_such_task(tmp_path):
 def test_scores_by_hand():
     labels, said = np.array(["abc", "b"]), np.array(["ac", "bbb"])
     names = np.array(["a", "b", "c"])
-    scores = transcribe.scores(labels, said, names)
+    scores = transcribe.TASK.scores(labels, said, names)
     assert scores["symbol_error_rate"] == 3 / 4
     assert (scores["deletions"], scores["insertions"], scores["substitutions"]) == (1 / 4, 2 / 4, 0)
     task = by_name("transcribe")
-    assert task.stakes(labels, names).score(task.gain(labels, said, names)) == 1 / 4
-    assert task.baseline(np.array(["ab", "ab", "c"]), names) == pytest.approx(1 - 2 / 5)
+    assert task.metric.score(task.statistics(labels, said, names).sum(axis=0)) == 1 / 4
+    assert task.floor(np.array(["ab", "ab", "c"]), names) == pytest.approx(1 - 2 / 5)
 
 
 def test_words_of_a_fold_are_cut_as_those_of_all():
     names = np.array(["kick", "snare"])
-    assert transcribe.stakes(np.array(["kick"]), names).weight.tolist() == [1.0]
+    assert transcribe.TASK.statistics(np.array(["kick"]), np.array([""]), names).tolist() == [[1.0, 1.0]]

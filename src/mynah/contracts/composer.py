@@ -56,11 +56,11 @@ class Composer(Model):
         super().fit(X, [] if y is None else y, groups)
         return self
 
-    def surprise(self, X: Sequence[Piece]) -> np.ndarray:
-        """Return the (piece,) mean surprise a step, in `unit`: the lower, the more expected."""
+    def prediction_error(self, X: Sequence[Piece]) -> np.ndarray:
+        """Return the (piece,) mean loss a step, in `unit`: lower where the model expects a piece."""
         check_is_fitted(self, "n_features_in_")
         with one_thread(), torch.no_grad():
-            return self._surprise(self._frames(X, reset=False))
+            return self._prediction_error(self._frames(X, reset=False))
 
     def generate(
         self, count: int = 1, *, bars: int = 16, like: Piece | None = None, temperature: float = 1.0, seed: int = 0
@@ -74,7 +74,7 @@ class Composer(Model):
             seed: of all draws.
 
         Raises:
-            ValueError: fewer than 1 bar, a temperature that cannot be meant, or nothing in `like` to go on from.
+            ValueError: fewer than 1 bar, an invalid temperature, or nothing in `like` to go on from.
             UsageError: so many bars that the piece would be longer than `LONGEST_QUARTERS`.
         """
         check_is_fitted(self, "n_features_in_")
@@ -101,22 +101,22 @@ class Composer(Model):
             with one_thread(), torch.no_grad():
                 yield self._compose(begin, bars, temperature, generator(seed, "compose", number))
 
-    def without_learning(self, known: Sequence[Piece], new: Sequence[Piece]) -> np.ndarray:
-        """Return the (piece,) surprise at `new` of one who knows how often each event is in `known`, and no more."""
-        raise NotImplementedError(f"{type(self).__name__} must define without_learning")  # an abstract method
+    def counting_baseline(self, known: Sequence[Piece], new: Sequence[Piece]) -> np.ndarray:
+        """Return the (piece,) prediction error at `new` of how often each event is in `known`, whatever came before."""
+        raise NotImplementedError(f"{type(self).__name__} must define counting_baseline")  # an abstract method
 
     # --- what a kind of composer writes
 
-    def heard(self, piece: Piece) -> Piece:
-        """Return what the family hears of a piece, so that pieces can be compared: all of it, unless it hears less."""
+    def input_of(self, piece: Piece) -> Piece:
+        """Return what the family learns from of a piece, so that pieces can be compared: all of it, or its melody."""
         return piece
 
     def encode(self, piece: Piece) -> np.ndarray:
         """Return the (step, feature) float32 rows of a piece."""
         raise NotImplementedError(f"{type(self).__name__} must define encode")  # an abstract method
 
-    def _surprise(self, frames: Frames) -> np.ndarray:
-        raise NotImplementedError(f"{type(self).__name__} must define _surprise")  # an abstract method
+    def _prediction_error(self, frames: Frames) -> np.ndarray:
+        raise NotImplementedError(f"{type(self).__name__} must define _prediction_error")  # an abstract method
 
     def _compose(self, begin: Piece, bars: int, temperature: float, rng: np.random.Generator) -> Piece:
         """Return `begin`, which may be empty, with so many bars of new music from its `until` on."""
@@ -215,7 +215,7 @@ class NetComposer(ByGradient, Composer):
     def _new_net(self, seed: int) -> nn.Module:
         return seeded(seed, lambda: self.build(self.n_features_in_))
 
-    def _surprise(self, frames: Frames) -> np.ndarray:
+    def _prediction_error(self, frames: Frames) -> np.ndarray:
         self.net_.eval()
         rows = (torch.from_numpy(np.array(array))[None] for array in frames)
         return np.array([float(self.losses(self.net_, row).mean()) for row in rows])
@@ -310,7 +310,7 @@ class EventComposer(NetComposer):
         logits, _ = net(rows[:, :, :-1])
         return nn.functional.cross_entropy(logits.transpose(1, 2), rows[:, :, -1].long(), reduction="none")
 
-    def without_learning(self, known: Sequence[Piece], new: Sequence[Piece]) -> np.ndarray:
+    def counting_baseline(self, known: Sequence[Piece], new: Sequence[Piece]) -> np.ndarray:
         counts = np.ones(self.outputs())
         for piece in known:
             counts += np.bincount(self.encode(piece)[:, -1].astype(int), minlength=len(counts))

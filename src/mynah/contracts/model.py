@@ -45,7 +45,7 @@ class Model(BaseEstimator):
     Args:
         representation: what the model sees; None means the family's own choice.
         rate: sample rate in Hz that sounds are read at; None takes the rate of the first clip.
-        random_state: seed of everything random.
+        random_state: the random seed.
 
     Attributes:
         representation_: what was used, or None where the arrays were taken as frames.

@@ -1,4 +1,4 @@
-"""The contract of families that write down what they hear: clips in, texts out.
+"""The contract of families that write down what sounds: clips in, texts out.
 
 A family derives from `TranscriberModel`, or from `NetTranscriber` where it is a torch network trained by steps.
 """
@@ -33,12 +33,12 @@ LONGEST_ANSWER = 2
 class Transcript:
     """Symbol numbers, and the mean log-probability of each, the end included."""
 
-    said: list[int]
+    numbers: list[int]
     score: float
 
 
 class TranscriberModel(Model):
-    """A family that writes down what it hears.
+    """A family that writes down what sounds.
 
     Attributes:
         symbols_: the symbols, sorted; number n in an answer is ``symbols_[n - 1]``, since 0 is the end.
@@ -57,7 +57,7 @@ class TranscriberModel(Model):
         frames = self._frames(X, reset=False)
         with one_thread():
             found = self._transcripts(frames)
-        return [(self.between_.join(self.symbols_[n - 1] for n in t.said), float(np.exp(t.score))) for t in found]
+        return [(self.between_.join(self.symbols_[n - 1] for n in t.numbers), float(np.exp(t.score))) for t in found]
 
     def _transcripts(self, frames: Frames) -> list[Transcript]:
         raise NotImplementedError(f"{type(self).__name__} must define _transcripts")  # an abstract method
@@ -74,8 +74,8 @@ class TranscriberModel(Model):
         cut = [symbols(text, self.symbols_) for text in texts]
         number_of = {symbol: number for number, symbol in enumerate(self.symbols_, 1)}
         codes = np.full((count, max(map(len, cut)) + 1), -1)
-        for row, said in zip(codes, cut, strict=True):
-            row[: len(said) + 1] = [*(number_of[symbol] for symbol in said), 0]
+        for row, text in zip(codes, cut, strict=True):
+            row[: len(text) + 1] = [*(number_of[symbol] for symbol in text), 0]
         return codes
 
     def facts(self) -> dict[str, Any]:
@@ -199,5 +199,5 @@ class TextValidation(Validation):
             means += (lost / (target >= 0).sum(dim=1)).tolist()
             for row, transcript in zip(target.tolist(), net.greedy(frames, lengths), strict=True):
                 true = [symbol for symbol in row if symbol > 0]
-                wrong, count = wrong + errors(true, transcript.said), count + len(true)
+                wrong, count = wrong + errors(true, transcript.numbers), count + len(true)
         return float(np.mean(means)), float(np.std(means) / np.sqrt(len(means))), 1 - wrong / count

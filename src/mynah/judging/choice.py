@@ -152,8 +152,7 @@ def _compared(verdicts: Mapping[str, Verdict], metric: Metric) -> list[str]:
         words.append(f"{_listed(close)} {_verb(close, 'is', 'are')} as good ({_gaps(close, verdicts, metric)} less)")
     if unclear:
         words.append(
-            f"{_listed(unclear)} {_verb(unclear, 'is', 'are')} unclear ({_gaps(unclear, verdicts, metric)} less, "
-            f"{_sure(unclear, verdicts)})"
+            f"{_listed(unclear)} may be worse ({_gaps(unclear, verdicts, metric)} less, {_sure(unclear, verdicts)})"
         )
     if worse:
         everyone = len(worse) > MOST_NAMES and not close and not unclear

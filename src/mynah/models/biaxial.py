@@ -152,12 +152,12 @@ class LSTMAxis(nn.Module):
 
     def walk(self, h: Tensor, choose: Callable[[Tensor], tuple[bool, bool]]) -> Tensor:
         """Return what `choose` makes of the logits (2,) of each note, lowest first: (2, notes)."""
-        state, below, said = None, torch.zeros(2), []
+        state, below, chosen = None, torch.zeros(2), []
         for note in h:
             y, state = self.lstm(torch.cat([note, below])[None, None], state)
             below = torch.tensor(choose(self.answer(y[0, 0])), dtype=torch.float32)
-            said.append(below)
-        return torch.stack(said, dim=1)
+            chosen.append(below)
+        return torch.stack(chosen, dim=1)
 
 
 AXES = {"below": BelowAxis, "lstm": LSTMAxis}
@@ -288,7 +288,7 @@ class Biaxial(NetComposer):
         before, beat, now = self._parts(rows)
         return likelihood(net(before, beat, now), now)
 
-    def without_learning(self, known: Sequence[Piece], new: Sequence[Piece]) -> np.ndarray:
+    def counting_baseline(self, known: Sequence[Piece], new: Sequence[Piece]) -> np.ndarray:
         rolls = np.concatenate([self._roll(piece) for piece in known])
         sounding, struck = rolls.sum(axis=0)
         shares = [(sounding + 0.5) / (len(rolls) + 1), (struck + 0.5) / (sounding + 1)]
@@ -355,7 +355,7 @@ def conserved(exponent: float, few: bool) -> float:
 
 
 def likelihood(logits: Tensor, roll: Tensor) -> Tensor:
-    """Return the surprise of each step (batch, time) in nats: of all notes, and of the strokes of those that sound."""
+    """Return the loss of each step (batch, time) in nats: of all notes, and of the strokes of those that sound."""
     each = nn.functional.binary_cross_entropy_with_logits(logits, roll, reduction="none")
     return (each[:, :, 0] + each[:, :, 1] * roll[:, :, 0]).sum(dim=2)
 

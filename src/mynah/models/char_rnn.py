@@ -89,7 +89,7 @@ class CharRNN(EventComposer):
         """Return an iterator over texts of at most so many new characters, each after `like`, ended where they end.
 
         Raises:
-            ValueError: fewer than 1 character, or a temperature that cannot be meant.
+            ValueError: fewer than 1 character, or an invalid temperature.
         """
         check_is_fitted(self, "n_features_in_")
         if characters < 1:
@@ -98,13 +98,13 @@ class CharRNN(EventComposer):
 
     def _texts(self, count: int, characters: int, like: str, temperature: float, seed: int) -> Iterator[str]:
         for number in range(count):
-            said = like
+            text = like
             with one_thread(), torch.no_grad():
                 for character in self._characters(like, temperature, generator(seed, "write", number)):
-                    if not character or len(said) - len(like) >= characters:
+                    if not character or len(text) - len(like) >= characters:
                         break
-                    said += character
-            yield said
+                    text += character
+            yield text
 
     def _characters(
         self, like: str, temperature: float, rng: np.random.Generator, endless: bool = False
@@ -139,7 +139,7 @@ class CharRNN(EventComposer):
     def _begin(self, pieces: Sequence[Piece | str]) -> None:
         super()._begin([piece for piece in pieces if isinstance(piece, Piece)] or [Piece(())])
 
-    def heard(self, piece: Piece) -> Piece:
+    def input_of(self, piece: Piece) -> Piece:
         return melody_of(piece)
 
     def encode(self, piece: Piece | str) -> np.ndarray:
@@ -170,12 +170,12 @@ class CharRNN(EventComposer):
 
     def _compose(self, begin: Piece, bars: int, temperature: float, rng: np.random.Generator) -> Piece:
         given = abc.write(begin, begin.steps) if begin.notes else ""
-        said, look = given, LOOK
+        text, look = given, LOOK
         for character in self._characters(given, temperature, rng, endless=True):
-            said += character
-            if len(said) - len(given) < look:
+            text += character
+            if len(text) - len(given) < look:
                 continue
-            found, steps = abc.read_with_length(said, begin.ticks)
+            found, steps = abc.read_with_length(text, begin.ticks)
             if not begin.notes:
                 begin = replace(begin, meters=_at_bar_lines(found))
             last = _last_step(begin, bars)
@@ -257,6 +257,6 @@ def _bits(net: EventNetwork, seed: int) -> float:
     """Return bits a character of new texts, from the first that has three before it."""
     from mynah.papers.problems import markov_text
 
-    said = markov_text.texts(seed, generator(seed, "markov test"), markov_text.TESTED, markov_text.TEST_LENGTH)
-    nats = _losses(net.eval(), markov_text.rows_of(said))[:, markov_text.ORDER - 1 :]
+    text = markov_text.texts(seed, generator(seed, "markov test"), markov_text.TESTED, markov_text.TEST_LENGTH)
+    nats = _losses(net.eval(), markov_text.rows_of(text))[:, markov_text.ORDER - 1 :]
     return float(nats.mean() / np.log(2))

@@ -163,9 +163,9 @@ class TuringNetwork(SequenceNetwork):
         weights = torch.softmax(self.first_weights, dim=1).expand(batch, -1, -1)
         return self.controller.start(x), memory, weights, torch.tanh(self.first_read).expand(batch, -1)
 
-    def _address(self, said: Tensor, memory: Tensor, before: Tensor) -> Tensor:
-        """Return the weightings (batch, head, row) from what the heads say (batch, head, columns + 6)."""
-        key, beta, gate, shift, gamma = said.split([self.columns, 1, 1, 3, 1], dim=2)
+    def _address(self, given: Tensor, memory: Tensor, before: Tensor) -> Tensor:
+        """Return the weightings (batch, head, row) from what the heads are given (batch, head, columns + 6)."""
+        key, beta, gate, shift, gamma = given.split([self.columns, 1, 1, 3, 1], dim=2)
         unit = functional.normalize(torch.tanh(key), dim=2, eps=_EPSILON)
         alike = unit @ functional.normalize(memory, dim=2, eps=_EPSILON).transpose(1, 2)
         content = torch.softmax(functional.softplus(beta) * alike, dim=2)  # eq. 5

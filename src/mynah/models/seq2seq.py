@@ -162,7 +162,7 @@ class Seq2SeqNetwork(nn.Module):
         """Return an answer a row: the likeliest symbol at each step, to the end or to `longest` symbols."""
         source, state = self.encode(frames, lengths)
         symbol = torch.zeros(len(frames), dtype=torch.int64)
-        said: list[list[int]] = [[] for _ in frames]
+        written: list[list[int]] = [[] for _ in frames]
         score, counts = torch.zeros(len(frames)), torch.zeros(len(frames))
         going = torch.ones(len(frames), dtype=torch.bool)
         for _ in range(longest + 1):
@@ -171,11 +171,11 @@ class Seq2SeqNetwork(nn.Module):
             score, counts = score + best * going, counts + going
             going = going & (symbol != 0)
             for row in torch.nonzero(going)[:, 0].tolist():
-                if len(said[row]) < longest:
-                    said[row].append(int(symbol[row]))
+                if len(written[row]) < longest:
+                    written[row].append(int(symbol[row]))
             if not going.any():
                 break
-        return [Transcript(row, float(mean)) for row, mean in zip(said, score / counts, strict=True)]
+        return [Transcript(row, float(mean)) for row, mean in zip(written, score / counts, strict=True)]
 
     @torch.no_grad()
     def beam(self, frames: Tensor, longest: int, width: int) -> Transcript:
@@ -194,12 +194,12 @@ class Seq2SeqNetwork(nn.Module):
             scores, places = total.flatten().topk(min(width - ended, total.numel()))
             rows, symbols = (places // total.shape[1]).tolist(), (places % total.shape[1]).tolist()
             grown = [(float(s), live[r][1], r, k) for s, r, k in zip(scores, rows, symbols, strict=True)]
-            found += [Transcript(said, score / length) for score, said, _, k in grown if k == 0]
+            found += [Transcript(written, score / length) for score, written, _, k in grown if k == 0]
             going = [entry for entry in grown if entry[3] != 0]
             ended += len(grown) - len(going)
             if not going or length > longest:
                 break
-            live = [(score, [*said, k]) for score, said, _, k in going]
+            live = [(score, [*written, k]) for score, written, _, k in going]
             state = chosen(state, torch.tensor([r for _, _, r, _ in going]))
             symbol = torch.tensor([k for _, _, _, k in going])
         return max(found, key=lambda transcript: transcript.score)
@@ -341,7 +341,7 @@ def _answers(net: Seq2SeqNetwork, seed: int) -> tuple[float, float]:
 
     net.eval()
     test, longest = transduction.test_part(seed), 2 * transduction.LONGEST
-    greedy = [transcript.said for transcript in net.greedy(test.frames, test.lengths, longest)]
+    greedy = [transcript.numbers for transcript in net.greedy(test.frames, test.lengths, longest)]
     clips = [frames[None, :length] for frames, length in zip(test.frames, test.lengths.tolist(), strict=True)]
-    beam = [net.beam(clip, longest, BEAM).said for clip in clips]
+    beam = [net.beam(clip, longest, BEAM).numbers for clip in clips]
     return transduction.right(greedy, seed), transduction.right(beam, seed)

@@ -337,7 +337,7 @@ class WaveNet(SymbolGenerator):
     def stream(self, net: NextSymbol, conditions: Tensor | None) -> Any:
         return stream(net, conditions, self.precision)
 
-    def heard(self, net: NextSymbol) -> int:
+    def receptive_field(self, net: NextSymbol) -> int:
         return net.body.sees
 
 

@@ -287,8 +287,8 @@ def _learned(
         judged = {
             "pieces": len(held),
             "unit": model.unit,
-            "surprise": float(model.surprise(held).mean()),
-            "without_learning": float(model.without_learning(kept, held).mean()),
+            "surprise": float(model.prediction_error(held).mean()),
+            "without_learning": float(model.counting_baseline(kept, held).mean()),
         }
     card = catalog.card(family)
     return model, {"schema": music.SCHEMA, "family": card.name, "title": card.title, **facts, "held_out": judged}
@@ -371,7 +371,7 @@ class _Likeness:
         return {"notes": passage.notes, "of": len(piece.notes), "piece": name}
 
     def _heard(self, piece: Piece) -> Piece:
-        heard = self._model.heard(piece).pitched
+        heard = self._model.input_of(piece).pitched
         return replace(heard, notes=heard.notes[:MOST_NOTES])
 
 

@@ -15,7 +15,6 @@ import numpy as np
 
 import mynah
 from mynah import modelfile, tasks
-from mynah.contracts.classifier import ClassifierModel
 from mynah.contracts.model import ByGradient, Model
 from mynah.data import Sounds, Splits, scan
 from mynah.ground.errors import IncompatibleFile, MynahError, Stopped, UsageError
@@ -319,10 +318,10 @@ class Learning:
         else:
             family, steps = world().same((choice.kept, _usual_steps(answers[choice.kept])))
             self._keep(self._refitted(family, steps, document), document, len(self.sounds))
-            order, heard = preview_order(document), Heard(self.sounds, self.folder, document)
+            order, heard = preview_order(self.task, document), Heard(self.sounds, self.folder, document)
             write_previews(heard, order, self.folder / "previews", progress=self.progress)
             if self.plan.tensorboard:
-                show_clips(self.folder / "tensorboard" / "clips", document, heard, self.rate, order)
+                show_clips(self.folder / "tensorboard" / "clips", self.task, document, heard, self.rate, order)
         document["how"]["seconds"] = time.monotonic() - self.began
         self._write(document)
         return Run(self.folder, document)
@@ -348,12 +347,10 @@ class Learning:
         }
         choice = self._choose(rows, answers)
         document = self._document(rows, choice, status)
-        if choice is not None and self.task.answers == "classes":
-            codes = np.searchsorted(self.names, self.labels)
-            document["calibration"] = documents.calibration(answers[choice.kept], codes)
-            document["top"] = documents.top_three(answers[choice.kept])
+        if choice is not None:
+            document |= self.task.of_kept(answers[choice.kept].found, self.labels, self.names)
         if self.warnings:
-            document["families"] = [row | documents.NO_SCORE for row in document["families"]]
+            document["families"] = [documents.without_score(row, self.task) for row in document["families"]]
         return answers, choice, document
 
     def _answers(self, family: str) -> documents.Answers:
@@ -365,27 +362,21 @@ class Learning:
         whole = [name for name in self.families if rows[name]["status"] == "ok"]
         if not whole:
             return None
-        seen = answers[whole[0]].answered
-        contenders = {
-            name: Contender(
-                score=rows[name]["score"],
-                fold_scores=[score for score in answers[name].fold_scores if score is not None],
-                gain=self.task.gain(self.labels[seen], answers[name].said[seen], self.names),
-                cost=rows[name]["megabytes"],
-            )
-            for name in whole
-        }
+        found = answers[whole[0]].found
+        contenders = {name: Contender(answers[name].statistics, rows[name]["megabytes"]) for name in whole}
         choice = choose(
             contenders,
-            self.task.stakes(self.labels[seen], self.names),
-            self.groups[seen],
-            train_size=float(np.mean([len(fold.train) for fold in self.splits.folds])),
-            test_size=float(np.mean([len(fold.test) for fold in self.splits.folds])),
-            baseline=self.task.lowest,
-            seed=self.plan.seed,
+            self.task.metric,
+            self.groups[found.answered],
+            found.fold[found.answered],
+            baseline=self.task.baseline,
         )
         for name, verdict in choice.verdicts.items():
-            rows[name]["verdict"], rows[name]["p_vs_best"] = verdict.words, verdict.p
+            rows[name] |= {
+                "verdict": verdict.kind,
+                "probability": verdict.probability_best_is_better,
+                "gap": verdict.gap,
+            }
         return choice
 
     def _sentence(self, choice: Choice | None) -> str:
@@ -405,23 +396,21 @@ class Learning:
             "mynah": mynah.__version__,
             "status": status,
             "task": self.task.name,
-            "answers": self.task.answers,
-            "metric": self.task.metric,
-            "metric_title": self.task.metric_title,
+            "verb": self.task.verb,
+            "words": asdict(self.task.words) | {"parts": list(self.task.words.parts)},
+            "metric": self.task.metric.to_json(),
             "verdict": self._sentence(choice),
             "warnings": self.warnings,
-            "chance": self.task.baseline(self.labels, self.names),
+            "chance": self.task.floor(self.labels, self.names),
             "best": choice.kept if choice else None,
             "clips": len(self.sounds),
             "classes": [str(name) for name in self.names],
             "folds": len(self.splits.folds),
             "dataset": documents.dataset(self.sounds, self.rate, self.task.counts(self.labels, self.names)),
-            "families": documents.numbered(documents.ranked(rows.values()), len(self.sounds)),
+            "families": documents.numbered(documents.ranked(rows.values(), self.task.metric), len(self.sounds)),
             "items": documents.items(self.sounds, self.splits),
-            "top": [None] * len(self.sounds),
             **documents.health(self.sounds),
             "split": documents.split_facts(self.splits, self.sounds),
-            "calibration": None,
             "how": how
             | {
                 "seed": self.plan.seed,
@@ -466,12 +455,10 @@ class Learning:
 
     def _keep(self, model: Model, document: dict[str, Any], trained_on: int) -> None:
         """Write the model that is used, calibrated, with what is known of it."""
-        if isinstance(model, ClassifierModel):
-            model.temperature_ = document["calibration"]["temperature"]
-            model.threshold_ = document["calibration"]["threshold"]
+        self.task.finish(model, document)
         row = next(row for row in document["families"] if row["name"] == document["best"])
         record = {name: row[name] for name in ("score", "ci", "name")} | {
-            "metric": document["metric"],
+            "metric": document["metric"]["name"],
             "clips": trained_on,
             "dataset": self.sounds.name,
             "fingerprint": self.sounds.fingerprint,
