@@ -2,10 +2,15 @@
 
 import json
 
+import numpy as np
 import pytest
+from sklearn.base import clone
 
+import mynah
+from mynah import modelfile
+from mynah.contracts.model import with_budget
 from mynah.data.builtin import builtin
-from mynah.ground.errors import UsageError
+from mynah.ground.errors import IncompatibleFile, MissingExtra, UsageError
 from mynah.runs.entry import Entry, read
 from mynah.runs.job import settings_of
 from mynah.runs.learn import Learning, learn
@@ -53,8 +58,9 @@ def test_what_is_not_set_stays():
     "name", ["svm", "svm@mfcc", "lstm(hidden=8, learning_rate=0.01)", "gru@mfcc(form=cudnn)", "resnet(widths=(8, 16))"]
 )
 def test_a_name_reads_as_the_entry(name):
-    assert read(name).name == name
-    assert read(read(name).name) == read(name)
+    (entry,) = read(name)
+    assert entry.name == name
+    assert read(entry.name) == [entry]
 
 
 def test_another_representation_is_another_row():
@@ -106,9 +112,9 @@ def test_a_generator_sees_nothing_else():
 
 def test_settings_decide_the_trial_and_defaults_are_written_out():
     assert settings_of(Entry("svm")) == '{"C": 10.0, "most": 10000}'
-    assert json.loads(settings_of(read("svm(C=1)"))) == {"C": 1.0, "most": 10_000}
-    assert settings_of(read("svm(C=10)")) == settings_of(Entry("svm"))
-    plain, set_ = (json.loads(settings_of(read(name), optimizer="SGD")) for name in ("mlp", "mlp(optimizer=Adam)"))
+    assert json.loads(settings_of(*read("svm(C=1)"))) == {"C": 1.0, "most": 10_000}
+    assert settings_of(*read("svm(C=10)")) == settings_of(Entry("svm"))
+    plain, set_ = (json.loads(settings_of(*read(name), optimizer="SGD")) for name in ("mlp", "mlp(optimizer=Adam)"))
     assert (plain["training"]["optimizer"], set_["training"]["optimizer"]) == ("SGD", "Adam")
     assert plain | {"training": 0} == set_ | {"training": 0}
 
@@ -149,3 +155,168 @@ def test_rows_are_trained_kept_and_repeated(sounds, tmp_path):
     options = Run.open(run.folder).to_repeat(sounds)
     again = learn(sounds, out=tmp_path / "again", **options, executor="sequential")
     assert {row["name"]: row["score"] for row in again.board} == {row["name"]: row["score"] for row in run.board}
+
+
+MINE = '''
+import numpy as np
+from sklearn.ensemble import ExtraTreesClassifier as Trees
+from sklearn.linear_model import RidgeClassifier
+from torch import nn
+
+from mynah.contracts.classifier import VectorModel
+
+
+class Means(VectorModel):
+    """Nearest class mean."""
+
+    def __init__(self, scale=1.0, representation=None, rate=None, random_state=0):
+        super().__init__(representation, rate, random_state)
+        self.scale = scale
+
+    def learn_arrays(self, X, codes, classes):
+        return {"means": np.stack([X[codes == code].mean(axis=0) for code in range(classes)])}
+
+    def log_scores(self, arrays, X):
+        return -self.scale * ((X[:, None] - arrays["means"]) ** 2).mean(axis=2)
+
+
+class Ridge(RidgeClassifier):
+    pass
+
+
+class Net(nn.Module):
+    def __init__(self, inputs, outputs, hidden=4):
+        super().__init__()
+        self.norm, self.drop = nn.BatchNorm1d(inputs), nn.Dropout(0.2)
+        self.head = nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
+
+    def forward(self, frames):
+        return self.head(self.drop(self.norm(frames.mean(dim=1))))
+'''
+
+
+@pytest.fixture
+def mine(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(MINE, encoding="utf-8")
+    return path
+
+
+def test_all_families_of_a_users_file_or_one(mine):
+    assert rows(str(mine)) == ["mine.py:Means", "mine.py:Ridge", "mine.py:Net"]
+    assert rows(f"svm,{mine}:Trees(n_estimators=7)") == ["svm", "mine.py:Trees(n_estimators=7)"]
+    assert rows(f"{mine}:Net@mfcc", ["Net.hidden=2,3", "Net.batch=8"]) == [
+        "mine.py:Net@mfcc(batch=8, hidden=2)",
+        "mine.py:Net@mfcc(batch=8, hidden=3)",
+    ]
+    assert "There are scale=1." in refused(f"{mine}:Means", "Means.skale=1")
+
+
+def test_a_file_is_found_from_its_own_folder(mine, monkeypatch):
+    monkeypatch.chdir(mine.parent)
+    (entry,) = read("mine.py:Means(scale=2)")
+    assert read(entry.name) == read(entry.written) == read("./mine.py:Means(scale=2)") == [entry]
+
+
+def test_an_edited_file_is_another_trial(mine):
+    (before,) = read(f"{mine}:Means")
+    mine.write_text(MINE + "\n", encoding="utf-8")
+    (after,) = read(f"{mine}:Means")
+    assert settings_of(before) != settings_of(after)
+    assert json.loads(settings_of(before))["scale"] == 1.0
+
+
+@pytest.mark.parametrize("executor", ["sequential", "processes"])
+def test_families_of_a_users_file_are_trained_kept_and_used(mine, sounds, tmp_path, executor):
+    options = OPTIONS | {"executor": executor, "workers": 2}
+    run = learn(sounds, out=tmp_path / "run", families=["chance", f"{mine}:Trees", f"{mine}:Net"], **options)
+    assert {row["name"]: row["status"] for row in run.board} == {
+        name: "ok" for name in ("chance", "mine.py:Trees", "mine.py:Net")
+    }
+    assert run.results["best"] == "mine.py:Trees"
+    assert str(tmp_path) not in json.dumps(run.results) + run.report.read_text(encoding="utf-8")
+    clips = list(mynah.scan(sounds))[:3]
+    wanted = run.best.predict_proba(clips)
+    with pytest.raises(IncompatibleFile, match=r"made by a family in mine.py. Give --families mine.py"):
+        mynah.load(run.folder / "best.mynah")
+    with pytest.raises(IncompatibleFile, match="made by a family in mine.py"):
+        _ = Run.open(run.folder).best
+    loaded = mynah.load(run.folder / "best.mynah", families=mine)
+    assert np.array_equal(loaded.predict_proba(clips), wanted)
+    plan = json.loads((run.folder / "plan.json").read_text(encoding="utf-8"))
+    assert plan["options"]["families"] == ["chance", f"{mine}:Trees", f"{mine}:Net"]
+
+
+@pytest.mark.parametrize("name", ["Means", "Ridge", "Trees", "Net"])
+def test_each_kind_of_class_answers_from_its_file(mine, tmp_path, name):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 6)).astype(np.float32), np.arange(30) % 3
+    (entry,) = read(f"{mine}:{name}")
+    model = with_budget(entry.new(), "20steps").fit(X + y[:, None], y)
+    path = modelfile.save(model, tmp_path / "a.mynah")
+    assert modelfile.manifest(path)["family"] == f"mine.py:{name}"
+    assert modelfile.manifest(path)["source"]["sha256"] == entry.source.sha256
+    loaded = mynah.load(path, families=f"{mine}:{name}")
+    assert np.array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    assert np.allclose(loaded.predict_proba(X).sum(axis=1), 1)
+    assert model.predict_proba(X[:1]).shape == (1, 3)
+    two = with_budget(entry.new(), "20steps").fit(X + (y[:, None] == 0), y == 0)  # margins of two classes are a column
+    assert two.predict_proba(X).shape == (30, 2)
+    assert clone(model).get_params() == model.get_params()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x = 1\ny = x +", "mine.py: has an error in it (line 2, SyntaxError: invalid syntax)"),
+        ("x = 1\ny = 1 / 0", "mine.py: has an error in it (line 2, ZeroDivisionError: division by zero)"),
+        ("import notthere", "mine.py: has an error in it (line 1, ModuleNotFoundError: No module named 'notthere')"),
+        ("x = 1", "mine.py:Means: has no such class"),
+        ("class Mean: pass", "mine.py:Means: has no such class"),
+        (
+            "class Means: pass",
+            "is no family: neither of a Mynah contract, nor a classifier of scikit-learn, nor a torch",
+        ),
+        (
+            "from torch import nn\nclass Means(nn.Module):\n def __init__(self, inputs): pass",
+            "its constructor must take (inputs, outputs)",
+        ),
+        ("from mynah.contracts.model import Model\nclass Means(Model): pass", "does not classify"),
+    ],
+)
+def test_a_file_that_cannot_serve_says_so_in_one_sentence(mine, text, words):
+    mine.write_text(text, encoding="utf-8")
+    found = refused(f"{mine}:Means")
+    assert words in found
+    assert "\n" not in found
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    assert "none.py: cannot be read (No such file or directory)" in refused(str(tmp_path / "none.py"))
+
+
+def test_a_forward_of_another_shape_fails_in_words(mine, sounds, tmp_path):
+    text = "from torch import nn\nclass Net(nn.Linear):\n    pass\n"
+    mine.write_text(text, encoding="utf-8")
+    run = learn(sounds, out=tmp_path / "run", families=["chance", f"{mine}:Net"], **OPTIONS)
+    (row,) = [row for row in run.board if row["name"] == "mine.py:Net"]
+    assert row["status"] == "failed"
+    assert "forward of Net must return (batch, outputs)" in row["message"]
+
+
+def test_a_family_of_an_installed_package(tmp_path, monkeypatch):
+    (tmp_path / "some_package.py").write_text(MINE, encoding="utf-8")
+    info = tmp_path / "some_package-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: some-package\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[mynah.families]\nmeans = some_package:Means\nbad = some_package:None_\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert rows("means,svm@mfcc") == ["means", "svm@mfcc"]
+    assert rows("means", "means.scale=3") == ["means(scale=3)"]
+    with pytest.raises(MissingExtra, match="bad: cannot be imported from some_package:None_"):
+        rows("bad")
+    (entry,) = read("means")
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 6)).astype(np.float32), np.arange(30) % 3
+    path = modelfile.save(entry.new().fit(X, y), tmp_path / "a.mynah")
+    assert mynah.load(path).predict(X).shape == (30,)  # what is installed needs no naming

@@ -27,7 +27,8 @@ def command(
     families: Annotated[
         str,
         typer.Option(
-            help="usual, all, or names with commas from `mynah list`; svm@mfcc sees MFCC in place of its own choice."
+            help="usual, all, or names with commas from `mynah list`; svm@mfcc sees MFCC in place of its own choice; "
+            "./mine.py:MyFamily is a class in your own file."
         ),
     ] = "usual",
     settings: Annotated[

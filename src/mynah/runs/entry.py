@@ -11,18 +11,22 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from mynah import catalog
+from mynah.contracts import own
+from mynah.contracts.classifier import ClassifierModel
 from mynah.contracts.generator import GeneratorModel
 from mynah.contracts.model import ByGradient, Model
+from mynah.contracts.own import Source
 from mynah.contracts.transcriber import TranscriberModel
 from mynah.ground.errors import UsageError
 from mynah.representations import KINDS, ClipStatistics, MuLaw, Representation
 from mynah.runs.setting import given, shown, split, values
 
 #: FAMILY, perhaps @REPRESENTATION, perhaps (SETTING=VALUE, ...).
-_WRITTEN = re.compile(r"(?P<family>[^@(]+)(@(?P<seen>[^(]*))?(\((?P<settings>.*)\))?", re.DOTALL)
+_WRITTEN = re.compile(r"(?P<family>.*\.py(:\w+)?|[^@(]+)(@(?P<seen>[^(]*))?(\((?P<settings>.*)\))?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -30,31 +34,42 @@ class Entry:
     """A row of the comparison.
 
     Attributes:
-        family: name in the catalog.
+        family: name in the catalog, or of a user's own, ``mine.py:MyFamily``.
         representation: name of what it sees; None is the family's own choice.
         settings: (name, value) of what was asked for, by name; the rest is the family's own choice.
+        source: where a family that is not in the catalog comes from.
     """
 
     family: str
     representation: str | None = None
     settings: tuple[tuple[str, Any], ...] = ()
+    source: Source | None = None
 
     @property
     def name(self) -> str:
-        """What the row is called; `read` makes the entry of it again."""
+        """What the row is called; `read` makes the entry of it again, a user's own where the file lies here."""
+        return self._named(self.family)
+
+    @property
+    def written(self) -> str:
+        """The same, with a user's own file by its whole path."""
+        is_file = self.source is not None and not self.source.packaged
+        return self._named(f"{self.source.path}:{self.source.name}" if is_file and self.source else self.family)
+
+    def _named(self, family: str) -> str:
         seen = f"@{self.representation}" if self.representation else ""
         settings = ", ".join(f"{name}={shown(value)}" for name, value in self.settings)
-        return f"{self.family}{seen}({settings})" if settings else f"{self.family}{seen}"
+        return f"{family}{seen}({settings})" if settings else f"{family}{seen}"
 
     @cached_property
     def card(self) -> catalog.Card:
         """What the family is."""
-        return catalog.card(self.family)
+        return catalog.card(self.family) if self.source is None else _card(self.source)
 
     @property
     def kind(self) -> type[Model]:
         """The family's class."""
-        found: type[Model] = catalog.model_class(self.family)
+        found: type[Model] = catalog.model_class(self.family) if self.source is None else self.source.kind
         return found
 
     @property
@@ -82,8 +97,8 @@ class Entry:
         return replace(self, settings=tuple(sorted({**dict(self.settings), **dict(chosen)}.items())))
 
 
-def read(text: str) -> Entry:
-    """Return the entry that is written like this.
+def read(text: str) -> list[Entry]:
+    """Return the entry that is written like this, or those of all families in a user's own file.
 
     Raises:
         UsageError: no such family, representation or setting; the message suggests the nearest.
@@ -92,11 +107,40 @@ def read(text: str) -> Entry:
     found = _WRITTEN.fullmatch(text.strip())
     if found is None:
         raise UsageError("is no family", where=text, remedy="Write svm, svm@mfcc or lstm(hidden=128).")
-    entry = Entry(catalog.card(found["family"].strip()).name)
+    entries = _families(found["family"].strip())
     if found["seen"] is not None:
-        entry = _seeing(entry, found["seen"].strip())
-    pairs = [given(entry.kind, entry.family, *_pair(part, entry.family)) for part in split(found["settings"] or "")]
-    return entry.with_settings(pairs)
+        entries = [_seeing(entry, found["seen"].strip()) for entry in entries]
+    pairs = [_pair(part, found["family"]) for part in split(found["settings"] or "")]
+    return [entry.with_settings(given(entry.kind, entry.family, *pair) for pair in pairs) for entry in entries]
+
+
+def _families(name: str) -> list[Entry]:
+    if own.is_own(name):
+        return [Entry(source.family, source=source) for source in own.sources(name)]
+    try:
+        return [Entry(catalog.card(name).name)]
+    except UsageError:
+        source = own.packaged(name)
+        if source is None:
+            raise
+        return [Entry(source.family, source=source)]
+
+
+def _card(source: Source) -> catalog.Card:
+    """Return what is known of a family that is not in the catalog."""
+    kind = source.kind
+    contracts = {"classify": ClassifierModel, "transcribe": TranscriberModel, "generate": GeneratorModel}
+    return catalog.Card(
+        name=source.family,
+        title=(kind.__doc__ or "").strip().partition("\n")[0].rstrip(".") or source.name,
+        year=0,
+        authors="your own family",
+        reference=Path(source.path).name,
+        tasks=tuple(task for task, contract in contracts.items() if issubclass(kind, contract)),
+        reading=(),
+        estimator=source.name,
+        cost="gradient" if issubclass(kind, ByGradient) else "cheap",
+    )
 
 
 def _pair(text: str, family: str) -> tuple[str, str]:
@@ -155,7 +199,7 @@ def combined(entries: Sequence[Entry], settings: Sequence[str]) -> list[Entry]:
 
 
 def _meant(entries: Sequence[Entry], name: str) -> list[Entry]:
-    found = [entry for entry in entries if name in (entry.name, entry.family)]
+    found = [entry for entry in entries if name in (entry.name, entry.family, entry.source and entry.source.name)]
     if not found:
         family = catalog.card(name).name
         found = [entry for entry in entries if entry.family == family]

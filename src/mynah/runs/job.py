@@ -28,6 +28,8 @@ from mynah.training import Checkpoints, Saver, Training, noticed, one_thread
 
 #: Clips that are answered one by one, from the wave on, to measure the milliseconds each takes.
 TIMED_CLIPS = 12
+#: Where settings hold the hash of a user's own file.
+SOURCE = "source sha256"
 #: What `run` returns, in a worker process, for a trial that was told to stop and has saved itself.
 TOLD = ""
 
@@ -138,6 +140,7 @@ def _fit(model: Model, job: Job, checkpoints: Checkpoints, folder: Path) -> bool
 def new_model(entry: Entry, settings: str, seed: int, budget: str) -> Model:
     """Make an unfitted model of an entry from what `settings_of` returned."""
     given = json.loads(settings)
+    given.pop(SOURCE, None)
     if "training" in given:
         given["training"] = Training(**given["training"])
     model = entry.kind(**given, random_state=seed)
@@ -162,6 +165,8 @@ def settings_of(entry: Entry, *, optimizer: str | None = None, activation: str |
     del settings["random_state"]
     if isinstance(model, ByGradient):
         settings["training"] = asdict(model.settings)
+    if entry.source is not None:  # an edited file is another family
+        settings[SOURCE] = entry.source.sha256
     return json.dumps(settings, sort_keys=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import time
 from dataclasses import asdict, replace
@@ -181,6 +182,7 @@ class Learning:
     def _write_plan(self, path: str | os.PathLike[str]) -> None:
         """Keep what is needed to go on, here and where checkpoints are kept."""
         options = {name: value for name, value in asdict(self.plan).items() if name not in ("plans", "rest")}
+        options["families"] = self.plan.anywhere
         options["labels"] = None if self.plan.labels is None else os.path.abspath(self.plan.labels)
         place = str(path) if is_bucket(path) else os.path.abspath(path)
         plan = {"schema": PLAN_SCHEMA, "sounds": place, "options": options, "command": self.command}
@@ -243,6 +245,11 @@ class Learning:
         """The families that learn by gradient steps, and so share the budget."""
         return [name for name, entry in self.entries.items() if entry.learns]
 
+    @property
+    def _own(self) -> dict[str, type[Model]]:
+        """The families that are not of this installation."""
+        return {entry.family: entry.kind for entry in self.entries.values() if entry.source is not None}
+
     def _deadline(self) -> float | None:
         """Return when training must be done: an interrupted run goes on with what was left of its time."""
         if self.budget.seconds is None:
@@ -304,7 +311,9 @@ class Learning:
             keep_model=fold == 0,
             learns=family in self._learners,
             leaves=self.plan.executor == "processes",
-            curves=self.folder.absolute() / "tensorboard" / f"{family}-{part.name}" if self.plan.tensorboard else None,
+            curves=self.folder.absolute() / "tensorboard" / f"{_as_file(family)}-{part.name}"
+            if self.plan.tensorboard
+            else None,
         )
 
     # --- comparison, model, page
@@ -324,7 +333,7 @@ class Learning:
                 show_clips(self.folder / "tensorboard" / "clips", self.task, document, heard, self.rate, order)
         document["how"]["seconds"] = time.monotonic() - self.began
         self._write(document)
-        return Run(self.folder, document)
+        return Run(self.folder, document, self._own)
 
     def conclude_partially(self) -> None:
         """Compare what has finished, and keep the best family's model of the first fold.
@@ -335,7 +344,7 @@ class Learning:
         if choice is None and (self.folder / "results.json").exists():
             return
         if choice is not None:
-            model = modelfile.load(self._first_model(choice.kept))
+            model = modelfile.load(self._first_model(choice.kept), families=self._own)
             self._keep(model, document, len(self.splits.folds[0].train))
         self._write(document)
 
@@ -434,7 +443,7 @@ class Learning:
             raise
         except (MynahError, ValueError, ArithmeticError, MemoryError) as error:
             document["verdict"] += f" Training it on all clips failed ({error}): the model is that of the first fold."
-            return modelfile.load(self._first_model(family))
+            return modelfile.load(self._first_model(family), families=self._own)
         assert model is not None
         return model
 
@@ -480,6 +489,11 @@ def _usual_steps(answers: documents.Answers) -> int:
     """Return the median over the folds of the step whose weights were kept; 1 for a family without steps."""
     best = [result["record"].get("best_step", 1) for result in answers.results if result]
     return max(1, int(np.median(best)))
+
+
+def _as_file(name: str) -> str:
+    """Return a row's name as a folder may be called."""
+    return re.sub(r"[^\w@=.,() -]", "_", name)
 
 
 def _refuse_other_sounds(out: Path, sounds: Sounds) -> None:

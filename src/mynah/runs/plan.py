@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,8 @@ class Plan:
         task: what the models are asked to do: "classify", "transcribe" or "generate"; "auto" is to classify, or,
             where the sounds have no labels, to generate.
         families: names in a list or with commas, "all", or None for those that need not be asked for. A name may say
-            what the family sees, and settings: ``"svm@mfcc"``, ``"lstm(hidden=128)"``.
+            what the family sees, and settings: ``"svm@mfcc"``, ``"lstm(hidden=128)"``; or it is a class in a file:
+            ``"./mine.py:MyFamily"``.
         settings: in place of a family's own, such as ``"lstm.hidden=128"``; of several values, as in
             ``"resnet.dropout=0,0.3"``, each makes a row. Some serve the training: ``"lstm.learning_rate=1e-3"``.
         labels: labels file; None looks for the usual names beside the audio.
@@ -109,13 +111,23 @@ class Plan:
         if self.families == ALL:
             return [Entry(name) for name in serving]
         named = split(self.families) if isinstance(self.families, str) else self.families
-        chosen = list(dict.fromkeys(read(name) for name in named))
+        chosen = list(dict.fromkeys(entry for name in named for entry in read(name)))
         wrong = [entry.name for entry in chosen if not set(possible) & set(entry.card.tasks)]
         if wrong:
             raise UsageError(
                 f"does not {' or '.join(possible)}", where=", ".join(wrong), remedy=f"Use {', '.join(serving)}."
             )
+        twice = [name for name, count in Counter(entry.name for entry in chosen).items() if count > 1]
+        if twice:
+            raise UsageError("two families are called the same; rename a file", where=", ".join(twice))
         return chosen
+
+    @property
+    def anywhere(self) -> Sequence[str] | str | None:
+        """`families`, with users' own files by their whole paths: for going on from another folder."""
+        if self.families in (None, ALL) or all(entry.source is None for entry in self._named):
+            return self.families
+        return [entry.written for entry in self._named]
 
     def decisive(self, folder: Path) -> dict[str, Any]:
         """Return the options that decide clips, split and fits, with the labels file by its name inside the folder."""

@@ -112,7 +112,7 @@ def family_row(
     row: dict[str, Any] = {
         "name": answers.entry.name,
         "title": card.title,
-        "year": card.year,
+        "year": card.year or None,
         "reference": f"{card.authors}: {card.reference}",
         "superseded_by": list(card.superseded_by),
         "status": answers.status,
