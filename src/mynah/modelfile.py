@@ -32,6 +32,7 @@ from safetensors.numpy import save as save_tensors
 
 import mynah
 from mynah import catalog
+from mynah.contracts import own
 from mynah.contracts.model import Model
 from mynah.ground.errors import IncompatibleFile, MissingExtra, Stopped, UsageError
 from mynah.ground.files import replacing
@@ -146,14 +147,16 @@ def manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
         return _manifest(archive, Path(path))
 
 
-def load(path: str | os.PathLike[str], *, families: Mapping[str, type[Model]] | None = None) -> Model:
+def load(path: str | os.PathLike[str], *, families: own.Families = None) -> Model:
     """Read a model that answers exactly as the saved one.
 
     Args:
         path: a model file.
-        families: name to class of families that are not of this installation, such as those of a user's own file.
+        families: those that are not of this installation: name to class, or a user's own file, such as ``"mine.py"``
+            or ``"mine.py:MyFamily"``, or a list of these. The file is run.
 
     Raises:
+        UsageError: a file of `families` is not there, or has an error in it.
         IncompatibleFile: not a model file, of another version, damaged, or of a family that is not there.
         MissingExtra: something that its family needs is not installed.
     """
@@ -163,7 +166,7 @@ def load(path: str | os.PathLike[str], *, families: Mapping[str, type[Model]] | 
         content = _read(archive, TENSORS)
     if hashlib.sha256(content).hexdigest() != found["sha256"]:
         raise _refuse(path, "its arrays do not match their hash")
-    foreign = _foreign(path, found, families or {})
+    foreign = _foreign(path, found, own.by_family(families))
     try:
         kind = catalog.model_class(found["family"]) if foreign is None else foreign
         model = _unfitted(kind, found)
@@ -186,6 +189,8 @@ def _foreign(path: Path, found: dict[str, Any], families: Mapping[str, type[Mode
         return None
     file = source["name"].removeprefix(FILE)
     kind = families.get(found["family"])
+    if kind is None and (packaged := own.packaged(found["family"])) is not None:
+        kind = packaged.kind
     if kind is None:
         raise IncompatibleFile(
             f"made by a family in {file}", where=path.name, remedy=f"Give --families {file}, if you trust that file."

@@ -24,7 +24,17 @@ def command(
     task: Annotated[
         str, typer.Option(help="classify, transcribe, generate; auto: classify, or generate where there are no labels.")
     ] = "auto",
-    families: Annotated[str, typer.Option(help="usual, all, or names with commas from `mynah list`.")] = "usual",
+    families: Annotated[
+        str,
+        typer.Option(
+            help="usual, all, or names with commas from `mynah list`; svm@mfcc sees MFCC in place of its own choice; "
+            "./mine.py:MyFamily is a class in your own file."
+        ),
+    ] = "usual",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="lstm.hidden=128; resnet.dropout=0,0.3 makes two rows. May be given again."),
+    ] = None,
     budget: Annotated[str, typer.Option(help="10m in all, or 500steps or 20epochs for each fit.")] = "10m",
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("mynah-run"),
     labels: Annotated[Path | None, typer.Option(help="Labels file (CSV).", rich_help_panel=MUCH)] = None,
@@ -70,6 +80,7 @@ def command(
     options: dict[str, Any] = {
         "task": task,
         "families": None if families == "usual" else families,
+        "settings": settings,
         "budget": budget,
         "labels": None if labels is None else str(labels),
         "target": target,

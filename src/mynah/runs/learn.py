@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import time
 from dataclasses import asdict, replace
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import mynah
-from mynah import catalog, modelfile, tasks
+from mynah import modelfile, tasks
 from mynah.contracts.model import ByGradient, Model
 from mynah.data import Sounds, Splits, scan
 from mynah.ground.errors import IncompatibleFile, MynahError, Stopped, UsageError
@@ -57,7 +58,7 @@ def learn(
         out: folder of the run; finished trials found there are not repeated.
         progress: told how far the work is.
         command: the command line to repeat this, for the page.
-        options: fields of `Plan`.
+        options: fields of `Plan`; its `settings` may be called `set`, as on the command line.
 
     Returns:
         The run; ``run.board``, ``run.best``, ``run.report``.
@@ -66,6 +67,8 @@ def learn(
         UsageError, BadInput, NotEnoughData: with what to do, before anything is trained.
         KeyboardInterrupt, Stopped: after the partial run has been written.
     """
+    if "set" in options:
+        options["settings"] = options.pop("set")
     unknown = set(options) - set(Plan.__dataclass_fields__)
     if unknown:
         raise UsageError("no such option", where=", ".join(sorted(unknown)))
@@ -132,7 +135,8 @@ class Learning:
         self.progress, self.command = progress, command
         self.budget = Budget.parse(plan.budget)
         self.workers = 1 if plan.executor == "sequential" else plan.workers or os.cpu_count() or 1
-        self.families = plan.names
+        self.entries = {entry.name: entry for entry in plan.entries}
+        self.families = list(self.entries)
         remote = None if plan.checkpoints is None else open_store(plan.checkpoints)
         self.store = TrialStore(folder / "trials", remote)
         self.log = Log(folder / "log.jsonl")
@@ -178,6 +182,7 @@ class Learning:
     def _write_plan(self, path: str | os.PathLike[str]) -> None:
         """Keep what is needed to go on, here and where checkpoints are kept."""
         options = {name: value for name, value in asdict(self.plan).items() if name not in ("plans", "rest")}
+        options["families"] = self.plan.anywhere
         options["labels"] = None if self.plan.labels is None else os.path.abspath(self.plan.labels)
         place = str(path) if is_bucket(path) else os.path.abspath(path)
         plan = {"schema": PLAN_SCHEMA, "sounds": place, "options": options, "command": self.command}
@@ -225,10 +230,9 @@ class Learning:
         )
 
     def _represent(self) -> None:
-        for family in self.families:
-            representation = catalog.model_class(family).default_representation
-            if representation not in self.frames:
-                self.frames[representation] = self._frames(self.sounds, representation)
+        for entry in self.entries.values():
+            if entry.seen not in self.frames:
+                self.frames[entry.seen] = self._frames(self.sounds, entry.seen)
         heard = self.task.heard(self.sounds)
         self.judged = tuple(self._frames(heard, representation) for representation in self.task.judged_by)
 
@@ -239,7 +243,12 @@ class Learning:
     @cached_property
     def _learners(self) -> list[str]:
         """The families that learn by gradient steps, and so share the budget."""
-        return [name for name in self.families if catalog.card(name).cost == "gradient"]
+        return [name for name, entry in self.entries.items() if entry.learns]
+
+    @property
+    def _own(self) -> dict[str, type[Model]]:
+        """The families that are not of this installation."""
+        return {entry.family: entry.kind for entry in self.entries.values() if entry.source is not None}
 
     def _deadline(self) -> float | None:
         """Return when training must be done: an interrupted run goes on with what was left of its time."""
@@ -252,12 +261,11 @@ class Learning:
         return self.began + self.budget.seconds * (1 - CLOSING_SHARE) - spent
 
     def _trial(self, family: str, fold: int) -> Trial:
-        part = self.splits.folds[fold]
-        representation = catalog.model_class(family).default_representation
+        part, entry = self.splits.folds[fold], self.entries[family]
         return Trial(
-            family=family,
+            family=entry.family,
             settings=self._settings(family),
-            representation=f"{json.dumps(described(representation))} at {self.rate} Hz",
+            representation=f"{json.dumps(described(entry.seen))} at {self.rate} Hz",
             task=self.task.name,
             fingerprint=self.sounds.fingerprint,
             fold=part.name,
@@ -273,7 +281,7 @@ class Learning:
         return [f"{key(fold.train.tolist(), fold.test.tolist()):016x}" for fold in self.splits.folds]
 
     def _settings(self, family: str) -> str:
-        return settings_of(family, optimizer=self.plan.optimizer, activation=self.plan.activation)
+        return settings_of(self.entries[family], optimizer=self.plan.optimizer, activation=self.plan.activation)
 
     def _terms(self, family: str, fold: int) -> str:
         """Say what a fit may spend: a share of a time depends on who shares it."""
@@ -291,7 +299,8 @@ class Learning:
         trial = self._trial(family, fold)
         return Job(
             trial=trial,
-            frames=self.frames[catalog.model_class(family).default_representation],
+            entry=self.entries[family],
+            frames=self.frames[self.entries[family].seen],
             judged=self.judged,
             labels=self.labels,
             groups=self.groups,
@@ -302,7 +311,9 @@ class Learning:
             keep_model=fold == 0,
             learns=family in self._learners,
             leaves=self.plan.executor == "processes",
-            curves=self.folder.absolute() / "tensorboard" / f"{family}-{part.name}" if self.plan.tensorboard else None,
+            curves=self.folder.absolute() / "tensorboard" / f"{_as_file(family)}-{part.name}"
+            if self.plan.tensorboard
+            else None,
         )
 
     # --- comparison, model, page
@@ -322,7 +333,7 @@ class Learning:
                 show_clips(self.folder / "tensorboard" / "clips", self.task, document, heard, self.rate, order)
         document["how"]["seconds"] = time.monotonic() - self.began
         self._write(document)
-        return Run(self.folder, document)
+        return Run(self.folder, document, self._own)
 
     def conclude_partially(self) -> None:
         """Compare what has finished, and keep the best family's model of the first fold.
@@ -333,7 +344,7 @@ class Learning:
         if choice is None and (self.folder / "results.json").exists():
             return
         if choice is not None:
-            model = modelfile.load(self._first_model(choice.kept))
+            model = modelfile.load(self._first_model(choice.kept), families=self._own)
             self._keep(model, document, len(self.splits.folds[0].train))
         self._write(document)
 
@@ -354,7 +365,7 @@ class Learning:
     def _answers(self, family: str) -> documents.Answers:
         folds = range(len(self.splits.folds))
         finished = [self.store.load(self._trial(family, fold)) for fold in folds]
-        return documents.gather(self.task, family, finished, self.labels, self.names)
+        return documents.gather(self.task, self.entries[family], finished, self.labels, self.names)
 
     def _choose(self, rows: dict[str, Any], answers: dict[str, documents.Answers]) -> Choice | None:
         whole = [name for name in self.families if rows[name]["status"] == "ok"]
@@ -432,7 +443,7 @@ class Learning:
             raise
         except (MynahError, ValueError, ArithmeticError, MemoryError) as error:
             document["verdict"] += f" Training it on all clips failed ({error}): the model is that of the first fold."
-            return modelfile.load(self._first_model(family))
+            return modelfile.load(self._first_model(family), families=self._own)
         assert model is not None
         return model
 
@@ -441,10 +452,10 @@ class Learning:
         if family is None or not (family in self._learners or world().is_first):
             return None
         self.progress("refit", 0, 1, family)
-        model = new_model(family, self._settings(family), self.plan.seed, "")
+        model = new_model(self.entries[family], self._settings(family), self.plan.seed, "")
         if isinstance(model, ByGradient):
             model.train_to_the_end(steps)
-        model.fit(self.frames[model.default_representation], self.labels, self.groups)
+        model.fit(self.frames[self.entries[family].seen], self.labels, self.groups)
         self.progress("refit", 1, 1, family)
         return model
 
@@ -478,6 +489,11 @@ def _usual_steps(answers: documents.Answers) -> int:
     """Return the median over the folds of the step whose weights were kept; 1 for a family without steps."""
     best = [result["record"].get("best_step", 1) for result in answers.results if result]
     return max(1, int(np.median(best)))
+
+
+def _as_file(name: str) -> str:
+    """Return a row's name as a folder may be called."""
+    return re.sub(r"[^\w@=.,() -]", "_", name)
 
 
 def _refuse_other_sounds(out: Path, sounds: Sounds) -> None:

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 import mynah
-from mynah import catalog
 from mynah.data import Sounds, Splits
 from mynah.judging import statistics
 from mynah.judging.metric import Metric
+from mynah.runs.entry import Entry
 from mynah.tasks.task import Gathered, Task
 from mynah.training import Budget
 
@@ -41,14 +41,14 @@ class Answers:
     """What one family answered on held-out clips.
 
     Attributes:
-        family: name in the catalog.
+        entry: the row.
         results: per fold in the order of the split, None where the trial has not finished.
         found: the answers of the folds that have finished, as they are scored.
         statistics: (clip, k) what each answered clip adds to the totals of the metric, of those alone.
         fold_scores: per fold, None where it has not finished.
     """
 
-    family: str
+    entry: Entry
     results: list[dict[str, Any] | None]
     found: Gathered
     statistics: np.ndarray
@@ -71,9 +71,9 @@ class Answers:
 
 
 def gather(
-    task: Task, family: str, results: Sequence[dict[str, Any] | None], labels: np.ndarray, names: np.ndarray
+    task: Task, entry: Entry, results: Sequence[dict[str, Any] | None], labels: np.ndarray, names: np.ndarray
 ) -> Answers:
-    """Join the folds of one family.
+    """Join the folds of one row.
 
     Args:
         results: a fold, None where it has not finished.
@@ -99,20 +99,20 @@ def gather(
         float(task.metric.score(statistics[place == number].sum(axis=0))) if number in done else None
         for number in range(len(results))
     ]
-    return Answers(family, list(results), found, statistics, scores)
+    return Answers(entry, list(results), found, statistics, scores)
 
 
 def family_row(
     task: Task, answers: Answers, labels: np.ndarray, names: np.ndarray, groups: np.ndarray, seed: int
 ) -> dict[str, Any]:
     """Return a family's entry of the document, all but its verdict."""
-    card = catalog.card(answers.family)
+    card = answers.entry.card
     done = answers.done
     per_fold = [result if result is not None and result["status"] == "ok" else None for result in answers.results]
     row: dict[str, Any] = {
-        "name": answers.family,
+        "name": answers.entry.name,
         "title": card.title,
-        "year": card.year,
+        "year": card.year or None,
         "reference": f"{card.authors}: {card.reference}",
         "superseded_by": list(card.superseded_by),
         "status": answers.status,
