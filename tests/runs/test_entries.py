@@ -230,9 +230,9 @@ def test_an_edited_file_is_another_trial(mine):
 def test_families_of_a_users_file_are_trained_kept_and_used(mine, sounds, tmp_path, executor):
     options = OPTIONS | {"executor": executor, "workers": 2}
     run = learn(sounds, out=tmp_path / "run", families=["chance", f"{mine}:Trees", f"{mine}:Net"], **options)
-    assert {row["name"]: row["status"] for row in run.board} == {
-        name: "ok" for name in ("chance", "mine.py:Trees", "mine.py:Net")
-    }
+    assert {row["name"]: row["status"] for row in run.board} == dict.fromkeys(
+        ("chance", "mine.py:Trees", "mine.py:Net"), "ok"
+    )
     assert run.results["best"] == "mine.py:Trees"
     assert str(tmp_path) not in json.dumps(run.results) + run.report.read_text(encoding="utf-8")
     clips = list(mynah.scan(sounds))[:3]
