@@ -15,6 +15,27 @@ NAME = "learn"
 MUCH = "How the data are read"
 WORK = "How the work is done"
 
+_Families = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME,NAME",
+        help="usual, all, or names from `mynah list`, such as svm,lstm. svm@mfcc sees MFCC in place of its own choice; "
+        "'lstm(hidden=128)' has a setting; ./mine.py:MyFamily is a class in your own file, which is run.",
+    ),
+]
+_Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME.SETTING=VALUE",
+        help="A setting of a family or of its training: lstm.hidden=128, lstm.learning_rate=1e-3. Several values make "
+        "several rows: resnet.dropout=0,0.3. May be given again; two of one family are combined.",
+    ),
+]
+_Group = Annotated[
+    str | None, typer.Option(help="Its column that a split must not cut, e.g. speaker.", rich_help_panel=MUCH)
+]
+
 
 def command(
     place: Annotated[
@@ -24,24 +45,13 @@ def command(
     task: Annotated[
         str, typer.Option(help="classify, transcribe, generate; auto: classify, or generate where there are no labels.")
     ] = "auto",
-    families: Annotated[
-        str,
-        typer.Option(
-            help="usual, all, or names with commas from `mynah list`; svm@mfcc sees MFCC in place of its own choice; "
-            "./mine.py:MyFamily is a class in your own file."
-        ),
-    ] = "usual",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="lstm.hidden=128; resnet.dropout=0,0.3 makes two rows. May be given again."),
-    ] = None,
+    families: _Families = "usual",
+    settings: _Settings = None,
     budget: Annotated[str, typer.Option(help="10m in all, or 500steps or 20epochs for each fit.")] = "10m",
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("mynah-run"),
     labels: Annotated[Path | None, typer.Option(help="Labels file (CSV).", rich_help_panel=MUCH)] = None,
     target: Annotated[str, typer.Option(help="Its column with the label.", rich_help_panel=MUCH)] = "label",
-    group: Annotated[
-        str | None, typer.Option(help="Its column that a split must not cut, e.g. speaker.", rich_help_panel=MUCH)
-    ] = None,
+    group: _Group = None,
     folds: Annotated[int, typer.Option(help="Folds, where the data do not decide.", rich_help_panel=MUCH)] = 5,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at a bad file.", rich_help_panel=MUCH)] = False,
     repair: Annotated[bool, typer.Option("--repair", help="Repair bad files.", rich_help_panel=MUCH)] = False,

@@ -25,6 +25,7 @@ from mynah.ground.randomness import key
 from mynah.judging.choice import Choice, Contender, choose
 from mynah.representations import Frames, Representation, compute, described
 from mynah.runs import results as documents
+from mynah.runs.entry import foreign
 from mynah.runs.job import TIMED_CLIPS, Job, new_model, settings_of
 from mynah.runs.plan import Plan
 from mynah.runs.previews import Heard, preview_order, write_previews
@@ -245,11 +246,6 @@ class Learning:
         """The families that learn by gradient steps, and so share the budget."""
         return [name for name, entry in self.entries.items() if entry.learns]
 
-    @property
-    def _own(self) -> dict[str, type[Model]]:
-        """The families that are not of this installation."""
-        return {entry.family: entry.kind for entry in self.entries.values() if entry.source is not None}
-
     def _deadline(self) -> float | None:
         """Return when training must be done: an interrupted run goes on with what was left of its time."""
         if self.budget.seconds is None:
@@ -333,7 +329,7 @@ class Learning:
                 show_clips(self.folder / "tensorboard" / "clips", self.task, document, heard, self.rate, order)
         document["how"]["seconds"] = time.monotonic() - self.began
         self._write(document)
-        return Run(self.folder, document, self._own)
+        return Run(self.folder, document, foreign(self.entries.values()))
 
     def conclude_partially(self) -> None:
         """Compare what has finished, and keep the best family's model of the first fold.
@@ -344,7 +340,7 @@ class Learning:
         if choice is None and (self.folder / "results.json").exists():
             return
         if choice is not None:
-            model = modelfile.load(self._first_model(choice.kept), families=self._own)
+            model = modelfile.load(self._first_model(choice.kept), families=foreign(self.entries.values()))
             self._keep(model, document, len(self.splits.folds[0].train))
         self._write(document)
 
@@ -443,7 +439,7 @@ class Learning:
             raise
         except (MynahError, ValueError, ArithmeticError, MemoryError) as error:
             document["verdict"] += f" Training it on all clips failed ({error}): the model is that of the first fold."
-            return modelfile.load(self._first_model(family), families=self._own)
+            return modelfile.load(self._first_model(family), families=foreign(self.entries.values()))
         assert model is not None
         return model
 
