@@ -1,6 +1,7 @@
 """Rows of the comparison: how they are named, what they train, and that a default row is the trial it always was."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -318,3 +319,29 @@ def test_a_family_of_an_installed_package(tmp_path, monkeypatch):
     X, y = rng.normal(size=(30, 6)).astype(np.float32), np.arange(30) % 3
     path = modelfile.save(entry.new().fit(X, y), tmp_path / "a.mynah")
     assert mynah.load(path).predict(X).shape == (30,)  # what is installed needs no naming
+
+
+def test_the_shown_command_names_no_folder_of_a_users_file(monkeypatch):
+    from mynah.cli.learn import _command_line
+
+    words = [
+        "mynah",
+        "learn",
+        "/home/me/sounds",
+        "--families",
+        "svm,/home/me/mine.py:Net,../b/c.py",
+        "--set",
+        "c.d=1/2",
+    ]
+    monkeypatch.setattr("sys.argv", words)
+    shown = _command_line("/home/me/sounds", Path("run"))
+    assert shown == "mynah learn sounds --families svm,mine.py:Net,c.py --set c.d=1/2"
+
+
+def test_the_example_of_the_page_is_a_family(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "families.md").read_text(encoding="utf-8")
+    (tmp_path / "mine.py").write_text(page.split("```python")[1].split("```")[0], encoding="utf-8")
+    (entry,) = read(f"{tmp_path}/mine.py:MyFamily(hidden=3)")
+    frames = np.random.default_rng(0).normal(size=(6, 4, 5)).astype(np.float32)
+    model = with_budget(entry.new(), "3steps").fit(frames, [0, 1] * 3)
+    assert model.predict(frames).shape == (6,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ from mynah.cli.working import work
 NAME = "learn"
 MUCH = "How the data are read"
 WORK = "How the work is done"
+#: The folders before a user's own file among the families.
+_OF_A_FILE = re.compile(r"[^,=]*[/\\](?=[^,/\\]+\.py\b)")
 
 _Families = Annotated[
     str,
@@ -123,4 +126,5 @@ def command(
 def _command_line(place: str, out: Path) -> str:
     """The command as typed, with folders by their names alone: it is shown in the page."""
     folders = {Path(folder): Path(folder).resolve().name for folder in (place, out) if "://" not in str(folder)}
-    return shlex.join(["mynah", *(folders.get(Path(word), word) for word in sys.argv[1:])])
+    words = (folders.get(Path(word), _OF_A_FILE.sub("", word)) for word in sys.argv[1:])
+    return shlex.join(["mynah", *words])
