@@ -14,6 +14,7 @@ import pytest
 
 from mynah.cli.app import run
 from mynah.data.builtin import builtin
+from mynah.ground.errors import Stopped
 from sound_files import put, tone
 
 
@@ -44,6 +45,17 @@ def test_exit_codes(arguments, code, capsys):
     said = capsys.readouterr()
     assert "Traceback" not in said.err
     assert bool(said.out) == (code == 0)
+
+
+def test_a_signal_that_an_import_has_wrapped_is_no_bug(monkeypatch, capsys):
+    """Python makes a RuntimeError of what is raised while a class is being made, as in the middle of an import."""
+
+    def fail(*_):
+        raise RuntimeError("Error calling __set_name__") from Stopped("stopped by SIGTERM")
+
+    monkeypatch.setattr("mynah.cli.doctor.examine", fail)
+    assert run(["doctor"]) == 75
+    assert "stopped by SIGTERM" in capsys.readouterr().err
 
 
 def test_a_bug_is_called_one(monkeypatch, capsys):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mynah.judging.metric import NONE, Metric, share
+from mynah.judging.metric import NONE, Metric, how_sure, share
 from mynah.tasks import by_name
 
 DB = Metric("esr", "error", "dB", higher_is_better=False, function=lambda t: 10 * np.log10(t[..., 0] / t[..., 1]))
@@ -42,3 +42,10 @@ def test_balanced_accuracy_equals_its_definition_whatever_classes_occur():
     assert task.metric.score(found.sum(axis=0)) == pytest.approx((2 / 3 + 1) / 2)
     assert np.array_equal(found, task.statistics(labels, np.array([0, 0, 1, 1]), names))
     assert task.metric.score(np.stack([found.sum(axis=0)] * 2)).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("probability", "words"), [(0.5, "50 % sure"), (0.984, "98 % sure"), (0.9949, "99 % sure"), (1.0, "over 99 % sure")]
+)
+def test_how_sure_is_never_a_false_certainty(probability, words):
+    assert how_sure(probability) == words

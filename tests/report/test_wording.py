@@ -2,7 +2,9 @@
 
 import pytest
 
+from mynah.judging.metric import share
 from mynah.report import wording
+from mynah.report.verdict import interval
 
 THIN = wording.THIN
 
@@ -48,14 +50,6 @@ def test_gains(gain, words):
 
 
 @pytest.mark.parametrize(
-    ("p", "words"),
-    [(0.00001, "p < 0.001"), (0.0031, "p = 0.003"), (0.0121, "p = 0.01"), (0.0484, "p = 0.048"), (0.354, "p = 0.35")],
-)
-def test_probabilities_are_never_a_false_zero_nor_a_false_level(p, words):
-    assert wording.probability(p) == words.replace(" ", THIN)
-
-
-@pytest.mark.parametrize(
     ("asked", "words"), [("90s", "90 s"), ("10m", "10 min"), ("500steps", "500 steps"), ("1h30m", "1h30m")]
 )
 def test_budgets(asked, words):
@@ -69,5 +63,9 @@ def test_lists_and_missing_values():
         "a and b",
         "a, b and c",
     ]
-    assert wording.interval([None, None]) == "–"
-    assert wording.interval([0.8674999999, 0.9]) == f"86.8 to 90.0{THIN}%"
+
+
+def test_intervals_have_one_unit_and_a_dash_where_there_is_none():
+    results = {"metric": share("accuracy", "accuracy").to_json()}
+    assert interval(results, [None, None]) == "–"
+    assert interval(results, [0.8674999999, 0.9]) == f"86.8 to 90.0{THIN}%"

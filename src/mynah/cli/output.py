@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 
 from mynah.ground.errors import Stopped
+from mynah.ground.files import write_bytes
 
 
 def check_destination(out: Path | None) -> None:
@@ -21,7 +21,8 @@ def check_destination(out: Path | None) -> None:
         raise _failed(out, "it is a folder")
     if out.exists() and not out.is_file():  # a pipe or a device: opening it is already writing
         return
-    part = _part(out)
+    # a short name beside the file that is meant, where a link leads too
+    part = Path(os.path.realpath(out)).with_name(f".{os.getpid()}.part")
     try:
         part.touch()
         part.unlink()
@@ -39,21 +40,14 @@ def deliver(text: str, out: Path | None) -> None:
         print(text, end="")
         return
     regular = out.is_file() or not out.exists()
-    part = _part(out) if regular else out
+    content = text.encode(errors="backslashreplace")
     try:
-        part.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
         if regular:
-            os.replace(part, os.path.realpath(out))
+            write_bytes(os.path.realpath(out), content)
+        else:
+            out.write_bytes(content)
     except OSError as error:
-        if regular:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
         raise _failed(out, error.strerror) from error
-
-
-def _part(out: Path) -> Path:
-    """A short name beside the file that is meant, where a link leads too."""
-    return Path(os.path.realpath(out)).with_name(f".{os.getpid()}.part")
 
 
 def _failed(out: Path, why: str | None) -> Stopped:

@@ -102,11 +102,6 @@ def packaged(name: str) -> Source | None:
     return Source(str(path), name, hashlib.sha256(path.read_bytes()).hexdigest(), packaged=True)
 
 
-def offered() -> list[str]:
-    """Return the names of the families that installed packages offer."""
-    return sorted({point.name for point in metadata.entry_points(group=GROUP)})
-
-
 def find(family: str, families: Families) -> type[Model] | None:
     """Return the class of a family, of those that the user named or that packages offer; None where it is not there.
 

@@ -4,39 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from mynah.judging.comparison import LEAST_GROUPS, SURE, Array, Comparison, allow_for_choice, compare
+from mynah.judging.metric import Metric, how_sure
 
 #: A family is as good while a pair's probability is below this: the gap is less than its standard error.
 STANDARD_ERROR = 0.841
 BEST, AS_GOOD, UNCLEAR, WORSE, UNTESTED = "best", "as good", "unclear", "worse", "not tested"
 #: More families than this are counted, not named.
 MOST_NAMES = 3
-
-
-class Metric(Protocol):
-    """What families are ranked by: a function of totals, its direction, and how it is written."""
-
-    @property
-    def higher_is_better(self) -> bool:
-        """Whether it is."""
-        ...
-
-    def score(self, totals: Array) -> Array:
-        """Return (...) scores of (..., k) totals."""
-        ...
-
-    def show(self, value: float) -> str:
-        """Return a score with its unit, such as "87.2 %"."""
-        ...
-
-    def show_gap(self, difference: float) -> str:
-        """Return a difference of scores, not negative, with its unit, such as "4.1 points"."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -202,6 +181,5 @@ def _gaps(names: Sequence[str], verdicts: Mapping[str, Verdict], metric: Metric)
 def _sure(names: Sequence[str], verdicts: Mapping[str, Verdict]) -> str:
     """Return how sure the least sure of these is: "98 % sure", "at least 98 % sure", "over 99 % sure"."""
     least = min(verdicts[name].probability_best_is_better or 0.0 for name in names)
-    if least >= 0.995:
-        return "over 99 % sure"
-    return f"{'at least ' * (len(names) > 1)}{100 * least:.0f} % sure"
+    words = how_sure(least)
+    return words if words.startswith("over") or len(names) == 1 else f"at least {words}"

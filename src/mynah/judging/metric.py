@@ -103,3 +103,8 @@ class Metric:
 def share(name: str, title: str, *, meaning: str = "", low: float | None = 0.0, **options: Any) -> Metric:
     """Return a metric of shares, 1 being the best, that is written in percent."""
     return Metric(name, title, "%", "points", 100.0, low=low, high=1.0, meaning=meaning, **options)
+
+
+def how_sure(probability: float) -> str:
+    """Return a probability in words: "98 % sure", "over 99 % sure"."""
+    return "over 99 % sure" if probability >= 0.995 else f"{100 * probability:.0f} % sure"

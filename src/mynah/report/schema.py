@@ -312,7 +312,7 @@ def read_results(run: Path) -> dict[str, Any]:
         raise IncompatibleFile("not JSON", where=path, measured=error, remedy="Run mynah learn again.") from error
     try:
         if isinstance(document, dict) and document.get("schema") == VERSION_1:
-            document = version_1.upgraded(document)
+            document = version_1.upgraded(document) | {"schema": SCHEMA}
         validate(document)
     except IncompatibleFile as error:
         error.where = path

@@ -6,7 +6,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from mynah.judging.metric import Metric
+from mynah.judging.error_rate import error_rate
+from mynah.judging.metric import Metric, how_sure
 from mynah.report import svg, wording
 
 PLOT_WIDTH, PLOT_HEIGHT = 190, 26
@@ -34,7 +35,7 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
         f"{wording.duration(data['seconds'])} of sound",
         f"{wording.plural(results['folds'], 'fold')} grouped by {results['split']['grouped_by']}",
         f"{results['words']['baseline']} {shown(results, results['chance'], 0)}",
-        *error_rate(results),
+        *map(_unbroken, error_rate(results)),
     ]
     return {
         "sentence": _unbroken(results["verdict"]),
@@ -65,17 +66,6 @@ def shown(results: dict[str, Any], score: float | None, digits: int | None = Non
 def interval(results: dict[str, Any], ends: list[float | None]) -> str:
     """Return an interval as the page writes it, or a dash."""
     return wording.typeset(metric_of(results).show_interval(ends)) or wording.NONE
-
-
-def error_rate(results: dict[str, Any]) -> list[str]:
-    """Say the symbol error rate of the kept family and its interval, where the task is to transcribe."""
-    family = next((f for f in results["families"] if f["name"] == results["best"]), None)
-    rate = None if family is None else family["scores"].get("symbol_error_rate")
-    if family is None or rate is None:
-        return []
-    low, high = family["ci"]
-    interval = "" if low is None else f", 95 % interval {wording.interval([1 - high, 1 - low])}"
-    return [f"symbol error rate of {family['name']}: {wording.percent(rate)}{interval}"]
 
 
 def trained_on(results: dict[str, Any]) -> str:
@@ -121,8 +111,7 @@ def _sure(probability: float | None) -> str:
     """Return how sure it is that the best is better, where that is more than a guess."""
     if probability is None or probability < 0.75:
         return ""
-    share = "over 99" if probability >= 0.995 else f"{100 * probability:.0f}"
-    return f"{share}{wording.THIN}% sure"
+    return _unbroken(how_sure(probability))
 
 
 def _row(family: dict[str, Any], results: dict[str, Any], scale: svg.Scale) -> dict[str, Any]:

@@ -19,7 +19,7 @@ UNBOUNDED = ("symbol_accuracy", "likeness")
 
 
 def upgraded(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a document of version 1 in the form of the current one; what was not measured then is null.
+    """Return a document of version 1 in the form of the current one, but for `schema`; what was not measured is null.
 
     Raises:
         IncompatibleFile: it is not one.
@@ -37,7 +37,6 @@ def _upgraded(document: dict[str, Any]) -> dict[str, Any]:
     title = document.pop("metric_title", name.replace("_", " "))
     document["families"] = [_family(family, document["families"]) for family in document["families"]]
     return document | {
-        "schema": "mynah.results/2",
         "verb": verb,
         "words": {"parts": parts, "counted": counted, "baseline": baseline},
         "metric": {

@@ -33,12 +33,6 @@ def percent(value: float | None, digits: int = 1) -> str:
     return NONE if value is None else f"{fixed(100 * value, digits)}{THIN}%"
 
 
-def interval(ends: list[float | None]) -> str:
-    """[0.86, 0.93] -> 86.0 to 93.0 %."""
-    low, high = ends
-    return NONE if low is None or high is None else f"{fixed(100 * low, 1)} to {percent(high)}"
-
-
 def typeset(text: str) -> str:
     """Return a number with its unit as the page writes it: a true minus sign, and no line break before the unit."""
     return re.sub(r"(?<=\d) (?=\S+$)", THIN, re.sub(r"(?<![\w-])-(?=\d)", MINUS, text))
@@ -115,11 +109,3 @@ def plural(number: int, one: str, many: str | None = None) -> str:
 def breakable(path: str) -> Markup:
     """Let a path go on in the next line after each slash."""
     return Markup("/<wbr>").join(path.split("/"))
-
-
-def probability(p: float | None) -> str:
-    """p of a test: 0.03, never a false zero, and with a digit more near the level of 0.05."""
-    if p is None:
-        return NONE
-    digits = 3 if p < 0.01 or 0.045 <= p < 0.055 else 2
-    return f"p{THIN}<{THIN}0.001" if p < 0.001 else f"p{THIN}={THIN}{fixed(p, digits)}"

@@ -8,7 +8,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from mynah.judging.metric import Metric
+from mynah.judging.error_rate import error_rate
+from mynah.judging.metric import Metric, how_sure
 from mynah.training.budget import Budget
 
 COLUMNS = ("family", "score [95 %]", "against the best", "train", "ms/clip", "MB", "parameters")
@@ -22,7 +23,7 @@ def as_text(results: dict[str, Any], folder: Path) -> str:
     if results["status"] == "partial":
         lines.append("This run was interrupted: only what had finished is compared.")
     lines.append(f"Verdict: {results['verdict']}")
-    lines += _error_rate(results)
+    lines += [f"{words[0].upper()}{words[1:]}" for words in error_rate(results)]
     lines += _overrun(results["how"])
     lines.append(f"report  {folder / results['report']}")
     if results["model"]:
@@ -85,23 +86,7 @@ def against(row: dict[str, Any], metric: Metric) -> str:
     gap = metric.show_gap(row["gap"])
     if row["probability"] is None:
         return f"{row['verdict']} ({gap} behind)"
-    return f"{row['verdict']}: {gap} behind ({sure(row['probability'])})"
-
-
-def sure(probability: float) -> str:
-    """Return how sure it is that the best is better: "98 % sure", "over 99 % sure"."""
-    return "over 99 % sure" if probability >= 0.995 else f"{100 * probability:.0f} % sure"
-
-
-def _error_rate(results: dict[str, Any]) -> list[str]:
-    """Return the symbol error rate of the kept family and its interval, where the task is to transcribe."""
-    family = next((f for f in results["families"] if f["name"] == results["best"]), None)
-    rate = None if family is None else family["scores"].get("symbol_error_rate")
-    if family is None or rate is None:
-        return []
-    low, high = family["ci"]
-    interval = "" if low is None else f", 95 % interval {100 * (1 - high):.1f} to {100 * (1 - low):.1f} %"
-    return [f"Symbol error rate of {family['name']}: {100 * rate:.1f} %{interval}"]
+    return f"{row['verdict']}: {gap} behind ({how_sure(row['probability'])})"
 
 
 def number(value: float | None, form: str) -> str:

@@ -166,7 +166,6 @@ class Learning:
         task = tasks.by_name(plan.task)
         sounds, warnings = task.check(sounds, plan.anyway)
         splits = task.split(sounds, folds=plan.folds, seed=plan.seed)
-        splits = splits.first(task.folds(splits.folds))
         _refuse_other_sounds(out, sounds)
         try:
             out.mkdir(parents=True, exist_ok=True)

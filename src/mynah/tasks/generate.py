@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -297,10 +296,6 @@ class Generate(Task):
         }
         sounds = [_shown(part, made, copies, named, i, mel.rate) for i in shown]
         return likeness.likeness(real, new, width, far), {"judging": facts, "sounds": sounds}
-
-    def counts(self, labels: np.ndarray, names: np.ndarray) -> dict[str, int]:
-        """Return the clips of each label."""
-        return dict(sorted(Counter(str(label) for label in labels if label).items()))
 
     def use(self, model: Any, clip: Any) -> object:
         """Make the beginning of one sound."""
