@@ -179,7 +179,8 @@ def test_a_stopped_run_goes_on_to_the_same_bits(sounds, tmp_path, executor, numb
     for turn in range(20):
         process = subprocess.Popen([*command, "--out", str(out)], env=environment, stderr=subprocess.PIPE, text=True)
         done = len(list(out.glob("trials/*/result.json")))
-        for _ in range(600):
+        # by what is finished, not by the clock: on a slow machine workers need long before their first result
+        for _ in range(6000):
             if process.poll() is not None or len(list(out.glob("trials/*/result.json"))) > done + turn:
                 break
             time.sleep(0.02)
