@@ -12,6 +12,8 @@ import json
 import numpy as np
 import pytest
 
+from browsing import browser  # noqa: F401  a fixture
+
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
