@@ -176,9 +176,8 @@ def branches(tree):
             against = bool(named) or membership
             if {*named, *(keys if against else [])} & KINDS:
                 yield ast.unparse(node)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass"):
-            if re.search(r"\b(Task|Classify|Transcribe|Generate)\b", ast.unparse(node.args[1])):
-                yield ast.unparse(node)
+        elif re.match(r"is(instance|subclass)\(.*\b(Task|Classify|Transcribe|Generate)\b", ast.unparse(node)):
+            yield ast.unparse(node)
 
 
 @pytest.mark.parametrize("path", GENERAL, ids=lambda path: str(path.relative_to(SRC)))

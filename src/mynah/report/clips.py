@@ -17,7 +17,7 @@ MOST_UNJUDGED = 100
 def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
     """Return what templates/clips.html shows, or None where no answer has a text and there is nothing to hear."""
     answers = results["answers"]
-    if answers and all(answer["said"] is None for answer in answers):
+    if answers and not any(answer["said"] or answer["wrong"] for answer in answers):
         return None  # what is heard stands in the task's own section
     if not answers and not heard:
         return None
@@ -28,7 +28,7 @@ def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> 
     wrong = {*mistakes}
     others = [item for item in previews if item not in wrong]
     if not judged:
-        said = (item for item, answer in enumerate(answers) if answer["said"] is not None and item not in previews)
+        said = (item for item, answer in enumerate(answers) if answer["said"] and item not in previews)
         others += [item for item, _ in zip(said, range(MOST_UNJUDGED), strict=False)]
     listed = [item for item in previews if item in wrong] + silent[:MOST_SILENT]
     return {

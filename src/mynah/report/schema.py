@@ -163,7 +163,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     ),
     "answers[].said": (
         "string?",
-        "The answer as text; null where no fold answered, or answers say nothing of an item.",
+        "The answer as text; null where no fold answered, empty where answers say nothing.",
     ),
     "answers[].wrong": ("boolean?", "Whether it is wrong; null where the task does not say."),
     "sections": ("object[]", "What else the task shows on the page."),

@@ -216,8 +216,9 @@ def answers_of(task: Task, found: Gathered, targets: np.ndarray, names: np.ndarr
     rows: list[dict[str, Any]] = []
     for target, answer, known in zip(targets, found.answers, found.answered, strict=True):
         said = task.written(answer, names) if known else None
-        told = said is not None and len(names) > 0
-        rows.append({"said": said, "wrong": said != task.written(target, names) if told else None})
+        right = task.written(target, names)
+        told = said is not None and len(names) > 0 and bool(said or right)
+        rows.append({"said": said, "wrong": said != right if told else None})
     return rows
 
 

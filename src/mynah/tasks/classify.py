@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -53,7 +54,7 @@ class Classify(Task):
         """Return the classes, sorted, with the clips of each."""
         return dict(sorted(Counter(targets.tolist()).items()))
 
-    def written(self, value: Any, names: np.ndarray) -> str:
+    def written(self, value: Any, names: Sequence[str] | np.ndarray = ()) -> str:
         """Return a label, or the name of the likeliest class of (class,) probabilities."""
         return str(value) if isinstance(value, str) else str(names[int(np.argmax(value))])
 

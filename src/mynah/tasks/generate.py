@@ -316,9 +316,9 @@ class Generate(Task):
         """Return the likeness of white noise."""
         return 0.0
 
-    def written(self, value: Any, names: np.ndarray) -> None:
-        """Return None: a made sound says nothing of the clip it was made beside."""
-        return
+    def written(self, value: Any, names: Sequence[str] | np.ndarray = ()) -> str:
+        """Return nothing: a made sound does not answer the clip it was made beside."""
+        return ""
 
     def rows(self, found: Gathered, targets: np.ndarray, names: np.ndarray) -> dict[str, Any]:
         """Return what each pair adds, and how the sounds were scored."""

@@ -188,8 +188,8 @@ class Task:
         """Return what the (item,) targets are made of, sorted, with the items of each: none of amounts."""
         return {}
 
-    def written(self, value: Any, names: np.ndarray) -> str | None:
-        """Return a target or an answer as the page writes it; None where an answer says nothing of its item."""
+    def written(self, value: Any, names: Sequence[str] | np.ndarray = ()) -> str:
+        """Return a target or an answer as the page writes it; empty where an answer says nothing of its item."""
         if isinstance(value, str):
             return str(value)
         return " ".join(f"{number:.4g}" for number in np.ravel(np.asarray(value, dtype=float)))

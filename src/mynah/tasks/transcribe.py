@@ -8,6 +8,7 @@ together, over the number of symbols in all texts; it can pass 100 %.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -113,7 +114,7 @@ class Transcribe(Task):
         found = Counter(symbol for text in targets for symbol in set(symbols(text, names)))
         return {name: found[name] for name in names}
 
-    def written(self, value: Any, names: np.ndarray) -> str:
+    def written(self, value: Any, names: Sequence[str] | np.ndarray = ()) -> str:
         """Return a text without what is no symbol of it, so that texts are written alike where no symbol is wrong."""
         between = " " if any(len(name) > 1 for name in names) else ""
         return between.join(symbols(str(value), names))
