@@ -106,7 +106,7 @@ class Plan:
     def _named(self) -> list[Entry]:
         """The families, before `settings`."""
         found = None if self.task == AUTO else tasks.find(self.task)
-        possible = ("classify", "generate") if found is None else (tasks.of(found).name,)
+        possible = (tasks.LABELLED, tasks.UNLABELLED) if found is None else (tasks.of(found).name,)
         serving = [card.name for card in catalog.cards() if set(possible) & set(card.tasks)]
         if self.families in (None, ALL):
             usual = [name for name in serving if not catalog.card(name).asked]
