@@ -24,7 +24,7 @@ MAY = {
     "modelfile": {"ground", "catalog", "contracts", "representations", "training"},
     "data": {"ground", "audio", "stores", "music"},
     "judging": {"ground", "representations"},
-    "tasks": {"ground", "audio", "contracts", "representations", "training", "data", "judging"},
+    "tasks": {"ground", "audio", "music", "contracts", "representations", "training", "data", "judging"},
     "papers": {"ground", "catalog", "contracts", "layers", "music", "representations", "training", "data"},
     "runs": {
         "ground",

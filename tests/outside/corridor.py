@@ -39,7 +39,7 @@ class Start:
 
 def step(start, place, action, slip):
     """Return the next place after an action (0 left, 1 right); a slip goes the other way."""
-    right = (action == 1) != (place in start.swapped) != slip
+    right = (action == 1) ^ (place in start.swapped) ^ slip
     return min(max(place + (1 if right else -1), 0), start.length - 1)
 
 

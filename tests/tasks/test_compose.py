@@ -44,7 +44,7 @@ def test_composers_are_compared_by_what_they_save(run):
     assert run.results["chance"] == 0
     assert "pieces" in run.results["verdict"]
     for row in run.board:
-        counting, error = np.array(row["details"]["errors"]).T
+        counting, error = (np.array(row["details"][name]) for name in ("baseline_errors", "errors"))
         assert row["score"] == pytest.approx(1 - error.sum() / counting.sum())
         assert row["details"]["unit"].startswith("nats a ")
         assert row["details"]["error"] == pytest.approx(error.mean())
@@ -62,7 +62,8 @@ def test_the_score_is_what_the_model_of_a_fold_says_of_unseen_pieces(run, place)
     model = modelfile.load(first.parent / "model.mynah")
     known, new = pieces.take(fold.train), pieces.take(fold.test)
     wanted = np.stack([model.counting_baseline(known, new), model.prediction_error(new)], axis=1)
-    assert np.array([row["details"]["errors"][i] for i in fold.test]) == pytest.approx(wanted)
+    found = [(row["details"]["baseline_errors"][i], row["details"]["errors"][i]) for i in fold.test]
+    assert np.array(found) == pytest.approx(wanted)
 
 
 def test_copies_are_on_one_side_and_what_cannot_be_read_is_said(run):

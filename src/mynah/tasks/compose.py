@@ -25,7 +25,7 @@ from mynah.ground.randomness import key
 from mynah.judging.metric import Metric, share
 from mynah.music import Piece, midi
 from mynah.music.borrowed import Passages
-from mynah.tasks.task import Gathered, Part, Reading, Task, Words, recorded_rows
+from mynah.tasks.task import Gathered, Part, Reading, Task, Words
 
 #: Different pieces that are needed to learn from some and to judge by others.
 FEWEST = 4
@@ -83,8 +83,7 @@ class Compose(Task):
         known, new = part.inputs.take(part.train), part.inputs.take(part.test)
         errors = np.stack([model.counting_baseline(known, new), model.prediction_error(new)], axis=1)
         made = list(model.generate(MADE, bars=BARS, seed=key(part.seed, "made")))
-        facts = {"unit": model.unit, "error": float(errors[:, 1].mean()), "counting": float(errors[:, 0].mean())}
-        return errors, {"judging": facts, "sounds": _shown(model, made, known, part)}
+        return errors, {"unit": model.unit, "sounds": _shown(model, made, known, part)}
 
     def use(self, model: Any, item: Any) -> object:
         """Make one bar."""
@@ -98,22 +97,30 @@ class Compose(Task):
         """Return what the counting baseline saves."""
         return 0.0
 
+    def written(self, value: Any, names: Sequence[str] | np.ndarray = ()) -> str:
+        """Return nothing: errors say nothing that could be read beside a piece."""
+        return ""
+
     def rows(self, found: Gathered, targets: np.ndarray, names: np.ndarray) -> dict[str, Any]:
         """Return both errors of each piece, their means in the family's unit, and the pieces that can be heard."""
-        known = zip(found.answers.tolist(), found.answered, strict=True)
-        rows: dict[str, Any] = {"errors": [list(map(float, pair)) if ok else None for pair, ok in known]}
         if not found.facts:
-            return rows | {"unit": None, "error": None, "counting": None}
+            none = [None] * len(targets)
+            return {"baseline_errors": none, "errors": none, "bars": BARS} | dict.fromkeys(
+                ("unit", "error", "counting")
+            )
+        pairs = [pair if ok else (None, None) for pair, ok in zip(found.answers.tolist(), found.answered, strict=True)]
+        rows = {"baseline_errors": [pair[0] for pair in pairs], "errors": [pair[1] for pair in pairs], "bars": BARS}
         counting, error = found.answers[found.answered].mean(axis=0).tolist()
-        return rows | {"unit": found.facts[0]["judging"]["unit"], "error": error, "counting": counting}
+        return rows | {"unit": found.facts[0]["unit"], "error": error, "counting": counting}
 
     def recorded(self, document: dict[str, Any], family: dict[str, Any]) -> list[Any]:
         """Return both errors of each piece."""
-        return recorded_rows(self, document, family["errors"])
+        pairs = zip(family["details"]["baseline_errors"], family["details"]["errors"], strict=True)
+        return [None if None in pair else list(pair) for pair in pairs]
 
     def worth_hearing(self, document: dict[str, Any], family: dict[str, Any], most: int) -> list[int]:
         """Return the pieces that were made, the best family's first, each with the piece that it borrows most from."""
-        sounds = [sound for row in document["families"] for sound in row.get("sounds", ())]
+        sounds = [sound for row in document["families"] for sound in row["sounds"]]
         wanted = (number for sound in sounds for number in (sound["id"], sound["details"]["nearest"]))
         return list(dict.fromkeys(wanted))[:most]
 

@@ -10,6 +10,7 @@ from mynah.ground.errors import IncompatibleFile
 from mynah.judging.metric import share
 from mynah.report import wording
 from mynah.report.embed import Preview
+from mynah.report.sounds import cell, of_item
 from mynah.report.tasks import Additions, Section
 from mynah.report.verdict import shown
 
@@ -167,9 +168,9 @@ def _family(
         limit = "" if threshold is None else f", a copy below {wording.fixed(threshold, 1)}{wording.THIN}dB"
         rows.append(
             {
-                "made": _cell(sound["id"], f"{family['name']} {number}", words, sounding, shown),
-                "nearest": _clip(facts["nearest"], [far + limit], results, sounding, shown),
-                "real": _clip(sound["item"], [], results, sounding, shown),
+                "made": cell(sound["id"], f"{family['name']} {number}", words, sounding, shown),
+                "nearest": of_item(facts["nearest"], [far + limit], results, sounding, shown),
+                "real": of_item(sound["item"], [], results, sounding, shown),
                 "is_copy": facts["copy"],
             }
         )
@@ -178,27 +179,6 @@ def _family(
         "title": family["title"],
         "kept": family["name"] == results["best"],
         "rows": rows,
-    }
-
-
-def _clip(
-    item: int, words: list[str], results: dict[str, Any], sounding: dict[int, Preview], shown: set[int]
-) -> dict[str, Any]:
-    facts = results["items"][item]
-    return _cell(item, facts["file"] + wording.part_of_file(facts), words, sounding, shown)
-
-
-def _cell(number: int, name: str, words: list[str], sounding: dict[int, Preview], shown: set[int]) -> dict[str, Any]:
-    """Return one sound; `preview` is its only copy in the page, `audible` whether there is one."""
-    first = number not in shown
-    shown.add(number)
-    preview = sounding.get(number)
-    return {
-        "item": number,
-        "name": name,
-        "words": words,
-        "audible": preview is not None,
-        "preview": preview if first else None,
     }
 
 
