@@ -18,7 +18,7 @@ import sys
 LENGTHS = (1024, 2048, 4096)
 STEP = """
 import sys, time, statistics
-from mynah.allocator import tune_allocator
+from mynah.ground.allocator import tune_allocator
 tune_allocator()
 import torch
 torch.set_num_threads(1)

@@ -10,7 +10,7 @@ from mynah.ground.allocator import tune_allocator
 
 FAULTS = """
 import resource, torch
-from mynah.allocator import tune_allocator
+from mynah.ground.allocator import tune_allocator
 tune_allocator()
 def touch():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -11,10 +11,11 @@ PROGRAM = """
 import json, sys
 import numpy as np, torch
 from mynah import catalog
-from mynah.errors import Stopped
+from mynah.ground.errors import Stopped
 from mynah.stores import FolderStore
 from mynah.testing import toy
-from mynah.training import Checkpoints, Notice, Saver, Training, joined
+from mynah.ground.processes import joined
+from mynah.training import Checkpoints, Notice, Saver, Training
 
 torch.set_num_threads(1)
 family, folder, stop, out = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
@@ -89,8 +90,8 @@ import sys
 import torch
 from mynah.models.batch_norm_rnn import BatchNormRNN
 from mynah.models.resnet import ResNetwork
-from mynah.training import joined
-from mynah.training.world import rows
+from mynah.ground.processes import joined
+from mynah.ground.processes import rows
 
 torch.set_num_threads(1)
 with joined() as world:
