@@ -11,7 +11,7 @@ demo: $(VENV)/base
 	@echo "Open mynah-demo/run/report.html in a browser."
 
 test: $(VENV)/test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --durations=20
 
 test-slow: $(VENV)/test
 	$(BIN)/python -m pytest -n 2 -m slow
@@ -21,10 +21,13 @@ lint: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/test
-	$(BIN)/python benchmarks/log_mel.py
-	$(BIN)/python benchmarks/inspect_folder.py
-	$(BIN)/python benchmarks/generation_speed.py
+# Every benchmark in its quick form, the peers beside; a name that begins with _ is no benchmark.
+BENCHMARKS := $(wildcard benchmarks/[a-z]*.py)
+
+bench: $(VENV)/bench
+	@failed=; for script in $(BENCHMARKS); do \
+	    echo "== $$script"; OMP_NUM_THREADS=1 $(BIN)/python $$script --quick || failed="$$failed $$script"; \
+	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 $(VENV)/made:
 	$(PYTHON) -c 'import sys; sys.exit("Mynah needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
@@ -38,6 +41,10 @@ $(VENV)/base: $(VENV)/made $(INSTALLED)
 $(VENV)/test: $(VENV)/made $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch $@ $(VENV)/base
+
+$(VENV)/bench: $(VENV)/test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	touch $@
 
 $(VENV)/dev: $(VENV)/test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt ruff mypy

@@ -1,6 +1,6 @@
 """What the tuned allocator gives: forward and backward of nn.LSTM over long sequences; prints one JSON document.
 
-    python benchmarks/allocator.py [--runs 5]
+    python benchmarks/allocator.py [--quick] [--runs 5]
 
 Each figure is the median over fresh processes, which take turns, of the median CPU time of several steps, in
 milliseconds: one thread, 64 units, batch 64. `ratio` is default by tuned: above 1, tuning is faster.
@@ -8,12 +8,13 @@ milliseconds: one thread, 64 units, batch 64. `ratio` is default by tuned: above
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
 import subprocess
 import sys
+
+from _options import parse, parser
 
 LENGTHS = (1024, 2048, 4096)
 STEP = """
@@ -35,15 +36,16 @@ print(1000 * statistics.median(times[1:]))
 
 def measure(length: int, kind: str) -> float:
     environment = os.environ | {"MYNAH_MALLOC": kind, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", STEP, str(length)], env=environment, capture_output=True, check=True)
+    program = [sys.executable, "-c", STEP, str(length)]
+    done = subprocess.run(program, env=environment, stdout=subprocess.PIPE, check=True)
     return float(done.stdout)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--lengths", type=int, nargs="*", default=LENGTHS)
-    options = parser.parse_args()
+    made = parser(__doc__)
+    made.add_argument("--runs", type=int, default=5)
+    made.add_argument("--lengths", type=int, nargs="*", default=LENGTHS)
+    options = parse(made, runs=1, lengths=LENGTHS[:2])
     rows = []
     for length in options.lengths:
         times: dict[str, list[float]] = {"default": [], "tuned": []}
@@ -59,7 +61,9 @@ def main() -> None:
                 "ratio": round(default / tuned, 2),
             }
         )
-    print(json.dumps({"nn.LSTM": rows, "units": 64, "batch": 64, "runs": options.runs}, indent=1))
+    print(
+        json.dumps({"nn.LSTM": rows, "units": 64, "batch": 64, "runs": options.runs, "quick": options.quick}, indent=1)
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """CPU time of a clockwork layer, which computes the rows that fire, beside one that computes all; prints JSON.
 
-    python benchmarks/clockwork_speed.py [--rounds 9] [--units 36 90 180 360 576 720]
+    python benchmarks/clockwork_speed.py [--quick] [--rounds 9] [--units 36 90 180 360 576 720]
 
 Forward and backward over 256 frames of 8 features, batch 32, 9 modules, one thread, allocator tuned. The other is an
 equal-sized tanh network in its cheapest form: the triangle is masked once a pass, then every row is computed at every
@@ -13,7 +13,6 @@ rows that are left out: no gate there.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -24,6 +23,7 @@ from collections.abc import Callable
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
+from _options import exit_code, parse, parser
 from torch import Tensor, nn
 
 from mynah.ground.allocator import tune_allocator
@@ -81,17 +81,21 @@ def measure(hidden: int, rounds: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--units", type=int, nargs="*", default=(36, 90, 180, 360, 576, 720))
-    options = parser.parse_args()
+    made = parser(__doc__)
+    made.add_argument("--rounds", type=int, default=9)
+    made.add_argument("--units", type=int, nargs="*", default=(36, 90, 180, 360, 576, 720))
+    options = parse(made, rounds=3, units=(90, GATED))
     tune_allocator()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     rows = [measure(hidden, options.rounds) for hidden in sorted({GATED, *options.units})]
     met = all(row["ratio"] >= GATE for row in rows if row["units"] == GATED)
-    print(json.dumps({"rows": rows, "gate": {"units": GATED, "ratio": GATE, "met": met}}, indent=1))
-    sys.exit(0 if met else 1)
+    print(
+        json.dumps(
+            {"rows": rows, "gate": {"units": GATED, "ratio": GATE, "met": met}, "quick": options.quick}, indent=1
+        )
+    )
+    sys.exit(exit_code(met, options))
 
 
 if __name__ == "__main__":

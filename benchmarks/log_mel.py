@@ -1,6 +1,6 @@
 """CPU time of the log-mel spectrogram of one minute at 44.1 kHz, beside librosa's, each on one thread.
 
-    python benchmarks/log_mel.py
+    python benchmarks/log_mel.py [--quick] [--rounds 15]
 
 Prints one JSON document: the medians of `process_time` over alternated rounds, their ratio (the gate is 1.2), and
 the largest difference of the two in dB (the gate is 1e-4).
@@ -8,7 +8,6 @@ the largest difference of the two in dB (the gate is 1e-4).
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from statistics import median
 import librosa
 import numpy as np
 import torch
+from _options import parse, parser
 from threadpoolctl import threadpool_limits
 
 from mynah.representations import LogMel
@@ -58,10 +58,10 @@ def contenders(wave: np.ndarray) -> tuple[Callable[[], np.ndarray], Callable[[],
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=60.0, help="length of the sound")
-    parser.add_argument("--rounds", type=int, default=15)
-    given = parser.parse_args()
+    made = parser(__doc__)
+    made.add_argument("--seconds", type=float, default=60.0, help="length of the sound")
+    made.add_argument("--rounds", type=int, default=15)
+    given = parse(made, rounds=5)
     torch.set_num_threads(1)
     threadpool_limits(1)
     ours, theirs = contenders(sound(given.seconds))
@@ -77,6 +77,8 @@ def main() -> None:
         json.dumps(
             {
                 "seconds": given.seconds,
+                "rounds": given.rounds,
+                "quick": given.quick,
                 "mynah_ms": round(1000 * medians["mynah"], 2),
                 "librosa_ms": round(1000 * medians["librosa"], 2),
                 "ratio": round(medians["mynah"] / medians["librosa"], 3),

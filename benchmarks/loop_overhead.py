@@ -1,6 +1,6 @@
 """CPU time per training step: a bare torch loop, Mynah's `Fit`, and other trainers; prints one JSON document.
 
-    python benchmarks/loop_overhead.py [--rounds 7] [--steps 400]
+    python benchmarks/loop_overhead.py [--quick] [--rounds 7] [--steps 400]
 
 A tiny LSTM (8 -> 16, T = 16, batch 8), Adam, one thread: work so small that a trainer's own cost shows. All do the
 same mathematics: shuffled batches, forward, cross entropy against soft targets, a finite-loss check, backward, the norm
@@ -15,7 +15,6 @@ Gates: 1.10 without checkpoints, 1.15 with them, by p10 and by median; the exit 
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import math
@@ -29,6 +28,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from _options import exit_code, parse, parser
 from torch import nn
 
 from mynah.stores import FolderStore
@@ -199,10 +199,10 @@ def installed():
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=400)
-    options = parser.parse_args()
+    made = parser(__doc__)
+    made.add_argument("--rounds", type=int, default=7)
+    made.add_argument("--steps", type=int, default=400)
+    options = parse(made, rounds=2, steps=200)
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
     logging.getLogger("lightning").setLevel(logging.ERROR)
@@ -230,13 +230,14 @@ def main() -> int:
         "loops": found,
         "checkpoint_us": round(one, 1),
         "rounds": options.rounds,
+        "quick": options.quick,
         "steps": options.steps,
         "torch": torch.__version__,
         "gates": GATES,
         "met": met,
     }
     print(json.dumps(document, indent=1))
-    return 0 if all(met.values()) else 1
+    return exit_code(all(met.values()), options)
 
 
 if __name__ == "__main__":

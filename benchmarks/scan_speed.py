@@ -1,6 +1,6 @@
 """Training a layer of minGRU, minLSTM or LRU against nn.LSTM, over long sequences; prints one JSON document.
 
-    python benchmarks/scan_speed.py [--runs 9]
+    python benchmarks/scan_speed.py [--quick] [--runs 9]
 
 Each figure is the median CPU time, in milliseconds, of forward, backward and the gradients of all weights, by runs in
 which the layers take turns in one process: one thread, the tuned allocator, batch 32, 4096 frames, 64 features in and
@@ -10,7 +10,6 @@ numbers, 32 complex, as the LSTM's h; and 64 complex ones, which is twice that.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import time
@@ -19,6 +18,7 @@ from mynah.ground.allocator import tune_allocator
 
 tune_allocator()
 import torch  # noqa: E402
+from _options import parse, parser  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
 from mynah.layers.scan import in_blocks  # noqa: E402
@@ -39,12 +39,12 @@ class Whole(nn.Module):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--runs", type=int, default=9)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--length", type=int, default=4096)
-    parser.add_argument("--width", type=int, default=64)
-    options = parser.parse_args()
+    made = parser(__doc__)
+    made.add_argument("--runs", type=int, default=9)
+    made.add_argument("--batch", type=int, default=32)
+    made.add_argument("--length", type=int, default=4096)
+    made.add_argument("--width", type=int, default=64)
+    options = parse(made, runs=3, length=2048)
     torch.set_num_threads(1)
     torch.manual_seed(0)
     width = options.width
@@ -74,7 +74,13 @@ def main() -> None:
         }
         for name, values in times.items()
     ]
-    shape = {"batch": options.batch, "frames": options.length, "width": width, "runs": options.runs}
+    shape = {
+        "batch": options.batch,
+        "frames": options.length,
+        "width": width,
+        "runs": options.runs,
+        "quick": options.quick,
+    }
     print(json.dumps({"layers": rows, **shape}, indent=1))
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mynah.runs.previews import preview_order, write_previews
+from mynah.tasks import by_name
 
 
 class Facts(NamedTuple):
@@ -112,17 +113,18 @@ def make_results(
     ]
     lengths = np.array([item["seconds"] for item in items])
     return {
-        "schema": "mynah.results/1",
+        "schema": "mynah.results/2",
         "run": "mynah-run",
         "created": "2026-11-24T15:40:00+00:00",
         "mynah": "0.1.0",
         "status": "complete",
         "task": "classify",
-        "metric": "balanced_accuracy",
-        "metric_title": "balanced accuracy",
+        "verb": "apply",
+        "words": {"parts": ["class", "classes"], "counted": "of each class", "baseline": "chance"},
+        "metric": by_name("classify").metric.to_json(),
         "verdict": f"{best['name']} is best: it names {best['score']:.0%} of held-out clips correctly "
         f"(95 % interval {best['ci'][0]:.0%} to {best['ci'][1]:.0%}); "
-        f"{families[1]['name']} cannot be told apart from it.",
+        f"{families[1]['name']} is as good.",
         "chance": 1 / count,
         "best": best["name"],
         "clips": len(items),
@@ -199,7 +201,8 @@ def _family(
         "reference": f"Somebody: {facts.title}, Some Journal",
         "score": score,
         "ci": [max(0.0, score - half), min(1.0, score + half)],
-        "p_vs_best": None,
+        "gap": None,
+        "probability": None,
         "verdict": "",
         "train_seconds": facts.seconds,
         "ms_per_clip": facts.milliseconds,
@@ -246,11 +249,12 @@ def _curve(fold: int, accuracy: float, rng: np.random.Generator) -> dict[str, An
 
 
 def _verdicts(families: list[dict[str, Any]]) -> None:
-    """Judge by rank alone: real verdicts follow from p and the interval."""
-    words = ["best", "cannot be told apart", "lower, not proven"]
+    """Give verdicts by rank alone: real ones follow from the answers."""
+    words = ["best", "as good", "unclear"]
     for rank, row in enumerate(families):
         row["verdict"] = words[rank] if rank < 3 else "worse"
-        row["p_vs_best"] = [None, 0.21, 0.066][rank] if rank < 3 else 0.03 / rank**2
+        row["probability"] = [None, 0.79, 0.934][rank] if rank < 3 else 1 - 0.015 / rank**2
+        row["gap"] = families[0]["score"] - row["score"]
 
 
 def _top(best: dict[str, Any], codes: np.ndarray, count: int, rng: np.random.Generator) -> list[Any]:
@@ -289,5 +293,5 @@ def make_run(folder: Path, document: dict[str, Any] | None = None, *, previews: 
     (folder / "results.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
     if previews:
         clips = [FakeClip(number, item["seconds"]) for number, item in enumerate(document["items"])]
-        write_previews(clips, preview_order(document, most=previews), folder / "previews")
+        write_previews(clips, preview_order(by_name(document["task"]), document, most=previews), folder / "previews")
     return folder

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -10,8 +11,9 @@ from mynah import catalog
 from mynah.contracts.classifier import NetModel
 from mynah.contracts.model import ByGradient
 from mynah.contracts.sequence import SequenceModel
+from mynah.testing.fits import check_fit
 from mynah.testing.generators import check_generator
-from mynah.testing.models import check_model, check_network, check_streams, check_transcriber
+from mynah.testing.models import check_model, check_network, check_streams, check_transcriber, toy
 from mynah.training import Training
 
 NAMES = [card.name for card in catalog.cards() if "classify" in card.tasks]
@@ -164,3 +166,31 @@ def test_batteries_can_fail():
 
     with pytest.raises(AssertionError, match="depends on its neighbours"):
         check_model(lambda: Peeking(training=Training(budget="30epochs", batch=16)))
+
+
+def test_what_all_batteries_share_can_fail():
+    """A fit that draws without a seed, and one that a file changes."""
+    from mynah.models.knn import KNN
+
+    class Unseeded(KNN):
+        def learn_arrays(self, X, codes, classes):
+            return super().learn_arrays(X + 1e-3 * np.random.default_rng().normal(size=X.shape), codes, classes)
+
+    class Forgetful(KNN):
+        def restore(self, tensors):
+            super().restore(tensors)
+            self.scale_ = self.scale_ * 1.5
+
+    clips, labels = toy(4)
+
+    def check(make):
+        def answer(model, which):
+            return model.predict_proba([clips[i] for i in which])
+
+        check_fit(make, make().fit(clips, labels), clips, labels, answer)
+
+    check(KNN)
+    with pytest.raises(AssertionError, match="points differs between two fits"):
+        check(Unseeded)
+    with pytest.raises(AssertionError, match="an answer differs after a file"):
+        check(Forgetful)

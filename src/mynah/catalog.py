@@ -102,5 +102,6 @@ def model_class(name: str) -> Any:
 
 
 def name_of(kind: type) -> str:
-    """Return the family name of an estimator class."""
-    return kind.__module__.rsplit(".", 1)[-1]
+    """Return the family name of an estimator class: that of its file, or, of a user's own family, what it is called."""
+    name: str = vars(kind).get("family_name") or kind.__module__.rsplit(".", 1)[-1]
+    return name

@@ -1,23 +1,29 @@
 """The `.mynah` file: a zip of one JSON manifest and one safetensors entry. Never a pickle.
 
+The manifest holds what is said of every model, and `facts`: what the model's contract says of its answers, and checks
+when they are read. Nothing here knows a contract or a family by name.
+
 Reading an untrusted file runs no code of it and writes nothing: the family is looked up by name among those of
-this installation, settings are plain values, arrays are safetensors with a checked hash, and entries that are
-unknown, oversize or oddly named, and manifests that cannot be meant, are refused in one line.
+this installation, or among those that the caller has loaded, settings are plain values, arrays are safetensors with a
+checked hash, and entries that are unknown, oversize or oddly named, and manifests that are invalid, are refused in one
+line.
 """
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
-import math
 import os
 import platform
+import sys
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -26,13 +32,14 @@ from safetensors.numpy import save as save_tensors
 
 import mynah
 from mynah import catalog
-from mynah.contracts.classifier import VectorModel
+from mynah.contracts import own
 from mynah.contracts.model import Model
-from mynah.ground.errors import IncompatibleFile, Stopped, UsageError
-from mynah.representations import Frames, by_name
+from mynah.ground.errors import IncompatibleFile, MissingExtra, Stopped, UsageError
+from mynah.ground.files import replacing
+from mynah.representations import by_name
 from mynah.training import Training
 
-SCHEMA = "mynah.model/1"
+SCHEMA, SCHEMA_1 = "mynah.model/2", "mynah.model/1"
 MANIFEST, TENSORS = "model.json", "tensors.safetensors"
 #: Largest entries that are read: a manifest of 64 MiB, arrays of 4 GiB.
 LARGEST = {MANIFEST: 64 << 20, TENSORS: 4 << 30}
@@ -40,6 +47,10 @@ LARGEST = {MANIFEST: 64 << 20, TENSORS: 4 << 30}
 FREE, MOST_RATIO = {MANIFEST: 1 << 20, TENSORS: 64 << 20}, 200
 #: Highest rate in Hz at which sounds are read.
 HIGHEST_RATE = 384_000
+#: Characters of a reason that is not ours, at most.
+LONGEST_REASON = 200
+#: What a source begins with: the name of the file in which a user keeps a family.
+FILE = "file:"
 
 
 def save(model: Model, path: str | os.PathLike[str], *, record: Mapping[str, Any] | None = None) -> Path:
@@ -65,11 +76,13 @@ def save(model: Model, path: str | os.PathLike[str], *, record: Mapping[str, Any
         "mynah": mynah.__version__,
         "python": platform.python_version(),
         "family": catalog.name_of(type(model)),
+        "source": _source(type(model)),
         "settings": _settings(model),
         "representation": None if model.representation_ is None else model.representation_.to_json(),
         "rate": model.rate_,
         "features": int(model.n_features_in_),
-        **model.facts(),
+        "contract": model.contract,
+        "facts": model.facts(),
         "training": model.record_,
         "record": dict(record or {}),
         "sha256": hashlib.sha256(tensors).hexdigest(),
@@ -78,17 +91,11 @@ def save(model: Model, path: str | os.PathLike[str], *, record: Mapping[str, Any
     for name, content in entries.items():
         if len(content) > LARGEST[name]:
             raise _too_large(path, name, len(content))
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with open(part, "wb") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                for name, content in entries.items():
-                    _add(archive, name, content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        with replacing(path, durable=True) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in entries.items():
+                _add(archive, name, content)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise Stopped("the model could not be written", where=path, measured=error.strerror) from error
     return path
 
@@ -109,6 +116,21 @@ def _too_large(path: Path, name: str, size: int) -> UsageError:
     )
 
 
+def _source(kind: type) -> dict[str, str] | None:
+    """Return the name and the hash of the file that defines a family; None for those of this installation."""
+    if kind.__module__.startswith("mynah.models."):
+        return None
+    try:
+        path = Path(inspect.getfile(kind))
+        return {"name": f"{FILE}{path.name}", "sha256": _hash_of_text(path)}
+    except (OSError, TypeError):  # typed into a notebook or a prompt
+        return {"name": f"{FILE}{kind.__name__}", "sha256": ""}
+
+
+def _hash_of_text(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def _settings(model: Model) -> dict[str, Any]:
     settings = model.get_params(deep=False)
     settings.pop("representation", None)
@@ -116,7 +138,7 @@ def _settings(model: Model) -> dict[str, Any]:
 
 
 def manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the checked manifest of a model file; its arrays are not read.
+    """Return the checked manifest of a model file, `facts` as they stand there; its arrays are not read.
 
     Raises:
         IncompatibleFile: not a model of this schema, or damaged.
@@ -125,34 +147,69 @@ def manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
         return _manifest(archive, Path(path))
 
 
-def load(path: str | os.PathLike[str]) -> Model:
+def load(path: str | os.PathLike[str], *, families: own.Families = None) -> Model:
     """Read a model that answers exactly as the saved one.
 
+    Args:
+        path: a model file.
+        families: those that are not of this installation: name to class, or a user's own file, such as ``"mine.py"``
+            or ``"mine.py:MyFamily"``, or a list of these. The file is run.
+
     Raises:
-        IncompatibleFile: not a model file, of another version, damaged, or of a family not in this installation.
+        UsageError: a file of `families` is not there, or has an error in it.
+        IncompatibleFile: not a model file, of another version, damaged, or of a family that is not there.
+        MissingExtra: something that its family needs is not installed.
     """
     path = Path(path)
     with _opened(path) as archive:
-        facts = _manifest(archive, path)
+        found = _manifest(archive, path)
         content = _read(archive, TENSORS)
-    if hashlib.sha256(content).hexdigest() != facts["sha256"]:
+    if hashlib.sha256(content).hexdigest() != found["sha256"]:
         raise _refuse(path, "its arrays do not match their hash")
+    foreign = _foreign(path, found, families)
     try:
-        settings = dict(facts["settings"])
-        if isinstance(settings.get("training"), dict):
-            settings["training"] = Training(**settings["training"])
-        representation = facts["representation"]
-        model = catalog.model_class(facts["family"])(**settings)
-        model.representation_ = None if representation is None else by_name(representation)
-        model.rate_, model.n_features_in_ = facts["rate"], facts["features"]
+        kind = catalog.model_class(found["family"]) if foreign is None else foreign
+        model = _unfitted(kind, found)
+        facts = found["facts"] if found["schema"] == SCHEMA else kind.facts_of_version_1(found["facts"])
         model.take_facts(facts)
-        model.record_ = facts["training"]
         model.restore(_finite(load_tensors(content)))
-        _check_answers(model)
-    except Stopped:
+        model.check_restored()
+    except (Stopped, MissingExtra):
         raise
     except Exception as error:
-        raise _refuse(path, f"its content does not fit this version ({type(error).__name__})") from error
+        why = f": {error}"[:LONGEST_REASON] if isinstance(error, ValueError) and str(error).isprintable() else ""
+        raise _refuse(path, f"its content does not fit this version ({type(error).__name__}{why})") from error
+    return model
+
+
+def _foreign(path: Path, found: dict[str, Any], families: own.Families) -> type[Model] | None:
+    """Return the class of a model whose family is not of this installation, or None where it is."""
+    source = found["source"]
+    if source is None:
+        return None
+    file = source["name"].removeprefix(FILE)
+    kind = own.find(found["family"], families)
+    if kind is None:
+        raise IncompatibleFile(
+            f"made by a family in {file}", where=path.name, remedy=f"Give --families {file}, if you trust that file."
+        )
+    held = _source(kind)
+    if held is not None and held["sha256"] != source["sha256"]:
+        warnings.warn(f"{file} has changed since {path.name} was made: its answers may differ", stacklevel=3)
+    return kind
+
+
+def _unfitted(kind: type[Model], found: dict[str, Any]) -> Model:
+    """Return a model of the manifest's settings; `ValueError` where it promises something else than the file says."""
+    if found["schema"] == SCHEMA and found["contract"] != kind.contract:
+        raise ValueError("the family is of another contract")
+    settings = dict(found["settings"])
+    if isinstance(settings.get("training"), dict):
+        settings["training"] = Training(**settings["training"])
+    model = kind(**settings)
+    representation = found["representation"]
+    model.representation_ = None if representation is None else by_name(representation)
+    model.rate_, model.n_features_in_, model.record_ = found["rate"], found["features"], found["training"]
     return model
 
 
@@ -163,8 +220,10 @@ def _manifest(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
         raise _refuse(path, "its manifest is damaged") from error
     if not isinstance(found, dict) or not str(found.get("schema", "")).startswith("mynah.model/"):
         raise _refuse(path, "it is not a Mynah model")
-    if found["schema"] != SCHEMA:
+    if found["schema"] not in (SCHEMA, SCHEMA_1):
         raise _refuse(path, f"it is of version {found['schema']!r} and this Mynah reads {SCHEMA!r}")
+    if found["schema"] == SCHEMA_1:
+        found = _of_version_1(found)
     for name, fits in _FITS.items():
         if name not in found:
             raise _refuse(path, f"its manifest lacks {name}")
@@ -173,18 +232,28 @@ def _manifest(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
     return found
 
 
+def _of_version_1(found: dict[str, Any]) -> dict[str, Any]:
+    """Return a manifest as it is now: facts stood beside the rest, and every family was of this installation."""
+    shared = {name: value for name, value in found.items() if name in (*_FITS, "schema", "mynah", "python")}
+    facts = {name: value for name, value in found.items() if name not in shared}
+    return {**shared, "source": None, "contract": "", "facts": facts}
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _are_labels(value: Any) -> bool:
-    """Labels are words or numbers, all of one kind, each once."""
-    kinds = {type(label) for label in value} if isinstance(value, list) else set()
-    return len(kinds) == 1 and kinds <= {str, int, float, bool} and len(set(value)) == len(value)
+def _is_source(value: Any) -> bool:
+    """A source is the bare name of a file, as it may be shown, and a hash."""
+    if not (isinstance(value, dict) and value.keys() == {"name", "sha256"} and isinstance(value["sha256"], str)):
+        return False
+    name = value["name"]
+    file = name.removeprefix(FILE) if isinstance(name, str) and name.startswith(FILE) else ""
+    return 0 < len(file) <= 255 and file.isprintable() and "\\" not in file and PurePath(file).name == file
 
 
 def _is_record(value: Any) -> bool:
@@ -198,16 +267,16 @@ def _is_record(value: Any) -> bool:
     return known and all(_is_number(seconds[name]) and seconds[name] > 0 for name in ("min", "median", "max"))
 
 
-#: What each fact of a manifest must be.
+#: What each entry of a manifest must be.
 _FITS = {
     "family": lambda value: isinstance(value, str),
+    "source": lambda value: value is None or _is_source(value),
     "settings": lambda value: isinstance(value, dict),
     "representation": lambda value: value is None or isinstance(value, dict),
     "rate": lambda value: value is None or (_is_count(value) and value <= HIGHEST_RATE),
     "features": _is_count,
-    "labels": _are_labels,
-    "temperature": lambda value: _is_number(value) and value > 0,
-    "threshold": lambda value: _is_number(value) and 0 <= value <= 1,
+    "contract": lambda value: isinstance(value, str),
+    "facts": lambda value: isinstance(value, dict),
     "training": lambda value: isinstance(value, dict),
     "record": _is_record,
     "sha256": lambda value: isinstance(value, str),
@@ -220,22 +289,6 @@ def _finite(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if not np.isfinite(value).all():
             raise ValueError(f"{name} is not finite")
     return tensors
-
-
-def _check_answers(model: Model) -> None:
-    """Raise `ValueError` where arrays are not of as many classes as there are labels; nets compare shapes."""
-    if not isinstance(model, VectorModel):
-        return
-    classes = len(model.classes_)
-    if bool(model.arrays_) != (classes > 1):
-        raise ValueError("one class learns nothing, several learn something")
-    codes = model.arrays_.get("codes")
-    if codes is not None and not np.array_equal(np.unique(codes), np.arange(classes)):
-        raise ValueError("the codes are not those of the labels")
-    silence = np.zeros((1, model.n_features_in_), np.float32)
-    answer = model.predict_proba(Frames.from_arrays([silence], model.representation_, model.rate_))
-    if answer.shape != (1, classes):
-        raise ValueError("the arrays are not of as many classes as there are labels")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mynah.ground.errors import MissingExtra, MynahError, Stopped, UsageError
+from mynah.ground.files import write_bytes
 
 #: URLs that are buckets; all else is a folder.
 SCHEMES = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "memory")
@@ -124,18 +125,11 @@ class FolderStore(Store):
 
     def put(self, name: str, content: bytes) -> None:
         path = self.folder / name
-        part = path.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with open(part, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
+            write_bytes(path, content, durable=True)
             _sync(path.parent)
         except OSError as error:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
             raise Stopped(
                 "cannot be written",
                 where=path,

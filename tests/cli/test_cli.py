@@ -61,7 +61,7 @@ def test_check_learn_apply_report(sounds, tmp_path, capsys):
     options = ["--families", "knn,logistic", "--executor", "sequential", "--quiet"]
     assert run(["learn", str(sounds), "--out", str(out), "--json", *options]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["schema"] == "mynah.results/1"
+    assert document["schema"] == "mynah.results/2"
     assert run(["apply", str(out / "best.mynah"), str(sounds / "kick"), "--format", "json", "--quiet"]) == 0
     answers = json.loads(capsys.readouterr().out)
     assert len(answers) == 5
@@ -79,8 +79,22 @@ def test_doctor_names_the_line_that_installs(capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["base"]["torch"]
     run(["doctor"])
-    missing = [name for name, modules in found["extras"].items() if not all(modules.values())]
-    assert all(f"pip install '.[{name}]'" in capsys.readouterr().out for name in missing[:1])
+    out = capsys.readouterr().out
+    for name, versions in found["extras"].items():
+        assert (f"pip install '.[{name}]'" in out) == (not all(versions.values()))
+
+
+def test_doctor_reads_what_is_needed_from_the_package(monkeypatch):
+    from mynah.cli import doctor
+
+    lines = ["numpy>=2.0", 'moto[server]; extra == "test"', "obstore>1; python_version > '3' and extra == 'cloud'"]
+    monkeypatch.setattr(doctor.metadata, "requires", lambda package: lines)
+    assert doctor.needed() == {"": ["numpy"], "test": ["moto"], "cloud": ["obstore"]}
+    found = doctor.examine()
+    assert list(found["base"]) == ["numpy"]
+    assert list(found["extras"]) == ["cloud"]  # an extra for working on Mynah is no concern of a user
+    monkeypatch.undo()
+    assert doctor.needed("no-such-package") == {}
 
 
 def test_python_dash_m(tmp_path):

@@ -26,7 +26,7 @@ class Constant(GeneratorModel):
     def _learn(self, frames, codes, groups, keeper) -> Iterator:
         yield from ()
 
-    def _surprises(self, frames, codes):
+    def _prediction_errors(self, frames, codes):
         return np.array([abs(np.abs(clip).mean() - code) for clip, code in zip(frames, codes, strict=True)])
 
     def _sound(self, request):
@@ -205,9 +205,9 @@ def test_what_cannot_be_learned():
     with pytest.raises(ValueError, match="labels of shape"):
         Constant().fit(clips(50, 50), ["a"])
     with pytest.raises(ValueError, match="needs the labels"):
-        Constant().fit(clips(50, 50), ["a", "b"]).surprise(clips(50))
+        Constant().fit(clips(50, 50), ["a", "b"]).prediction_error(clips(50))
     with pytest.raises(ValueError, match="no sounds labelled 'c'"):
-        Constant().fit(clips(50, 50), ["a", "b"]).surprise(clips(50), ["c"])
+        Constant().fit(clips(50, 50), ["a", "b"]).prediction_error(clips(50), ["c"])
 
 
 def test_lengths_that_no_sound_had_are_refused(model):

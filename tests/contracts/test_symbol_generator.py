@@ -45,7 +45,7 @@ def by_hand(model, wave, label):
 def test_surprise_is_that_of_the_samples_alone(fitted, samples):
     wave = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
     wanted = by_hand(fitted, wave, "rising")
-    assert abs(fitted.surprise([ToyClip(wave[None])], ["rising"])[0] - wanted) < 1e-4
+    assert abs(fitted.prediction_error([ToyClip(wave[None])], ["rising"])[0] - wanted) < 1e-4
     assert abs(by_hand(fitted, wave, "falling") - wanted) > 1e-6
     symbols = torch.cat([torch.full((RATE // 8,), START), encode(torch.from_numpy(wave))])
     frames = torch.stack([symbols, torch.arange(len(symbols)) - RATE // 8], dim=1)[None].float()
@@ -58,7 +58,7 @@ def test_what_was_heard_is_kept_from_chunk_to_chunk():
     clips, labels = toy(2)
     model = SampleRNN(hidden=8, training=TRAINING).fit(clips, labels)
     wave = np.random.default_rng(0).normal(0, 0.1, 20_000).astype(np.float32)
-    assert model.surprise([ToyClip(wave[None])], ["rising"])[0] == pytest.approx(
+    assert model.prediction_error([ToyClip(wave[None])], ["rising"])[0] == pytest.approx(
         by_hand(model, wave, "rising"), abs=2e-6
     )
 
@@ -117,7 +117,7 @@ def test_each_sample_is_drawn_as_it_was_told(fitted):
 def test_one_precision_and_one_representation(fitted):
     clips, labels = toy(2)
     for wrong in ({"precision": "float16"}, {"representation": STFT()}):
-        with pytest.raises(ValueError, match=r"precision|hears"):
+        with pytest.raises(ValueError, match=r"precision|takes"):
             WaveNet(**SMALL, **wrong).fit(clips, labels)
     half = SampleRNN(hidden=8, precision="bfloat16", training=TRAINING).fit(clips, labels)
     assert np.isfinite(next(next(half.generate(seconds=0.01)))).all()

@@ -128,7 +128,7 @@ def test_a_store_that_does_not_keep_its_word_is_found(folder, tmp_path, monkeypa
 
 KILLED = """
 import os, signal, sys
-from mynah.sounds import packing
+from mynah.data import packing
 from mynah.stores import FolderStore
 parts = packing._parts
 packing._parts = lambda files, stamps, most: parts(files, stamps, 20_000)

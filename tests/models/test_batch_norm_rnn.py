@@ -1,7 +1,6 @@
 """Batch normalisation step by step, against torch's, a literal loop, and torch's LSTM where it is off."""
 
 import copy
-import dataclasses
 
 import pytest
 import torch
@@ -164,7 +163,7 @@ def test_epochs_to_a_loss():
 def test_the_experiment_runs(tiny_chorales, monkeypatch):
     monkeypatch.setattr(batch_norm_rnn, "UNITS", 6)
     monkeypatch.setattr(batch_norm_rnn, "EPOCHS", 30)
-    monkeypatch.setattr(batch_norm_rnn, "TRAINING", dataclasses.replace(batch_norm_rnn.TRAINING, batch=4))
+    monkeypatch.setattr(batch_norm_rnn, "BATCH", 4)
     measured = batch_norm_rnn.reproduce("chorales", 100)
     assert {claim["measure"] for claim in batch_norm_rnn.CARD["claims"]} <= set(measured)
     assert 0 < measured["epochs"] <= 1.0

@@ -33,8 +33,8 @@ def test_rows_are_characters_between_edges(model):
     rows = model.encode("ab?")
     assert rows[:, 1].tolist() == [3, 4, c.UNKNOWN, c.EDGE]
     assert rows[:, 0].tolist() == [c.EDGE, 3, 4, c.UNKNOWN]
-    assert np.isfinite(model.surprise(["zzz"])).all()
-    assert model.surprise(["abcabc."]) < model.surprise(["cba"])
+    assert np.isfinite(model.prediction_error(["zzz"])).all()
+    assert model.prediction_error(["abcabc."]) < model.prediction_error(["cba"])
 
 
 def test_what_cannot_be_meant(model):
@@ -44,7 +44,7 @@ def test_what_cannot_be_meant(model):
     with pytest.raises(ValueError, match="without a character"):
         c.CharRNN().fit(["a", ""])
     with pytest.raises(ValueError, match="alphabet"):
-        c.CharRNN().take_facts({**model.facts(), "labels": ["ab"]})
+        c.CharRNN().take_facts({**model.facts(), "alphabet": ["ab"]})
 
 
 HEAD = "X:1\nM:4/4\nL:1/16\nK:C\n"

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from mynah.ground.randomness import seeded
-from mynah.models import clockwork
 from mynah.models.clockwork import Clockwork, ClockworkLayer, ClockworkNetwork, reproduce
+from mynah.papers.problems import tones
 from mynah.testing.models import toy
 
 INPUTS, HIDDEN, MODULES = 3, 8, 4
@@ -122,15 +122,15 @@ def test_sizes_that_do_not_divide_are_refused(hidden, modules):
 
 def test_the_tone_is_made_by_at_most_a_thousand_parameters(monkeypatch):
     """And none of the three has more than a few parameters more than the others: here twenty steps each."""
-    monkeypatch.setattr(clockwork.tones, "STEPS", 20)
-    counts, learn = [], clockwork.tones.learn
+    monkeypatch.setattr(tones, "STEPS", 20)
+    counts, learn = [], tones.learn
 
     def noted(body, seed, *, learning_rate):
         measured = learn(body, seed, learning_rate=learning_rate)
         counts.append(measured["parameters"])
         return measured
 
-    monkeypatch.setattr(clockwork.tones, "learn", noted)
+    monkeypatch.setattr(tones, "learn", noted)
     measured = reproduce("tone", 0)
     assert measured["parameters"] == counts[0] <= 1000
     assert all(counts[0] <= count <= 1000 for count in counts[1:])

@@ -28,8 +28,8 @@ def test_glover_is_told_the_class_and_gruv_is_not():
     clips, labels = toy(2)
     told, untold = (kind(hidden=6, training=FEW).fit(clips, labels) for kind in (Glover, GRUV))
     assert (told.net_.classes, untold.net_.classes) == (3, 0)
-    each = [told.surprise(clips[:1], [label])[0] for label in told.classes_]
-    same = [untold.surprise(clips[:1], [label])[0] for label in untold.classes_]
+    each = [told.prediction_error(clips[:1], [label])[0] for label in told.classes_]
+    same = [untold.prediction_error(clips[:1], [label])[0] for label in untold.classes_]
     assert len(set(each)) == 3
     assert len(set(same)) == 1
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from mynah.models.lru import LRULayer, LRUNetwork
+from mynah.models.lru import LRULayer, network
 
 
 def noise(*shape):
@@ -71,8 +71,8 @@ def test_a_complex_unit_is_two_real_ones():
     for x_t, y_t in zip(x[:, 0, 0], y[:, 0, 0], strict=True):
         h = turn @ h + into * x_t
         torch.testing.assert_close(y_t, read @ h + layer.skip[0] * x_t)
-    assert LRUNetwork(1, 7, 1).stack.blocks[0].recurrence.nu.shape == (4,)
-    assert LRUNetwork(1, 7, 1, state=3).stack.blocks[0].recurrence.nu.shape == (3,)
+    assert network(1, 7, 1).stack.blocks[0].recurrence.nu.shape == (4,)
+    assert network(1, 7, 1, state=3).stack.blocks[0].recurrence.nu.shape == (3,)
 
 
 def test_what_cannot_be_meant_is_refused():

@@ -51,7 +51,7 @@ def test_answers_mean_what_the_rows_say():
     length = np.full(len(events), 12)
     assert (rows[:, -1] >= 38).any()
     assert [
-        model._said(int(answer), events, step, length) for step, answer in enumerate(rows[:, -1])
+        model._event_of(int(answer), events, step, length) for step, answer in enumerate(rows[:, -1])
     ] == events.tolist()
 
 
@@ -87,7 +87,7 @@ def test_other_variants_learn_and_write(variant, low, high):
     starts = (50, 52, 54, 56)
     scale = [Piece(tuple(Note(n, n + 1, start + n) for n in range(24)), 4) for start in starts]  # in sixteenths
     model.fit(scale)
-    assert (model.surprise(scale) < 0.8 * model.without_learning(scale, scale)).all()
+    assert (model.prediction_error(scale) < 0.8 * model.counting_baseline(scale, scale)).all()
     made = next(model.generate(1, bars=4, like=scale[0]))
     new = [note.pitch for note in made.notes if note.track == 1]
     assert new

@@ -163,7 +163,7 @@ def test_the_linear_start_ends_where_validation_gets_no_better(monkeypatch):
             return {"loss": [2.0, 1.0][len(seen) - 1] if len(seen) < 3 else 3.0}
 
         monkeypatch.setattr(stories, "evaluate", evaluate)
-        memn2n._train(net, given, given, 0, memn2n.TRAINING, epochs=20)
+        memn2n._train(net, given, given, 0, epochs=20, learning_rate=1e-3)
         assert least <= len(seen) <= most
         assert torch.equal(net.tables, seen[1])
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from mynah.models.mingru import MinGRULayer, MinGRUNetwork
-from mynah.models.minlstm import MinLSTMLayer, MinLSTMNetwork
+from mynah.models.mingru import MinGRU, MinGRULayer
+from mynah.models.minlstm import MinLSTM, MinLSTMLayer
 
 
 def noise(*shape):
@@ -77,11 +77,11 @@ def test_the_state_stays_among_what_it_was_given(kind):
     assert y.abs().max() <= candidates.abs().max() + 1e-4
 
 
-@pytest.mark.parametrize(("network", "gates"), [(MinGRUNetwork, 1), (MinLSTMNetwork, 2)])
-def test_gates_see_the_past_from_the_second_layer_on(network, gates):
+@pytest.mark.parametrize(("kind", "gates"), [(MinGRU, 1), (MinLSTM, 2)])
+def test_gates_see_the_past_from_the_second_layer_on(kind, gates):
     """What came before changes the first layer's state, never its gates; it changes the second's gates."""
     torch.manual_seed(0)
-    net = network(2, 4, 2).double()
+    net = kind(hidden=4, layers=2).network(2).double()
     seen = {}
     for number, block in enumerate(net.stack.blocks):
         block.recurrence.register_forward_hook(

@@ -37,7 +37,7 @@ def test_a_padded_row_answers_as_it_does_alone(kind, stride):
     for row, (clip, length) in enumerate(zip(frames, lengths.tolist(), strict=True)):
         alone = net(clip[None, :length], None, given[row : row + 1])
         assert torch.allclose(together[row], alone[0], atol=1e-6)
-        assert net.greedy(frames, lengths, 7)[row].said == net.greedy(clip[None, :length], None, 7)[0].said
+        assert net.greedy(frames, lengths, 7)[row].numbers == net.greedy(clip[None, :length], None, 7)[0].numbers
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
@@ -94,10 +94,10 @@ def test_greed_stops_at_the_end():
     net, (frames, lengths) = network(reverse=False), padded()
     with torch.no_grad():
         net.answer.bias[0] = 100.0
-    assert [t.said for t in net.greedy(frames, lengths, 7)] == [[], [], []]
+    assert [t.numbers for t in net.greedy(frames, lengths, 7)] == [[], [], []]
     with torch.no_grad():
         net.answer.bias[0] = -100.0
-    assert [len(t.said) for t in net.greedy(frames, lengths, 7)] == [7, 7, 7]
+    assert [len(t.numbers) for t in net.greedy(frames, lengths, 7)] == [7, 7, 7]
 
 
 def test_rows_are_reversed_within_their_length():

@@ -39,7 +39,7 @@ def test_the_surprise_is_that_of_the_density():
     rng = np.random.default_rng(0)
     white = [ToyClip((0.1 * rng.standard_normal((1, RATE))).astype(np.float32)) for _ in range(20)]
     model = ShapedNoise().fit(white[:10])
-    assert model.surprise(white[10:]).mean() == pytest.approx(np.log(np.pi * 0.01) + 1, abs=0.05)
+    assert model.prediction_error(white[10:]).mean() == pytest.approx(np.log(np.pi * 0.01) + 1, abs=0.05)
 
 
 def test_a_stationary_sound_has_no_seams():

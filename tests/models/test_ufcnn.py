@@ -7,6 +7,7 @@ from torch import nn
 from mynah.ground.randomness import seeded
 from mynah.models import ufcnn
 from mynah.models.ufcnn import UFCNN, UFCNNetwork, reproduce
+from mynah.papers.problems import tracking
 from mynah.testing.models import toy
 
 
@@ -75,8 +76,8 @@ def test_both_networks_of_the_experiment_get_the_same_time(monkeypatch):
         assert isinstance(body().rnn, nn.LSTM)
         return {**learned(body, seed, learning_rate=learning_rate, steps=9), "mse": 2.0, "seconds": seconds}
 
-    monkeypatch.setattr(ufcnn.tracking, "learn", learned)
-    monkeypatch.setattr(ufcnn.tracking, "learn_for", learned_for)
+    monkeypatch.setattr(tracking, "learn", learned)
+    monkeypatch.setattr(tracking, "learn_for", learned_for)
     measured = reproduce("tracking", 0)
     assert measured["lstm seconds"] == measured["seconds"] == 7.0
     assert measured["ratio"] == 1.5

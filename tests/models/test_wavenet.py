@@ -9,6 +9,7 @@ from mynah.ground.randomness import generator, seeded
 from mynah.layers.next_symbol import Stream, draw_whole, rounded
 from mynah.models import wavenet
 from mynah.models.wavenet import FastStream, WaveNetwork, dilated, network, reproduce
+from mynah.papers.problems import next_samples
 from mynah.testing.models import check_network, check_streams
 
 
@@ -69,7 +70,7 @@ def test_a_ring_goes_on_after_known_samples_in_turns():
 
 
 def test_the_experiments_measure_what_they_say(monkeypatch):
-    monkeypatch.setattr(wavenet.next_samples, "gain", lambda net, stream, sees, seed: float(sees))
+    monkeypatch.setattr(next_samples, "gain", lambda net, stream, sees, seed: float(sees))
     monkeypatch.setattr(FastStream, "draw", lambda self, uniforms: np.zeros(len(uniforms)))
     broken = reproduce("fast", 0)
     assert broken["same"] < 0.1

@@ -158,9 +158,9 @@ def test_a_doubtful_label_leads_to_its_player(visit, results, tmp_path):
 def test_the_mark_of_a_verdict_is_in_the_legend(visit, results):
     page = visit().page
     used = {f["verdict"] for f in results["families"]}
-    assert used == {"best", "cannot be told apart", "lower, not proven", "worse"}
+    assert used == {"best", "as good", "unclear", "worse"}
     words = page.locator("#cost .legend li").all_inner_texts()
-    assert words[1:4] == ["best, or cannot be told apart from it", "lower, not proven", "worse"]
+    assert words[1:4] == ["best, or as good", "unclear", "worse"]
     marks = page.locator(".axis-1 svg.wide .mark :is(polygon, .dot)").evaluate_all("""(all) => all
         .map((mark) => [mark.tagName, mark.getAttribute("points")?.split(" ").length, mark.className.baseVal].join())
         """)

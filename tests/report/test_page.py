@@ -115,7 +115,7 @@ def partial_results():
         "parameters": None,
     }
     for number, row in enumerate(results["families"]):
-        row |= {"verdict": "", "p_vs_best": None}
+        row |= {"verdict": "", "gap": None, "probability": None}
         if number:
             row |= nothing | {"status": "failed", "message": "ran out of memory", "fold_scores": [None] * 5}
             row["predicted"] = [None] * 60
@@ -147,29 +147,30 @@ def plain(page):
     return re.sub(r"\s+", " ", words)
 
 
-def test_verdicts_are_put_in_words_with_the_gap_and_the_adjusted_p(tmp_path):
+def test_verdicts_are_put_in_words_with_the_gap_and_how_sure_it_is(tmp_path):
     results = make_results(per_class=6)
     scores = [0.92, 0.8775, 0.69, 0.5, 0.4]
-    words = ["best", "cannot be told apart", "lower, not proven", "worse", ""]
-    tests = [None, 0.354, 0.0663, 0.0121, None]
-    for family, score, verdict, p in zip(results["families"], scores, words, tests, strict=False):
-        family |= {"score": score, "verdict": verdict, "p_vs_best": p}
+    words = ["best", "as good", "unclear", "worse", ""]
+    sure = [None, 0.62, 0.938, 0.9988, None]
+    for family, score, verdict, probability in zip(results["families"], scores, words, sure, strict=False):
+        family |= {"score": score, "verdict": verdict, "probability": probability, "gap": 0.92 - score}
     page = plain(text_of(results, tmp_path))
-    assert "4.3 points lower; could be luck of the folds (adjusted p = 0.35)" in page
-    assert "23.0 points lower; not proven by five folds (adjusted p = 0.07)" in page
-    assert "42.0 points lower; worse (adjusted p = 0.01)" in page
-    assert '"Not proven" means that the folds are too few for the test to be sure; a gap of many points may' in page
+    assert "4.3 points lower; as good: the gap may well be luck" in page
+    assert "62 % sure" not in page
+    assert "23.0 points lower; unclear; 94 % sure" in page
+    assert "42.0 points lower; worse; over 99 % sure" in page
+    assert '"Unclear" means that the gap is larger than its standard error, but the clips are too few' in page
 
 
 def test_too_few_recordings_are_not_judged(tmp_path):
     results = make_results(per_class=4) | {"verdict": "Too few sounds for an honest score."}
     for family in results["families"]:
-        family |= {"verdict": "not tested", "p_vs_best": None, "ci": [None, None]}
+        family |= {"verdict": "not tested", "probability": None, "ci": [None, None]}
     page = plain(text_of(results, tmp_path))
-    assert page.count("not tested; too few recordings to judge") == 11
+    assert page.count("not tested; too few recordings to compare") == 11
     assert "points lower" not in page
-    assert '"Not proven"' not in page
-    assert "cannot be told apart" not in page.lower()
+    assert '"Unclear"' not in page
+    assert "as good" not in page.lower()
     assert "95 % interval" not in page
     assert "No method was tested against another" in page
     assert "too few recordings for intervals and tests: the order of the methods may be luck" in page
@@ -179,8 +180,8 @@ def test_the_rule_of_keeping_is_the_rule_that_is_applied(tmp_path):
     results = make_results(per_class=6)
     results["best"] = results["families"][1]["name"]
     page = plain(text_of(results, tmp_path))
-    assert "cannot be told apart from the first and score within its 95 % interval, it is the smallest" in page
-    assert "Of those that cannot be told apart from the best and score within the best's 95 % interval, the one" in page
+    assert "of the first and those as good, it is the smallest" in page
+    assert "Of the best and those as good (a gap no larger than its standard error), the one" in page
     assert "it was trained on all 60 clips" in page
 
 
@@ -206,7 +207,7 @@ def test_methods_that_the_budget_cut_short_are_named(tmp_path):
 
 def test_an_older_run_without_optional_fields_has_a_page(tmp_path):
     results = make_results(per_class=6)
-    del results["how"]["options"], results["metric_title"]
+    del results["how"]["options"]
     for family in results["families"]:
         del family["ended"], family["plans"]
         for curve in family["curves"]:

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from mynah.ground.errors import BadInput, IncompatibleFile
+from mynah.report import build
 from mynah.report.schema import FIELDS, OPTIONAL, SCHEMA, as_markdown, read_results, validate
 from results_sample import make_results
 
-#: Of `mynah.results/1`. A new optional field changes this and the docs; anything else needs a new version as well.
-PINNED = "54dfd5c9bb91c2f4"
+#: Of `mynah.results/2`. A new optional field changes this and the docs; anything else needs a new version as well.
+PINNED = "8bd1405034dcc5cb"
+FILES = Path(__file__).resolve().parents[1] / "files"
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "results-schema.md"
 
 
@@ -61,11 +63,11 @@ def test_what_the_issue_promises_to_scripts_is_there():
         "report",
         "model",
     ]
-    family = ["name", "score", "ci", "p_vs_best", "train_seconds", "ms_per_clip", "megabytes", "parameters", "status"]
+    family = ["name", "score", "ci", "probability", "train_seconds", "ms_per_clip", "megabytes", "parameters", "status"]
     assert set(promised + [f"families[].{name}" for name in family]) <= set(FIELDS) - OPTIONAL
 
 
-@pytest.mark.parametrize("version", ["mynah.results/2", "mynah.results/0", "other/1"])
+@pytest.mark.parametrize("version", ["mynah.results/3", "mynah.results/0", "other/1"])
 def test_another_version_is_refused_in_one_line(document, version, tmp_path):
     (tmp_path / "results.json").write_text(json.dumps(changed(document, ["schema"], version)))
     with pytest.raises(IncompatibleFile, match="results of another version") as caught:
@@ -103,6 +105,22 @@ def test_unknown_fields_are_read_but_not_written(document):
     validate(newer)
     with pytest.raises(IncompatibleFile, match="energy_joules"):
         validate(newer, strict=True)
+
+
+def test_a_document_of_version_1_is_read_and_shown(tmp_path):
+    """As Mynah of 2026-11-27 wrote it, on five clips of each built-in kind."""
+    (tmp_path / "results.json").write_bytes((FILES / "results-1.json").read_bytes())
+    found = read_results(tmp_path)
+    validate(found, strict=True)
+    assert {row["name"]: row["verdict"] for row in found["families"]}.keys() == {"svm", "knn", "chance"}
+    assert found["families"][0]["verdict"] == "best"
+    assert all(row["gap"] >= 0 and row["probability"] is None for row in found["families"])
+    page = build(tmp_path).read_text(encoding="utf-8")
+    assert "balanced accuracy" in page
+    old = json.loads((FILES / "results-1.json").read_text(encoding="utf-8"))
+    (tmp_path / "results.json").write_text(json.dumps(old | {"families": [{"name": "svm"}]}))
+    with pytest.raises(IncompatibleFile, match="version 1"):
+        read_results(tmp_path)
 
 
 def test_a_folder_without_results_and_a_broken_file_say_so(tmp_path):

@@ -65,14 +65,14 @@ def test_what_is_said_of_pieces_held_out_is_measured_on_them(made, folder):
     kept, held = c._split(list(read_folder(folder).pieces), 0)
     model = modelfile.load(made.folder / "composer.mynah")
     said = made.results["held_out"]
-    assert said["surprise"] == pytest.approx(float(model.surprise(held).mean()), abs=1e-9)
-    assert said["surprise"] != pytest.approx(float(model.surprise(kept).mean()), abs=1e-3)
-    assert said["without_learning"] == pytest.approx(float(model.without_learning(kept, held).mean()), abs=1e-9)
+    assert said["surprise"] == pytest.approx(float(model.prediction_error(held).mean()), abs=1e-9)
+    assert said["surprise"] != pytest.approx(float(model.prediction_error(kept).mean()), abs=1e-3)
+    assert said["without_learning"] == pytest.approx(float(model.counting_baseline(kept, held).mean()), abs=1e-9)
 
 
 def test_what_is_borrowed_is_found(folder, tmp_path, monkeypatch):
     kept, held = c._split(list(read_folder(folder).pieces), 0)
-    copied = MelodyRNN().heard(kept[3].from_start()).notes[:6]
+    copied = MelodyRNN().input_of(kept[3].from_start()).notes[:6]
 
     def generate(self, count, *, bars, like, **_):
         first = like.until
@@ -87,10 +87,10 @@ def test_what_is_borrowed_is_found(folder, tmp_path, monkeypatch):
     assert made.results["composed"][0]["borrowed"] == {"notes": 6, "of": 6, "piece": name}
     found = made.results["borrowed"]
     assert found["learned"] == 5
-    whole = Passages([MelodyRNN().heard(piece) for piece in kept])
+    whole = Passages([MelodyRNN().input_of(piece) for piece in kept])
     first = held[0].from_start()
     bar = [note for note in first.notes if note.start < bar_ticks(first.meter_at(0), first.ticks)]
-    own = MelodyRNN().heard(replace(first, notes=tuple(bar)))
+    own = MelodyRNN().input_of(replace(first, notes=tuple(bar)))
     assert found["held_out"] == {"pieces": 1, "notes": whole.longest(own).notes, "of": len(own.notes)}
     assert f"piece-1.mid  (6 of 6 notes in a row as in {name})" in str(made)
     assert "in the median of 1 piece held out: " in str(made)
@@ -338,7 +338,7 @@ def broken(*_, **__):
     raise Stopped("no room")
 
 
-@pytest.mark.parametrize("breaks", [(c.Composer, "surprise"), (c, "_shown"), (c.music, "build")])
+@pytest.mark.parametrize("breaks", [(c.Composer, "prediction_error"), (c, "_shown"), (c.music, "build")])
 def test_what_was_learned_is_kept_whatever_comes_after(folder, tmp_path, monkeypatch, breaks):
     ordered = {"budget": "16steps", "order": Order(bars=1, count=1), "out": tmp_path}
     train = c._train

@@ -60,10 +60,10 @@ def test_the_documented_keys_are_there(run):
         "report",
         "model",
     }
-    row = {"name", "score", "ci", "p_vs_best", "train_seconds", "ms_per_clip", "megabytes", "parameters", "status"}
+    row = {"name", "score", "ci", "probability", "train_seconds", "ms_per_clip", "megabytes", "parameters", "status"}
     assert top <= set(run.results)
     assert all(row <= set(entry) for entry in run.board)
-    assert run.results["schema"] == "mynah.results/1"
+    assert run.results["schema"] == "mynah.results/2"
 
 
 def test_no_path_of_this_machine_is_told(run, sounds):

@@ -64,7 +64,7 @@ def test_a_run_that_was_interrupted_ends_as_if_it_had_not_been(run, tmp_path):
         mynah.learn(run.folder.parent / "sounds", out=tmp_path / "run", progress=stop, **OPTIONS)
     assert json.loads((tmp_path / "run" / "results.json").read_text())["status"] == "partial"
     again = resume(tmp_path / "run")
-    assert {r["name"]: r["predicted"] for r in again.board} == {r["name"]: r["predicted"] for r in run.board}
+    assert {r["name"]: r["said"] for r in again.board} == {r["name"]: r["said"] for r in run.board}
     one, other = (modelfile.load(r.folder / "best.mynah").tensors() for r in (again, run))
     assert all(np.array_equal(one[name], other[name]) for name in one)
 
@@ -122,14 +122,14 @@ def test_no_text_column_and_no_such_task(tmp_path):
 def test_scores_by_hand():
     labels, said = np.array(["abc", "b"]), np.array(["ac", "bbb"])
     names = np.array(["a", "b", "c"])
-    scores = transcribe.scores(labels, said, names)
+    scores = transcribe.TASK.scores(labels, said, names)
     assert scores["symbol_error_rate"] == 3 / 4
     assert (scores["deletions"], scores["insertions"], scores["substitutions"]) == (1 / 4, 2 / 4, 0)
     task = by_name("transcribe")
-    assert task.stakes(labels, names).score(task.gain(labels, said, names)) == 1 / 4
-    assert task.baseline(np.array(["ab", "ab", "c"]), names) == pytest.approx(1 - 2 / 5)
+    assert task.metric.score(task.statistics(labels, said, names).sum(axis=0)) == 1 / 4
+    assert task.floor(np.array(["ab", "ab", "c"]), names) == pytest.approx(1 - 2 / 5)
 
 
 def test_words_of_a_fold_are_cut_as_those_of_all():
     names = np.array(["kick", "snare"])
-    assert transcribe.stakes(np.array(["kick"]), names).weight.tolist() == [1.0]
+    assert transcribe.TASK.statistics(np.array(["kick"]), np.array([""]), names).tolist() == [[1.0, 1.0]]

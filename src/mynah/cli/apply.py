@@ -29,6 +29,9 @@ def command(
     threshold: Annotated[float | None, typer.Option(help='Below it: "none of these".')] = None,
     cut: Annotated[Path | None, typer.Option(help="Write each segment as a WAV under here.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write to this file in place of stdout.")] = None,
+    families: Annotated[
+        str | None, typer.Option(help="Your own file the model was made with, e.g. ./mine.py; it is run.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> int | None:
     """Label clips, or draw a timeline of long files."""
@@ -47,7 +50,13 @@ def command(
         cutting.make_folder(cut)
     with drawn(quiet) as progress:
         answers = list(
-            apply(modelfile.load(model), paths, windows, training_seconds=record.get("seconds"), progress=progress)
+            apply(
+                modelfile.load(model, families=families),
+                paths,
+                windows,
+                training_seconds=record.get("seconds"),
+                progress=progress,
+            )
         )
     deliver(_table(answers, out) if form == "table" else render(answers, form), out)
     if cut is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 from importlib import metadata, util
 from typing import Annotated
 
@@ -13,33 +14,8 @@ import typer
 import mynah
 
 NAME = "doctor"
-BASE = (
-    "numpy",
-    "scipy",
-    "soundfile",
-    "soxr",
-    "scikit-learn",
-    "torch",
-    "typer",
-    "jinja2",
-    "safetensors",
-    "mido",
-    "joblib",
-)
-#: Modules that show that an extra is installed.
-EXTRAS = {
-    "cloud": ("obstore",),
-    "ray": ("ray",),
-    "dask": ("distributed",),
-    "tensorboard": ("tensorboard",),
-    "onnx": ("onnx", "onnxscript", "onnxruntime"),
-    "datasets": ("mirdata", "soundata"),
-    "rl": ("gymnasium", "pyspiel", "ale_py"),
-    "physics": ("camb",),
-    "serve": ("starlette", "uvicorn"),
-    "plots": ("matplotlib",),
-    "keras": ("h5py",),
-}
+#: Extras for working on Mynah itself, which a user need not install.
+DEVELOPMENT = {"test", "bench", "dev"}
 
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> int | None:
@@ -51,20 +27,37 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON
 
 def examine() -> dict:
     """Return versions, devices and extras; nothing heavy is imported but torch, and that only for devices."""
+    needs = needed()
+    base = {name: _version(name) for name in needs.pop("", [])}
+    extras = {
+        extra: {name: _version(name) for name in names} for extra, names in needs.items() if extra not in DEVELOPMENT
+    }
     return {
         "mynah": mynah.__version__,
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
-        "base": {name: _version(name) for name in BASE},
+        "base": base,
         "devices": _devices(),
         "audio": _audio(),
         "kernels": _kernels(),
-        "extras": {
-            extra: {module: util.find_spec(module) is not None for module in modules}
-            for extra, modules in EXTRAS.items()
-        },
+        "extras": extras,
     }
+
+
+def needed(package: str = "mynah") -> dict[str, list[str]]:
+    """Return the distributions that an installed package requires, under each of its extras; "" is always."""
+    try:
+        lines = metadata.requires(package) or []
+    except metadata.PackageNotFoundError:  # run from its sources
+        lines = []
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        name = re.match(r"[\w.-]+", line)
+        extra = re.search(r"""\bextra\s*==\s*['"]([\w.-]+)['"]""", line)
+        if name:
+            found.setdefault(extra[1] if extra else "", []).append(name[0])
+    return found
 
 
 def _version(name: str) -> str | None:
@@ -102,12 +95,13 @@ def _kernels() -> str:
 def _text(found: dict) -> str:
     lines = [f"mynah {found['mynah']} · Python {found['python']} · {found['platform']} · {found['cores']} cores"]
     lines += [f"  {name:14} {version or 'MISSING: pip install ' + name}" for name, version in found["base"].items()]
+    if not found["base"]:
+        lines.append("  run from its sources, not installed: what it needs is not known (pip install -e .)")
     lines.append(f"devices: {'; '.join(found['devices'])}")
     lines.append(f"kernels: {found['kernels']}")
     lines.append(f"reads:   {' '.join(found['audio'])}")
     lines.append("extras (from the folder that Mynah was installed from):")
-    for extra, modules in found["extras"].items():
-        missing = [module for module, there in modules.items() if not there]
-        state = f"not installed: pip install '.[{extra}]'" if missing else "installed"
+    for extra, versions in found["extras"].items():
+        state = "installed" if all(versions.values()) else f"not installed: pip install '.[{extra}]'"
         lines.append(f"  {extra:14} {state}")
     return "\n".join(lines)

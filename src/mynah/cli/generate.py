@@ -29,6 +29,9 @@ def command(
     seed: Annotated[int, typer.Option(help="Of everything random.", min=0, max=2**32 - 1)] = 0,
     label: Annotated[str | None, typer.Option(help="What to make; all labels in turn, if not given.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("mynah-made"),
+    families: Annotated[
+        str | None, typer.Option(help="Your own file the model was made with, e.g. ./mine.py; it is run.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON a file.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -38,5 +41,5 @@ def command(
 
     wish = Wish(count, seconds, label, like, temperature, seed)
     with drawn(quiet) as progress:
-        for made in make(modelfile.load(model), wish, out, progress=progress):
+        for made in make(modelfile.load(model, families=families), wish, out, progress=progress):
             print(json.dumps(made.__dict__, ensure_ascii=False) if as_json else made.file)

@@ -13,11 +13,13 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 from torch import Tensor, nn
 
+from mynah.contracts import checks
 from mynah.contracts.model import ByGradient, Model
-from mynah.ground.randomness import key, seeded
+from mynah.ground.randomness import seeded
+from mynah.layers.sampling import stratified_sample
 from mynah.layers.standardise import Standardise
 from mynah.representations import ClipStatistics, Frames, LogMel, Representation, augment_log_mel
-from mynah.training import Batch, Batches, Event, Fit, Keeper, Training, Validation, inner_split, one_thread
+from mynah.training import Batch, Batches, Event, Keeper, Training, Validation, one_thread
 
 
 class ClassifierModel(ClassifierMixin, Model):
@@ -28,6 +30,8 @@ class ClassifierModel(ClassifierMixin, Model):
         temperature_: divides the log-probabilities (1 until calibrated on held-out answers).
         threshold_: below this probability `apply` answers "none of these" (0 until calibrated).
     """
+
+    contract: ClassVar[str] = "classifier"
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return (clip, class) calibrated probabilities; a clip's row does not depend on the other clips.
@@ -60,8 +64,14 @@ class ClassifierModel(ClassifierMixin, Model):
         }
 
     def take_facts(self, facts: dict[str, Any]) -> None:
-        self.classes_ = np.array(facts["labels"])
-        self.temperature_, self.threshold_ = float(facts["temperature"]), float(facts["threshold"])
+        checks.only(facts, "labels", "temperature", "threshold")
+        self.classes_ = np.array(checks.labels(facts, "labels"))
+        self.temperature_ = checks.positive(facts, "temperature")
+        self.threshold_ = checks.number(facts, "threshold", 0, 1)
+
+    @classmethod
+    def facts_of_version_1(cls, manifest: dict[str, Any]) -> dict[str, Any]:
+        return {name: manifest[name] for name in ("labels", "temperature", "threshold")}
 
     def _codes(self, y: ArrayLike | None, count: int) -> np.ndarray:
         self.classes_, codes = np.unique(self._labels(y, count), return_inverse=True)
@@ -85,9 +95,14 @@ class VectorModel(ClassifierModel):
 
     A family writes two methods over standardised vectors: `learn_arrays` and `log_scores`. What it learned is
     a dictionary of arrays, so that a saved model needs no pickle.
+
+    Attributes:
+        most: training clips that `learn_arrays` is given at most, a seeded sample with the same share of each class;
+            a family whose cost grows faster than their number makes it a setting.
     """
 
     default_representation: ClassVar[Representation] = ClipStatistics()
+    most: int | None = None
 
     def learn_arrays(self, X: np.ndarray, codes: np.ndarray, classes: int) -> dict[str, np.ndarray]:
         """Learn from (clip, feature) float64 vectors and (clip,) class numbers; at least two classes."""
@@ -113,7 +128,11 @@ class VectorModel(ClassifierModel):
         self.scale_ = np.where(scale > 1e-9, scale, 1.0)
         self.arrays_: dict[str, np.ndarray] = {}
         if len(self.classes_) > 1:
-            learned = self.learn_arrays((X - self.mean_) / self.scale_, codes, len(self.classes_))
+            X = (X - self.mean_) / self.scale_
+            if self.most is not None:
+                kept = stratified_sample(codes, self.most, self.random_state)
+                X, codes = X[kept], codes[kept]
+            learned = self.learn_arrays(X, codes, len(self.classes_))
             # one memory order, before and after a file: the order decides how products are rounded
             self.arrays_ = {name: np.ascontiguousarray(array) for name, array in learned.items()}
         yield from ()
@@ -129,6 +148,18 @@ class VectorModel(ClassifierModel):
     def restore(self, tensors: dict[str, np.ndarray]) -> None:
         self.mean_, self.scale_ = tensors["mean"], tensors["scale"]
         self.arrays_ = {k[len("arrays.") :]: v for k, v in tensors.items() if k.startswith("arrays.")}
+
+    def check_restored(self) -> None:
+        classes = len(self.classes_)
+        if bool(self.arrays_) != (classes > 1):
+            raise ValueError("one class learns nothing, several learn something")
+        codes = self.arrays_.get("codes")
+        if codes is not None and not np.array_equal(np.unique(codes), np.arange(classes)):
+            raise ValueError("the codes are not those of the labels")
+        silence = np.zeros((1, self.n_features_in_), np.float32)
+        answer = self.predict_proba(Frames.from_arrays([silence], self.representation_, self.rate_))
+        if answer.shape != (1, classes):
+            raise ValueError("the arrays are not of as many classes as there are labels")
 
 
 def _vectors(frames: Frames, *, pooled: bool) -> np.ndarray:
@@ -156,25 +187,27 @@ class NetModel(ByGradient, ClassifierModel):
         """Return the scalar to descend: weighted cross entropy with the batch's soft targets."""
         return _cross_entropy(net(batch.frames, batch.lengths), batch, self.settings, net.class_weight)
 
-    def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray, keeper: Keeper | None) -> Iterator[Event]:
-        settings, seed = self.settings, int(self.random_state or 0)
-        kept, held = inner_split(codes, groups, settings.valid, seed)
-        batches = Batches(
-            frames.take(kept),
-            codes[kept],
+    def strata(self, codes: np.ndarray) -> np.ndarray:
+        return codes
+
+    def prepare(self, net: Classifier, frames: Frames, codes: np.ndarray) -> None:
+        net.standardise.learn(frames)
+        net.class_weight.copy_(_class_weight(np.bincount(codes, minlength=len(self.classes_))))
+
+    def batches(self, frames: Frames, codes: np.ndarray, seed: int) -> Batches:
+        settings = self.settings
+        return Batches(
+            frames,
+            codes,
             len(self.classes_),
             size=settings.batch,
-            seed=key(seed, "batches"),
+            seed=seed,
             crop_frames=self._crop_frames(settings),
             augment=augment_log_mel if settings.augment and isinstance(self.representation_, LogMel) else None,
         )
-        self.net_ = self._new_net(seed)
-        self.net_.standardise.learn(frames.take(kept))
-        counts = np.bincount(codes[kept], minlength=len(self.classes_))
-        self.net_.class_weight.copy_(_class_weight(counts))
-        validate = Validation(frames.take(held), codes[held], settings.batch) if len(held) else None
-        fit = Fit(self.net_, self.loss, batches, settings, seed=key(seed, "steps"), validate=validate, keeper=keeper)
-        yield from self._descend(fit, len(held))
+
+    def validation(self, frames: Frames, codes: np.ndarray, seed: int) -> Validation:
+        return Validation(frames, codes, self.settings.batch)
 
     def _new_net(self, seed: int) -> Classifier:
         inputs, outputs = self.n_features_in_, len(self.classes_)

@@ -17,10 +17,11 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from mynah.contracts import checks
 from mynah.contracts.model import ByGradient, Model
 from mynah.ground.device import of
 from mynah.ground.errors import UsageError
-from mynah.ground.randomness import generator, key, seeded
+from mynah.ground.randomness import generator, seeded
 from mynah.layers.cells import set_forget_bias, zero_biases
 from mynah.layers.dropout import Dropout
 from mynah.layers.masks import time_mask
@@ -29,11 +30,13 @@ from mynah.layers.temperature import checked
 from mynah.music import Meter, Note, Piece, Tempo
 from mynah.music.piece import LONGEST_QUARTERS, RESOLUTION, bar_ticks, is_meter
 from mynah.representations import Frames
-from mynah.training import Batch, Batches, Event, Fit, Keeper, Training, inner_split, one_thread
+from mynah.training import Augment, Batch, Batches, Training, one_thread
 from mynah.training.batches import pad
 
 #: Ticks a quarter note of pieces that go on from no other.
 TICKS = 480
+#: Most microseconds a quarter note: what MIDI writes in three bytes.
+LONGEST_TEMPO = (1 << 24) - 1
 
 
 class Composer(Model):
@@ -45,6 +48,7 @@ class Composer(Model):
         velocity_: the median of training.
     """
 
+    contract: ClassVar[str] = "composer"
     command: ClassVar[str] = "compose"
     unit: ClassVar[str] = "nats a step"
 
@@ -53,11 +57,11 @@ class Composer(Model):
         super().fit(X, [] if y is None else y, groups)
         return self
 
-    def surprise(self, X: Sequence[Piece]) -> np.ndarray:
-        """Return the (piece,) mean surprise a step, in `unit`: the lower, the more expected."""
+    def prediction_error(self, X: Sequence[Piece]) -> np.ndarray:
+        """Return the (piece,) mean loss a step, in `unit`: lower where the model expects a piece."""
         check_is_fitted(self, "n_features_in_")
         with one_thread(), torch.no_grad():
-            return self._surprise(self._frames(X, reset=False))
+            return self._prediction_error(self._frames(X, reset=False))
 
     def generate(
         self, count: int = 1, *, bars: int = 16, like: Piece | None = None, temperature: float = 1.0, seed: int = 0
@@ -71,7 +75,7 @@ class Composer(Model):
             seed: of all draws.
 
         Raises:
-            ValueError: fewer than 1 bar, a temperature that cannot be meant, or nothing in `like` to go on from.
+            ValueError: fewer than 1 bar, an invalid temperature, or nothing in `like` to go on from.
             UsageError: so many bars that the piece would be longer than `LONGEST_QUARTERS`.
         """
         check_is_fitted(self, "n_features_in_")
@@ -98,22 +102,22 @@ class Composer(Model):
             with one_thread(), torch.no_grad():
                 yield self._compose(begin, bars, temperature, generator(seed, "compose", number))
 
-    def without_learning(self, known: Sequence[Piece], new: Sequence[Piece]) -> np.ndarray:
-        """Return the (piece,) surprise at `new` of one who knows how often each event is in `known`, and no more."""
-        raise NotImplementedError(f"{type(self).__name__} must define without_learning")  # an abstract method
+    def counting_baseline(self, known: Sequence[Piece], new: Sequence[Piece]) -> np.ndarray:
+        """Return the (piece,) prediction error at `new` of how often each event is in `known`, whatever came before."""
+        raise NotImplementedError(f"{type(self).__name__} must define counting_baseline")  # an abstract method
 
     # --- what a kind of composer writes
 
-    def heard(self, piece: Piece) -> Piece:
-        """Return what the family hears of a piece, so that pieces can be compared: all of it, unless it hears less."""
+    def input_of(self, piece: Piece) -> Piece:
+        """Return what the family learns from of a piece, so that pieces can be compared: all of it, or its melody."""
         return piece
 
     def encode(self, piece: Piece) -> np.ndarray:
         """Return the (step, feature) float32 rows of a piece."""
         raise NotImplementedError(f"{type(self).__name__} must define encode")  # an abstract method
 
-    def _surprise(self, frames: Frames) -> np.ndarray:
-        raise NotImplementedError(f"{type(self).__name__} must define _surprise")  # an abstract method
+    def _prediction_error(self, frames: Frames) -> np.ndarray:
+        raise NotImplementedError(f"{type(self).__name__} must define _prediction_error")  # an abstract method
 
     def _compose(self, begin: Piece, bars: int, temperature: float, rng: np.random.Generator) -> Piece:
         """Return `begin`, which may be empty, with so many bars of new music from its `until` on."""
@@ -146,18 +150,20 @@ class Composer(Model):
         return np.zeros(count, dtype=int)
 
     def facts(self) -> dict[str, Any]:
-        music = {"tempo": self.tempo_, "meter": list(self.meter_), "velocity": self.velocity_}
-        return {"labels": ["music"], "temperature": 1.0, "threshold": 0.0, "music": music}
+        return {"tempo": self.tempo_, "meter": list(self.meter_), "velocity": self.velocity_}
 
     def take_facts(self, facts: dict[str, Any]) -> None:
-        music = facts["music"]
-        self.tempo_, self.velocity_ = int(music["tempo"]), int(music["velocity"])
-        numerator, denominator = (int(number) for number in music["meter"])
-        if not (0 < self.tempo_ < 1 << 24 and 1 <= self.velocity_ <= 127):
-            raise ValueError("no tempo or velocity that MIDI has")
-        if not is_meter(numerator, denominator):
-            raise ValueError("no meter")
-        self.meter_ = (numerator, denominator)
+        checks.only(facts, "tempo", "meter", "velocity")
+        self.tempo_ = checks.whole(facts, "tempo", 1, LONGEST_TEMPO)
+        self.velocity_ = checks.whole(facts, "velocity", 1, 127)
+        meter = facts["meter"]
+        if not (isinstance(meter, list) and [type(number) for number in meter] == [int, int] and is_meter(*meter)):
+            raise ValueError(f"no meter: {str(meter)[:20]!r}")
+        self.meter_ = (meter[0], meter[1])
+
+    @classmethod
+    def facts_of_version_1(cls, manifest: dict[str, Any]) -> dict[str, Any]:
+        return dict(manifest["music"])
 
 
 def beginning(like: Piece) -> Piece:
@@ -198,26 +204,19 @@ class NetComposer(ByGradient, Composer):
         whole = batch.target if batch.whole is None else batch.whole
         return (self.losses(net, batch.frames) * mask).sum() / whole.sum()
 
-    def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray, keeper: Keeper | None) -> Iterator[Event]:
-        settings, seed = self.settings, int(self.random_state or 0)
+    def batches(self, frames: Frames, codes: np.ndarray, seed: int) -> Excerpts:
         if self.window < 2:
             raise ValueError(f"an excerpt has 2 steps or more, not {self.window}")
-        kept, held = inner_split(np.zeros(len(codes), dtype=int), groups, settings.valid, seed)
-        batches = Excerpts(
-            _excerpts(frames.take(kept), self.window),
-            size=settings.batch,
-            seed=key(seed, "batches"),
-            augment=self.varied if settings.augment else None,
-        )
-        self.net_ = self._new_net(seed)
-        validate = Heldout(frames.take(held), self.losses) if len(held) else None
-        fit = Fit(self.net_, self.loss, batches, settings, seed=key(seed, "steps"), validate=validate, keeper=keeper)
-        yield from self._descend(fit, len(held))
+        augment = self.varied if self.settings.augment else None
+        return Excerpts(_excerpts(frames, self.window), size=self.settings.batch, seed=seed, augment=augment)
+
+    def validation(self, frames: Frames, codes: np.ndarray, seed: int) -> Heldout:
+        return Heldout(frames, self.losses)
 
     def _new_net(self, seed: int) -> nn.Module:
         return seeded(seed, lambda: self.build(self.n_features_in_))
 
-    def _surprise(self, frames: Frames) -> np.ndarray:
+    def _prediction_error(self, frames: Frames) -> np.ndarray:
         self.net_.eval()
         rows = (torch.from_numpy(np.array(array))[None] for array in frames)
         return np.array([float(self.losses(self.net_, row).mean()) for row in rows])
@@ -235,8 +234,8 @@ def _excerpts(frames: Frames, window: int) -> list[np.ndarray]:
 class Excerpts(Batches):
     """Batches whose target is (batch, 1): the rows of each example."""
 
-    def __init__(self, examples: Sequence[np.ndarray], **options: Any) -> None:
-        super().__init__(examples, np.zeros(len(examples), dtype=int), 1, **options)
+    def __init__(self, examples: Sequence[np.ndarray], *, size: int, seed: int, augment: Augment | None) -> None:
+        super().__init__(examples, np.zeros(len(examples), dtype=int), 1, size=size, seed=seed, augment=augment)
 
     def target(self, items: np.ndarray) -> Tensor:
         return torch.from_numpy(self.lengths[items].astype(np.float32))[:, None]
@@ -312,7 +311,7 @@ class EventComposer(NetComposer):
         logits, _ = net(rows[:, :, :-1])
         return nn.functional.cross_entropy(logits.transpose(1, 2), rows[:, :, -1].long(), reduction="none")
 
-    def without_learning(self, known: Sequence[Piece], new: Sequence[Piece]) -> np.ndarray:
+    def counting_baseline(self, known: Sequence[Piece], new: Sequence[Piece]) -> np.ndarray:
         counts = np.ones(self.outputs())
         for piece in known:
             counts += np.bincount(self.encode(piece)[:, -1].astype(int), minlength=len(counts))

@@ -1,4 +1,4 @@
-"""The contract of families that make sounds like those they heard: clips in, new waves out, block by block.
+"""The contract of families that make sounds like those they learned from: clips in, new waves out, block by block.
 
 A family derives from `GeneratorModel`, or from `NetGenerator` where it is a torch network trained by steps.
 """
@@ -17,12 +17,13 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from mynah.contracts.model import ByGradient, Model
+from mynah.contracts import checks
+from mynah.contracts.model import ByGradient, Model, Score
 from mynah.ground.device import of
 from mynah.ground.randomness import generator, key, seeded
 from mynah.layers.temperature import checked
 from mynah.representations import Frames, Representation, Waveform
-from mynah.training import Batch, Batches, Event, Fit, Keeper, inner_split, one_thread
+from mynah.training import Batch, Batches, one_thread
 
 #: How the lengths of a class are remembered: as so many quantiles, from the shortest to the longest.
 LENGTH_QUANTILES = 11
@@ -30,7 +31,7 @@ LENGTH_QUANTILES = 11
 FADE_SECONDS, RISE_SECONDS = 0.01, 0.001
 #: Samples beyond this are bent towards full scale.
 KNEE = 0.8
-#: No model has heard a longer sound.
+#: No model has learned from a longer sound.
 LONGEST_SECONDS = 24 * 3600
 
 
@@ -61,18 +62,19 @@ class Request:
 
 
 class GeneratorModel(Model):
-    """A family that makes sounds like those it heard.
+    """A family that makes sounds like those it learned from.
 
-    A family writes `_learn`, `_surprises`, `_sound`, `tensors` and `restore`.
+    A family writes `_learn`, `_prediction_errors`, `_sound`, `tensors` and `restore`.
 
     Attributes:
-        unit: of `surprise`, such as "bits a sample" or "nats a bin"; figures of different units say nothing of each
-            other.
+        unit: of `prediction_error`, such as "bits a sample" or "nats a bin"; figures of different units cannot be
+            compared.
         ends_itself: whether `_sound` ends where the sound does, rather than going on for ever.
         classes_: the labels, sorted; one, "", where there were none.
         lengths_: (class, quantile) samples of the training clips, ascending.
     """
 
+    contract: ClassVar[str] = "generator"
     command: ClassVar[str] = "generate"
     unit: ClassVar[str] = ""
     ends_itself: ClassVar[bool] = False
@@ -92,11 +94,11 @@ class GeneratorModel(Model):
         super().fit(X, y, groups)
         return self
 
-    def surprise(self, X: Any, y: ArrayLike | None = None) -> np.ndarray:
+    def prediction_error(self, X: Any, y: ArrayLike | None = None) -> np.ndarray:
         """Return the (clip,) mean loss of clips in `unit`: lower where the model expects them.
 
         Args:
-            X: clips it has not heard.
+            X: held-out clips.
             y: (clip,) labels among `classes_`; None where there is one class only.
 
         Raises:
@@ -111,7 +113,7 @@ class GeneratorModel(Model):
             raise ValueError(f"{len(labels)} labels for {len(frames)} clips")
         codes = np.array([self._code(label) for label in labels.tolist()])
         with one_thread(), torch.no_grad():
-            return np.asarray(self._surprises(frames, codes), dtype=np.float64)
+            return np.asarray(self._prediction_errors(frames, codes), dtype=np.float64)
 
     def generate(
         self,
@@ -132,13 +134,13 @@ class GeneratorModel(Model):
             count: at least 1.
             seconds: length of each; None lets it end where the family ends it, at the latest when the longest clip of
                 its class did, or else draws the length of such a clip.
-            label: what to make; None takes the classes in turn, or, with `like`, the one it surprises least.
+            label: what to make; None takes the classes in turn, or, with `like`, the one that it fits best.
             like: wave (time,) at `rate_` Hz to go on from; it is not part of the sound.
             temperature: 0 is the most probable sound, 1 is as random as what was learned, 10 is the most there is.
-            seed: of everything drawn.
+            seed: the random seed.
 
         Raises:
-            ValueError: an argument that cannot be meant; at once, not when the first block is read.
+            ValueError: an invalid argument; at once, not when the first block is read.
         """
         check_is_fitted(self, "classes_")
         if count < 1:
@@ -146,9 +148,9 @@ class GeneratorModel(Model):
         temperature = checked(temperature)
         if seconds is not None and not (math.isfinite(seconds) and seconds * self._rate >= 1):
             raise ValueError(f"seconds must be at least one sample of {self._rate} Hz, got {seconds}")
-        heard = None if like is None else self._heard(like)
-        codes = self._codes_to_make(label, heard)
-        requests = (self._request(codes[i % len(codes)], i, seconds, heard, temperature, seed) for i in range(count))
+        begun = None if like is None else self._checked(like)
+        codes = self._codes_to_make(label, begun)
+        requests = (self._request(codes[i % len(codes)], i, seconds, begun, temperature, seed) for i in range(count))
         return (self._blocks(request) for request in requests)
 
     @property
@@ -158,9 +160,9 @@ class GeneratorModel(Model):
 
     # --- what a family writes
 
-    def _surprises(self, frames: Frames, codes: np.ndarray) -> np.ndarray:
+    def _prediction_errors(self, frames: Frames, codes: np.ndarray) -> np.ndarray:
         """Return the (clip,) mean loss in `unit` of clips of these classes; each clip by itself, on one thread."""
-        raise NotImplementedError(f"{type(self).__name__} must define _surprises")  # an abstract method
+        raise NotImplementedError(f"{type(self).__name__} must define _prediction_errors")  # an abstract method
 
     def _sound(self, request: Request) -> Iterator[np.ndarray]:
         """Yield one sound in blocks (time,), in constant memory; fewer samples than asked mean that it has ended.
@@ -213,26 +215,26 @@ class GeneratorModel(Model):
             raise ValueError(f"no sounds labelled {label!r} were learned; there are: {names or 'none with a label'}")
         return int(found[0])
 
-    def _heard(self, like: np.ndarray) -> np.ndarray:
+    def _checked(self, like: np.ndarray) -> np.ndarray:
         wave = np.asarray(like, dtype=np.float32)
         if wave.ndim != 1 or not len(wave) or not np.isfinite(wave).all():
             raise ValueError(f"a sound to go on from is a finite wave (time,) that is not empty, got {wave.shape}")
         return wave
 
-    def _codes_to_make(self, label: object, heard: np.ndarray | None) -> list[int]:
+    def _codes_to_make(self, label: object, begun: np.ndarray | None) -> list[int]:
         if label is not None:
             return [self._code(label)]
-        if heard is None or len(self.classes_) == 1:
+        if begun is None or len(self.classes_) == 1:
             return list(range(len(self.classes_)))
-        return self._least_surprising(self._represent(iter([heard[None]]))).tolist()
+        return self._best_classes(self._represent(iter([begun[None]]))).tolist()
 
-    def _least_surprising(self, frames: Frames) -> np.ndarray:
+    def _best_classes(self, frames: Frames) -> np.ndarray:
         with one_thread(), torch.no_grad():
-            table = [self._surprises(frames, np.full(len(frames), code)) for code in range(len(self.classes_))]
+            table = [self._prediction_errors(frames, np.full(len(frames), code)) for code in range(len(self.classes_))]
         return np.argmin(table, axis=0)
 
     def _request(
-        self, code: int, number: int, seconds: float | None, heard: np.ndarray | None, temperature: float, seed: int
+        self, code: int, number: int, seconds: float | None, begun: np.ndarray | None, temperature: float, seed: int
     ) -> Request:
         own = key(seed, "sound", number)
         if seconds is None and self.ends_itself:
@@ -242,7 +244,7 @@ class GeneratorModel(Model):
             samples = max(1, round(np.interp(place, np.arange(LENGTH_QUANTILES), self.lengths_[code])))
         else:
             samples = max(1, round(seconds * self._rate))
-        return Request(code, samples, seconds is None, heard, temperature, own)
+        return Request(code, samples, seconds is None, begun, temperature, own)
 
     def _blocks(self, request: Request) -> Iterator[np.ndarray]:
         """Yield what the family makes, without clicks at its ends and within full scale.
@@ -272,21 +274,21 @@ class GeneratorModel(Model):
         yield limited(end * _eased(np.arange(len(end))[::-1] / fade))
 
     def facts(self) -> dict[str, Any]:
-        return {
-            "labels": self.classes_.tolist(),
-            "temperature": 1.0,
-            "threshold": 0.0,
-            "samples": self.lengths_.tolist(),
-        }
+        return {"labels": self.classes_.tolist(), "samples": self.lengths_.tolist()}
 
     def take_facts(self, facts: dict[str, Any]) -> None:
-        self.classes_ = np.array(facts["labels"])
+        checks.only(facts, "labels", "samples")
+        self.classes_ = np.array(checks.labels(facts, "labels"))
         self.lengths_ = np.array(facts["samples"])
-        rising = self.lengths_.ndim == 2 and (np.diff(self.lengths_, axis=1) >= 0).all()
         whole = self.lengths_.dtype.kind == "i" and self.lengths_.shape == (len(self.classes_), LENGTH_QUANTILES)
-        possible = (self.lengths_ > 0).all() and (self.lengths_ <= LONGEST_SECONDS * self._rate).all()
-        if not (rising and whole and possible):
-            raise ValueError("the lengths of the sounds cannot be meant")
+        rising = whole and (np.diff(self.lengths_, axis=1) >= 0).all()
+        possible = whole and (self.lengths_ > 0).all() and (self.lengths_ <= LONGEST_SECONDS * self._rate).all()
+        if not (rising and possible):
+            raise ValueError("the lengths of the sounds are invalid")
+
+    @classmethod
+    def facts_of_version_1(cls, manifest: dict[str, Any]) -> dict[str, Any]:
+        return {name: manifest[name] for name in ("labels", "samples")}
 
 
 def _eased(place: np.ndarray) -> np.ndarray:
@@ -305,15 +307,15 @@ class NetGenerator(ByGradient, GeneratorModel):
     """A generator that is a torch network over frames.
 
     A family writes `build`, `losses` and `_sound`; `prepare` where something is counted before descending, and
-    `examples` where the network hears something else than the frames.
+    `examples` where the network's input is something else than the frames.
     """
 
     def build(self, inputs: int, classes: int) -> nn.Module:
-        """Return the network over frames of `inputs` features, told of `classes` classes."""
+        """Return the network over frames of `inputs` features, given one of `classes` classes."""
         raise NotImplementedError(f"{type(self).__name__} must define build")  # an abstract method
 
     def losses(self, net: Any, batch: Batch) -> Tensor:
-        """Return the (batch,) mean surprise of each example, in `unit`.
+        """Return the (batch,) mean loss of each example, in `unit`.
 
         Args:
             net: what `build` returned.
@@ -321,11 +323,8 @@ class NetGenerator(ByGradient, GeneratorModel):
         """
         raise NotImplementedError(f"{type(self).__name__} must define losses")  # an abstract method
 
-    def prepare(self, net: Any, frames: Frames, codes: np.ndarray) -> None:
-        """Put into the network's buffers what is counted rather than descended, from the training clips."""
-
     def examples(self, net: Any, frames: Frames, codes: np.ndarray) -> Sequence[np.ndarray]:
-        """Return what the network hears of clips of such classes, each (time, feature)."""
+        """Return the network's input for clips of such classes, each (time, feature)."""
         return frames
 
     def loss(self, net: Any, batch: Batch) -> Tensor:
@@ -333,28 +332,22 @@ class NetGenerator(ByGradient, GeneratorModel):
         whole = batch.target if batch.whole is None else batch.whole
         return self.losses(net, batch).sum() / len(whole)
 
-    def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray, keeper: Keeper | None) -> Iterator[Event]:
-        settings, seed = self.settings, int(self.random_state or 0)
-        kept, held = inner_split(codes, groups, settings.valid, seed)
+    def strata(self, codes: np.ndarray) -> np.ndarray:
+        return codes
+
+    def batches(self, frames: Frames, codes: np.ndarray, seed: int) -> Batches:
         front: Any = self._front_end
-        crop = front.frame_count(max(1, round(settings.crop_seconds * self._rate)))
-        self.net_ = self._new_net(seed)
-        self.prepare(self.net_, frames.take(kept), codes[kept])
+        crop = front.frame_count(max(1, round(self.settings.crop_seconds * self._rate)))
+        known = self.examples(self.net_, frames, codes)
+        return Batches(known, codes, len(self.classes_), size=self.settings.batch, seed=seed, crop_frames=crop)
 
-        def excerpts(part: np.ndarray, name: str) -> Batches:
-            options: dict[str, Any] = {"size": settings.batch, "seed": key(seed, name), "crop_frames": crop}
-            heard = self.examples(self.net_, frames.take(part), codes[part])
-            return Batches(heard, codes[part], len(self.classes_), **options)
-
-        batches = excerpts(kept, "batches")
-        validate = _Validation(self.losses, excerpts(held, "validation")) if len(held) else None
-        fit = Fit(self.net_, self.loss, batches, settings, seed=key(seed, "steps"), validate=validate, keeper=keeper)
-        yield from self._descend(fit, len(held))
+    def validation(self, frames: Frames, codes: np.ndarray, seed: int) -> Score:
+        return _Validation(self.losses, self.batches(frames, codes, seed))
 
     def _new_net(self, seed: int) -> nn.Module:
         return seeded(seed, lambda: self.build(self.n_features_in_, len(self.classes_)))
 
-    def _surprises(self, frames: Frames, codes: np.ndarray) -> np.ndarray:
+    def _prediction_errors(self, frames: Frames, codes: np.ndarray) -> np.ndarray:
         """Return the loss of whole clips, one at a time; a family overrides it where these do not fit into memory."""
         net, one_hot = self.net_.eval(), torch.eye(len(self.classes_))
         rows = (

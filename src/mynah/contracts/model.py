@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -27,12 +27,16 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 from threadpoolctl import ThreadpoolController
-from torch import nn
+from torch import Tensor, nn
 
 from mynah import audio
+from mynah.ground.randomness import key
 from mynah.representations import Frames, LogMel, Representation
-from mynah.training import Budget, Event, Fit, Keeper, Training, one_thread
+from mynah.training import Batch, Batches, Budget, Event, Fit, Keeper, Training, inner_split, one_thread
 from mynah.training.loop import PROBE_STEPS
+
+#: (net, poll) to (loss, its standard error, score) on held-out clips, see `mynah.training.Fit`.
+Score = Callable[[nn.Module, Callable[[], None]], tuple[float, float, float]]
 
 
 class Model(BaseEstimator):
@@ -41,15 +45,17 @@ class Model(BaseEstimator):
     Args:
         representation: what the model sees; None means the family's own choice.
         rate: sample rate in Hz that sounds are read at; None takes the rate of the first clip.
-        random_state: seed of everything random.
+        random_state: the random seed.
 
     Attributes:
         representation_: what was used, or None where the arrays were taken as frames.
         rate_: Hz, or None likewise.
         record_: facts of the fit.
+        contract: name of the contract, kept in model files.
         command: the ``mynah`` command that uses such a model.
     """
 
+    contract: ClassVar[str] = "model"
     command: ClassVar[str] = "apply"
     default_representation: ClassVar[Representation] = LogMel()
 
@@ -110,11 +116,15 @@ class Model(BaseEstimator):
         raise NotImplementedError(f"{type(self).__name__} must define _learn")  # an abstract method
 
     def facts(self) -> dict[str, Any]:
-        """Return what a model file says of the answers, as plain values: `labels`, `temperature`, `threshold`."""
+        """Return what a model file says of the answers, as plain values; which, each contract decides."""
         raise NotImplementedError(f"{type(self).__name__} must define facts")  # an abstract method
 
     def take_facts(self, facts: dict[str, Any]) -> None:
-        """Take back what `facts` returned; `ValueError` where it cannot be meant."""
+        """Take back what `facts` returned, read from a file that may be hostile: types, bounds and finite numbers.
+
+        Raises:
+            ValueError: facts that are missing, unknown or invalid (see `mynah.contracts.checks`).
+        """
         raise NotImplementedError(f"{type(self).__name__} must define take_facts")  # an abstract method
 
     def tensors(self) -> dict[str, np.ndarray]:
@@ -124,6 +134,14 @@ class Model(BaseEstimator):
     def restore(self, tensors: dict[str, np.ndarray]) -> None:
         """Take back what `tensors` returned; facts and `n_features_in_` are set before."""
         raise NotImplementedError(f"{type(self).__name__} must define restore")  # an abstract method
+
+    def check_restored(self) -> None:
+        """Raise `ValueError` where facts and arrays that were taken back do not fit each other."""
+
+    @classmethod
+    def facts_of_version_1(cls, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Return the facts that a manifest of ``mynah.model/1`` holds among the others."""
+        raise NotImplementedError(f"{cls.__name__} was never kept in files of version 1")
 
     @property
     def parameter_count(self) -> int:
@@ -219,9 +237,14 @@ def _are_clips(X: Any) -> bool:
 
 
 class ByGradient(Model):
-    """A family whose network is trained step by step; a kind of model writes `_new_net` and `_learn`."""
+    """A family whose network is trained step by step: inner split, network, batches, validation, loop.
+
+    A contract writes `_new_net`, `batches` and `loss`, and, where it needs more, `strata`, `prepare`, `validation` and
+    `finish`. In these, `frames` are of some training clips and `codes` are their answers in numbers, as of `_codes`.
+    """
 
     default_training: ClassVar[Training] = Training()
+    net_: Any
 
     def __init__(
         self,
@@ -246,8 +269,38 @@ class ByGradient(Model):
         """Return a network with the first weights of this seed, from settings, facts and `n_features_in_`."""
         raise NotImplementedError(f"{type(self).__name__} must define _new_net")  # an abstract method
 
-    def _descend(self, fit: Fit, held_out: int) -> Iterator[Event]:
-        """Run a fit, and record how it went."""
+    def strata(self, codes: np.ndarray) -> np.ndarray:
+        """Return the (clip,) class numbers of which the inner split holds out a share each: all clips are of one."""
+        return np.zeros(len(codes), dtype=int)
+
+    def prepare(self, net: Any, frames: Frames, codes: np.ndarray) -> None:
+        """Put into a new network's buffers what is counted rather than descended, from the clips that are kept."""
+
+    def batches(self, frames: Frames, codes: np.ndarray, seed: int) -> Batches:
+        """Return the batches of the clips that are kept, in an order drawn by `seed`; `net_` is prepared by then."""
+        raise NotImplementedError(f"{type(self).__name__} must define batches")  # an abstract method
+
+    def loss(self, net: Any, batch: Batch) -> Tensor:
+        """Return the scalar to descend: the mean over the whole batch, of which the rows given may be a part."""
+        raise NotImplementedError(f"{type(self).__name__} must define loss")  # an abstract method
+
+    def validation(self, frames: Frames, codes: np.ndarray, seed: int) -> Score:
+        """Return what scores the network on the clips that are held out, see `mynah.training.Fit`."""
+        raise NotImplementedError(f"{type(self).__name__} must define validation")  # an abstract method
+
+    def finish(self, frames: Frames, codes: np.ndarray) -> None:
+        """Add to the trained network what follows from it and all training clips."""
+
+    def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray, keeper: Keeper | None) -> Iterator[Event]:
+        settings, seed = self.settings, int(self.random_state or 0)
+        kept, held = inner_split(self.strata(codes), groups, settings.valid, seed)
+        self.net_ = self._new_net(seed)
+        self.prepare(self.net_, frames.take(kept), codes[kept])
+        batches = self.batches(frames.take(kept), codes[kept], key(seed, "batches"))
+        validate = None
+        if len(held):
+            validate = self.validation(frames.take(held), codes[held], key(seed, "validation"))
+        fit = Fit(self.net_, self.loss, batches, settings, seed=key(seed, "steps"), validate=validate, keeper=keeper)
         yield from fit
         self.history_ = fit.history
         self.record_ = {
@@ -256,8 +309,9 @@ class ByGradient(Model):
             "trained": fit.step,
             "best_step": fit.best["step"],
             "ended": fit.ended,
-            "held_out": held_out,
+            "held_out": len(held),
         }
+        self.finish(frames, codes)
 
     def tensors(self) -> dict[str, np.ndarray]:
         return {name: value.numpy() for name, value in self.net_.state_dict().items()}
@@ -267,7 +321,7 @@ class ByGradient(Model):
             wanted = {name: tuple(value.shape) for name, value in self._new_net(0).state_dict().items()}
         if wanted != {name: value.shape for name, value in tensors.items()}:
             raise ValueError("the arrays do not fit the settings")
-        self.net_: Any = self._new_net(0)
+        self.net_ = self._new_net(0)
         self.net_.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in tensors.items()})
         self.net_.eval()
 

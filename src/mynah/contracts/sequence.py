@@ -8,6 +8,7 @@ from torch import nn
 
 from mynah.contracts.classifier import NetModel
 from mynah.layers.heads import SequenceClassifier
+from mynah.layers.residual_network import ResidualNetwork
 from mynah.layers.sequence_network import SequenceNetwork
 from mynah.representations import Representation
 from mynah.training import Training
@@ -52,3 +53,36 @@ class SequenceModel(NetModel):
     def build(self, inputs: int, outputs: int) -> nn.Module:
         body = self.network(inputs)
         return SequenceClassifier(body, body.width, outputs, window=self.window, stride=self.stride)
+
+
+class InputGatedModel(SequenceModel):
+    """Clips classified by residual blocks of a recurrence whose gates see the input alone (minGRU, minLSTM).
+
+    A family writes `recurrence`.
+
+    Args:
+        memory: frames after which the slowest units forget at the start, more than 1.
+        hidden, layers, window: see `SequenceModel`.
+        training, representation, rate, random_state: see `NetModel`.
+    """
+
+    def __init__(
+        self,
+        hidden: int = 64,
+        layers: int = 2,
+        memory: float = 100.0,
+        window: int | None = None,
+        training: Training | None = None,
+        representation: Representation | None = None,
+        rate: int | None = None,
+        random_state: int = 0,
+    ) -> None:
+        super().__init__(hidden, layers, window, training, representation, rate, random_state)
+        self.memory = memory
+
+    def recurrence(self, width: int) -> nn.Module:
+        """Return one recurrence of so many features, see `mynah.layers.residual.GatedBlock`."""
+        raise NotImplementedError(f"{type(self).__name__} must define recurrence")  # an abstract method
+
+    def network(self, inputs: int) -> SequenceNetwork:
+        return ResidualNetwork(inputs, self.hidden, [self.recurrence(self.hidden) for _ in range(self.layers)])

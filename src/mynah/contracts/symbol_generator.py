@@ -1,7 +1,7 @@
-"""Generators that say one mu-law sample after another: what WaveNet and recurrent networks over samples share.
+"""Generators that predict one mu-law sample after another: what WaveNet and recurrent networks over samples share.
 
-They are told of which class a sound is, and how long it has lasted: what they hear reaches back a fraction of a second,
-and a drum that has rung for a tenth of a second sounds like a quieter one that was just struck. The time is told by
+Inputs are the class of a sound and how long it has lasted: the receptive field is a fraction of a second,
+and a drum that has rung for a tenth of a second sounds like a quieter one that was just struck. The time is given by
 clocks that run down, exp(-t / tau), each held for `HELD` samples.
 """
 
@@ -22,7 +22,7 @@ from mynah.representations import Frames, MuLaw, Representation
 from mynah.representations.mulaw import decode, encode
 from mynah.training import Batch, Training
 
-#: Samples that are drawn, and of a clip that are told, at a time.
+#: Samples that are drawn, and of a clip that are predicted, at a time.
 BLOCK, CHUNK = 1024, 8192
 #: Seconds after which each clock has run down to 1 / e, and samples for which the clocks are held.
 CLOCKS, HELD = (0.004, 0.016, 0.064, 0.25, 1.0), 128
@@ -60,7 +60,7 @@ class SymbolGenerator(NetGenerator):
         return kernels.native is None
 
     def network(self, conditions: int) -> NextSymbol:
-        """Return a new network over 256 symbols, told of so many conditions: classes, if any, and clocks."""
+        """Return a new network over 256 symbols, given so many conditions: classes, if any, and clocks."""
         raise NotImplementedError(f"{type(self).__name__} must define network")  # an abstract method
 
     def stream(self, net: NextSymbol, conditions: Tensor | None) -> Any:
@@ -72,13 +72,13 @@ class SymbolGenerator(NetGenerator):
         """
         raise NotImplementedError(f"{type(self).__name__} must define stream")  # an abstract method
 
-    def heard(self, net: NextSymbol) -> int | None:
-        """Return how many samples of a sound to go on from matter; None is all."""
+    def receptive_field(self, net: NextSymbol) -> int | None:
+        """Return how many samples before one can change its prediction; None is all."""
         return None
 
     def build(self, inputs: int, classes: int) -> NextSymbol:
         if self.representation_ != self.default_representation or inputs != 1:
-            raise ValueError(f"{type(self).__name__} hears one channel of {self.default_representation}, nothing else")
+            raise ValueError(f"{type(self).__name__} takes one channel of {self.default_representation}, nothing else")
         if self.precision not in ("float32", "bfloat16"):
             raise ValueError(f"the precision is float32 or bfloat16, not {self.precision!r}")
         return self.network((classes if classes > 1 else 0) + len(CLOCKS))
@@ -94,10 +94,10 @@ class SymbolGenerator(NetGenerator):
 
     def losses(self, net: NextSymbol, batch: Batch) -> Tensor:
         symbols = batch.frames[:, :, 0].long()
-        told = net.told(symbols, self._conditions(batch.target, batch.frames[:, 1:, 1]))
+        nats = net.told(symbols, self._conditions(batch.target, batch.frames[:, 1:, 1]))
         number = torch.arange(1, symbols.shape[1], device=symbols.device)
         real = (number < batch.lengths[:, None]) & (symbols[:, 1:] != net.start)
-        return (told * real).sum(dim=1) / (math.log(2) * real.sum(dim=1).clamp(min=1))
+        return (nats * real).sum(dim=1) / (math.log(2) * real.sum(dim=1).clamp(min=1))
 
     def _conditions(self, target: Tensor, place: Tensor) -> Tensor:
         """Return (..., time, conditions) for classes (..., class) and numbers of samples (..., time)."""
@@ -111,7 +111,7 @@ class SymbolGenerator(NetGenerator):
         """Return (time, conditions) of samples of such numbers (time,) of a sound of a class."""
         return self._conditions(torch.eye(len(self.classes_))[code], torch.as_tensor(place, dtype=torch.float32))
 
-    def _surprises(self, frames: Frames, codes: np.ndarray) -> np.ndarray:
+    def _prediction_errors(self, frames: Frames, codes: np.ndarray) -> np.ndarray:
         """Return the bits of whole clips, a chunk at a time, so that an hour fits into memory."""
         net = self.net_.eval()
         found = []
@@ -122,10 +122,10 @@ class SymbolGenerator(NetGenerator):
                 known = symbols[:, at : at + CHUNK + 1]
                 conditions = self._of_class(code, np.arange(at + 1, at + known.shape[1]) - self._lead)
                 logits, state = net(known[:, :-1], conditions[None], state)
-                told = torch.nn.functional.cross_entropy(
+                loss = torch.nn.functional.cross_entropy(
                     logits[0], known[0, 1:], ignore_index=net.start, reduction="sum"
                 )
-                nats += float(told)
+                nats += float(loss)
             found.append(nats / (math.log(2) * int((symbols != net.start).sum())))
         return np.array(found)
 
@@ -136,7 +136,7 @@ class SymbolGenerator(NetGenerator):
         if request.like is not None:
             before = np.concatenate([before, encode(torch.from_numpy(request.like)).numpy()])
         at = len(before) - self._lead  # samples that the sound has lasted
-        sees = self.heard(net)
+        sees = self.receptive_field(net)
         known = before if sees is None else before[-sees:]
         for first, last in _held(at - len(known), at):
             stream.condition(self._of_class(request.code, [first])[0])

@@ -1,14 +1,14 @@
-"""The contract of families that write down what they hear: clips in, texts out.
+"""The contract of families that write down what sounds: clips in, texts out.
 
 A family derives from `TranscriberModel`, or from `NetTranscriber` where it is a torch network trained by steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,13 +16,14 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from mynah.contracts import checks
 from mynah.contracts.model import ByGradient, Model
 from mynah.ground.device import of
-from mynah.ground.randomness import key, seeded
+from mynah.ground.randomness import seeded
 from mynah.ground.texts import errors, joint, symbols, vocabulary
 from mynah.layers.standardise import Standardise
 from mynah.representations import Frames, LogMel, augment_log_mel
-from mynah.training import Batch, Batches, Event, Fit, Keeper, Validation, inner_split, one_thread
+from mynah.training import Augment, Batch, Batches, Validation, one_thread
 from mynah.training.batches import pad
 
 #: An answer is at most this many times as long as the longest text of training.
@@ -33,17 +34,19 @@ LONGEST_ANSWER = 2
 class Transcript:
     """Symbol numbers, and the mean log-probability of each, the end included."""
 
-    said: list[int]
+    numbers: list[int]
     score: float
 
 
 class TranscriberModel(Model):
-    """A family that writes down what it hears.
+    """A family that writes down what sounds.
 
     Attributes:
         symbols_: the symbols, sorted; number n in an answer is ``symbols_[n - 1]``, since 0 is the end.
         between_: what stands between them in a text: a space or nothing.
     """
+
+    contract: ClassVar[str] = "transcriber"
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the (clip,) texts."""
@@ -55,7 +58,7 @@ class TranscriberModel(Model):
         frames = self._frames(X, reset=False)
         with one_thread():
             found = self._transcripts(frames)
-        return [(self.between_.join(self.symbols_[n - 1] for n in t.said), float(np.exp(t.score))) for t in found]
+        return [(self.between_.join(self.symbols_[n - 1] for n in t.numbers), float(np.exp(t.score))) for t in found]
 
     def _transcripts(self, frames: Frames) -> list[Transcript]:
         raise NotImplementedError(f"{type(self).__name__} must define _transcripts")  # an abstract method
@@ -72,17 +75,22 @@ class TranscriberModel(Model):
         cut = [symbols(text, self.symbols_) for text in texts]
         number_of = {symbol: number for number, symbol in enumerate(self.symbols_, 1)}
         codes = np.full((count, max(map(len, cut)) + 1), -1)
-        for row, said in zip(codes, cut, strict=True):
-            row[: len(said) + 1] = [*(number_of[symbol] for symbol in said), 0]
+        for row, text in zip(codes, cut, strict=True):
+            row[: len(text) + 1] = [*(number_of[symbol] for symbol in text), 0]
         return codes
 
     def facts(self) -> dict[str, Any]:
-        return {"labels": self.symbols_, "between": self.between_, "temperature": 1.0, "threshold": 0.0}
+        return {"symbols": self.symbols_, "between": self.between_}
 
     def take_facts(self, facts: dict[str, Any]) -> None:
-        self.symbols_, self.between_ = list(facts["labels"]), facts["between"]
-        if self.between_ not in ("", " ") or not all(isinstance(symbol, str) for symbol in self.symbols_):
-            raise ValueError("symbols are texts, with a space or nothing between them")
+        checks.only(facts, "symbols", "between")
+        self.symbols_, self.between_ = checks.texts(facts, "symbols"), facts["between"]
+        if self.between_ not in ("", " "):
+            raise ValueError("a space or nothing stands between symbols")
+
+    @classmethod
+    def facts_of_version_1(cls, manifest: dict[str, Any]) -> dict[str, Any]:
+        return {"symbols": manifest["labels"], "between": manifest["between"]}
 
 
 class NetTranscriber(ByGradient, TranscriberModel):
@@ -107,23 +115,17 @@ class NetTranscriber(ByGradient, TranscriberModel):
         """Return the scalar to descend."""
         return cross_entropy(net, batch)
 
-    def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray, keeper: Keeper | None) -> Iterator[Event]:
-        settings, seed = self.settings, int(self.random_state or 0)
-        kept, held = inner_split(np.zeros(len(codes), dtype=int), groups, settings.valid, seed)
-        vary = settings.augment and isinstance(self.representation_, LogMel)
-        batches = TextBatches(
-            frames.take(kept),
-            codes[kept],
-            size=settings.batch,
-            seed=key(seed, "batches"),
-            augment=partial(augment_log_mel, mix=False) if vary else None,
-        )
-        self.net_ = self._new_net(seed)
-        self.net_.standardise.learn(frames.take(kept))
-        self.net_.longest.fill_(LONGEST_ANSWER * (codes.shape[1] - 1))
-        validate = TextValidation(frames.take(held), codes[held], settings.batch) if len(held) else None
-        fit = Fit(self.net_, self.loss, batches, settings, seed=key(seed, "steps"), validate=validate, keeper=keeper)
-        yield from self._descend(fit, len(held))
+    def prepare(self, net: Transcriber, frames: Frames, codes: np.ndarray) -> None:
+        net.standardise.learn(frames)
+        net.longest.fill_(LONGEST_ANSWER * (codes.shape[1] - 1))
+
+    def batches(self, frames: Frames, codes: np.ndarray, seed: int) -> TextBatches:
+        vary = self.settings.augment and isinstance(self.representation_, LogMel)
+        augment = partial(augment_log_mel, mix=False) if vary else None
+        return TextBatches(frames, codes, size=self.settings.batch, seed=seed, augment=augment)
+
+    def validation(self, frames: Frames, codes: np.ndarray, seed: int) -> TextValidation:
+        return TextValidation(frames, codes, self.settings.batch)
 
     def _new_net(self, seed: int) -> Transcriber:
         inputs, outputs = self.n_features_in_, len(self.symbols_) + 1
@@ -159,8 +161,10 @@ class Transcriber(nn.Module):
 class TextBatches(Batches):
     """Batches whose target is (batch, longest) symbol numbers with -1 after each end; clips are never cut."""
 
-    def __init__(self, examples: Sequence[np.ndarray], codes: np.ndarray, **options: Any) -> None:
-        super().__init__(examples, np.zeros(len(codes), dtype=int), 1, **options)
+    def __init__(
+        self, examples: Sequence[np.ndarray], codes: np.ndarray, *, size: int, seed: int, augment: Augment | None
+    ) -> None:
+        super().__init__(examples, np.zeros(len(codes), dtype=int), 1, size=size, seed=seed, augment=augment)
         self.codes = torch.from_numpy(codes)
 
     def target(self, items: np.ndarray) -> Tensor:
@@ -197,5 +201,5 @@ class TextValidation(Validation):
             means += (lost / (target >= 0).sum(dim=1)).tolist()
             for row, transcript in zip(target.tolist(), net.greedy(batch.frames, batch.lengths), strict=True):
                 true = [symbol for symbol in row if symbol > 0]
-                wrong, count = wrong + errors(true, transcript.said), count + len(true)
+                wrong, count = wrong + errors(true, transcript.numbers), count + len(true)
         return float(np.mean(means)), float(np.std(means) / np.sqrt(len(means))), 1 - wrong / count

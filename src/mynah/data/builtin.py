@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from mynah.ground.errors import Stopped, UsageError
+from mynah.ground.files import write_bytes
 from mynah.ground.progress import Progress, silent
 
 #: File that says what a folder of built-in sounds holds, so that one of another seed is never mixed in.
@@ -74,9 +75,7 @@ def _claim(root: Path, recipe: dict[str, int]) -> None:
                 where=root,
                 remedy="Choose a new folder, or remove this one.",
             )
-        part = note.with_name(f".{RECIPE}.part")
-        part.write_text(json.dumps(recipe) + "\n", encoding="utf-8")
-        os.replace(part, note)
+        write_bytes(note, (json.dumps(recipe) + "\n").encode())
         for kind in KINDS:
             (root / kind).mkdir(exist_ok=True)
     except OSError as error:

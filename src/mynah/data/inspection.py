@@ -17,6 +17,7 @@ import numpy as np
 from mynah import audio
 from mynah.data.truncation import promised_share
 from mynah.ground.errors import BadInput, Stopped
+from mynah.ground.files import write_bytes
 from mynah.ground.progress import Progress, silent
 
 #: Version of what is remembered; another one is not used.
@@ -199,13 +200,8 @@ def is_whole(values: list[object]) -> bool:
 
 def _remember(cache: Path, known: dict[str, Inspection]) -> None:
     """Write the memory; a full or read-only disk only means that nothing is remembered."""
-    part = cache.with_name(f".{os.getpid()}.part")
-    try:
+    files = {key: _values(value) for key, value in known.items()}
+    with contextlib.suppress(OSError):
         cache.parent.mkdir(parents=True, exist_ok=True)
-        files = {key: _values(value) for key, value in known.items()}
         # ASCII, so that names which are not valid UTF-8 survive
-        part.write_text(json.dumps({"version": VERSION, "files": files}), encoding="ascii")
-        os.replace(part, cache)
-    except OSError:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+        write_bytes(cache, json.dumps({"version": VERSION, "files": files}).encode("ascii"))

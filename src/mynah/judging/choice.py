@@ -1,30 +1,55 @@
-"""Who is best, who can be told apart from it, and who is kept: the verdict of a comparison, in words."""
+"""Who scores best, who is as good, who is worse, and which model is kept: the outcome of a comparison in words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from mynah.judging.statistics import LEAST_GROUPS, bootstrap_interval, corrected_t_test, holm, paired_permutation_test
-from mynah.tasks.task import Stakes
+from mynah.judging.comparison import LEAST_GROUPS, SURE, Array, Comparison, allow_for_choice, compare
 
-#: Two families differ when the adjusted p is below this.
-LEVEL = 0.05
-#: Folds that the corrected t-test needs; with fewer, answers are exchanged.
-LEAST_FOLDS = 3
-BEST, CLOSE, LOWER, WORSE, UNTESTED = "best", "cannot be told apart", "lower, not proven", "worse", "not tested"
+#: A family is as good while a pair's probability is below this: the gap is less than its standard error.
+STANDARD_ERROR = 0.841
+BEST, AS_GOOD, UNCLEAR, WORSE, UNTESTED = "best", "as good", "unclear", "worse", "not tested"
+#: More families than this are counted, not named.
+MOST_NAMES = 3
+
+
+class Metric(Protocol):
+    """What families are ranked by: a function of totals, its direction, and how it is written."""
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether it is."""
+        ...
+
+    def score(self, totals: Array) -> Array:
+        """Return (...) scores of (..., k) totals."""
+        ...
+
+    def show(self, value: float) -> str:
+        """Return a score with its unit, such as "87.2 %"."""
+        ...
+
+    def show_gap(self, difference: float) -> str:
+        """Return a difference of scores, not negative, with its unit, such as "4.1 points"."""
+        ...
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A family in the comparison: its score, its score on each fold, what it gained on each clip, what it costs."""
+    """A family in the comparison.
 
-    score: float
-    fold_scores: Sequence[float]
-    gain: np.ndarray
-    cost: float
+    Attributes:
+        statistics: (item, k) what each item adds to the totals of the metric; all families have the same items.
+        megabytes: size of its model file, what it costs.
+    """
+
+    statistics: Array
+    megabytes: float
 
 
 @dataclass(frozen=True)
@@ -32,19 +57,23 @@ class Verdict:
     """A family against the best score.
 
     Attributes:
-        words: "best"; "cannot be told apart" (no test parts them, and it scores within the best's interval); "lower,
-            not proven" (it scores below that interval, but the folds are too few for the test); "worse"; or "not
-            tested" (too few recordings judge).
-        p: adjusted for all tests made, or None.
+        kind: "best"; "worse" (97.5 % sure or more); "as good" (neither that, nor is the gap larger than its standard
+            error); "unclear" (between these); "not tested" (too few recordings).
+        probability_best_is_better: with allowance for the best having been chosen among all; None for the best and
+            where there is no test.
+        gap: how much better the best scores, in the metric's unit, not negative.
+        interval: 95 % interval of this gap taken alone, or None.
     """
 
-    words: str
-    p: float | None
+    kind: str
+    probability_best_is_better: float | None
+    gap: float
+    interval: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Who scored best, who is kept (the smallest that cannot be told apart from it), and a sentence."""
+    """Who scores best, who is kept, a verdict of each family, and a sentence."""
 
     best: str
     kept: str
@@ -54,103 +83,125 @@ class Choice:
 
 def choose(
     contenders: Mapping[str, Contender],
-    stakes: Stakes,
-    groups: np.ndarray,
+    metric: Metric,
+    groups: npt.NDArray[np.generic],
+    folds: npt.NDArray[np.generic],
     *,
-    train_size: float,
-    test_size: float,
     baseline: str | None = None,
-    seed: int = 0,
+    items: str = "clips",
 ) -> Choice:
-    """Compare every family with the best score and keep the smallest of those that cannot be told apart.
+    """Compare every family with the best score, and keep the smallest model that is as good.
 
-    With three folds or more the test is Nadeau and Bengio's, with fewer, or with folds that all differ alike, it is
-    a paired permutation test over groups; p-values are adjusted by Holm's method. Few folds tell little apart, so a
-    family is only kept if its score also lies within the 95 % interval of the best's. Cost is the size of the model
-    file: unlike a time it is the same at every repetition, so that the choice is too.
+    The rule, for anyone to repeat: of the best and the families whose gap to it is at most its standard error (the
+    one-standard-error rule, Breiman et al. 1984, section 3.4.3), keep that with the smallest model file; never the
+    baseline while one of these is another. Nothing is drawn at random and a size is the same on every machine, so
+    that the choice is too. Families of equal score rank by size, then by name.
 
     Args:
-        contenders: families that finished every fold.
-        stakes, groups: of the clips that all of them answered.
-        train_size, test_size: mean sizes of the folds' parts.
-        baseline: a family that is never kept while another is there.
+        contenders: families that finished every fold, at least one.
+        metric: what they are ranked by.
+        groups, folds: (item,) recordings and folds.
+        baseline: the constant answer.
+        items: what they are called in the sentence.
     """
-    best = max(contenders, key=lambda name: (contenders[name].score, -contenders[name].cost))
-    interval = bootstrap_interval(stakes, contenders[best].gain, groups, seed=seed)
-    verdicts = {best: Verdict(BEST, None)}
-    others = [name for name in contenders if name != best]
-    if interval is None:
-        verdicts |= {name: Verdict(UNTESTED, None) for name in others}
-    else:
-        field = (contenders[best], stakes, groups, train_size, test_size, seed)
-        p_values = holm([_against(contenders[name], *field) for name in others])
-        for name, p in zip(others, p_values, strict=True):
-            within = contenders[name].score >= interval[0]
-            verdicts[name] = Verdict(WORSE if p < LEVEL else CLOSE if within else LOWER, p)
-    near = [name for name in contenders if verdicts[name].words in (BEST, CLOSE)]
-    kept = min(near, key=lambda name: (name == baseline, contenders[name].cost))
-    return Choice(
-        best, kept, verdicts, _sentence(best, kept, contenders, verdicts, len(stakes), np.unique(groups).size)
-    )
+    scores = {name: float(metric.score(family.statistics.sum(axis=0))) for name, family in contenders.items()}
+    sign = -1 if metric.higher_is_better else 1
+    ranked = sorted(contenders, key=lambda name: (sign * scores[name], contenders[name].megabytes, name))
+    best, others = ranked[0], ranked[1:]
+    found = [
+        compare(
+            contenders[best].statistics,
+            contenders[name].statistics,
+            groups,
+            folds,
+            metric.score,
+            higher_is_better=metric.higher_is_better,
+        )
+        for name in others
+    ]
+    sure = allow_for_choice([pair.probability for pair in found if pair is not None])
+    verdicts = {best: Verdict(BEST, None, 0.0, None)}
+    for number, (name, pair) in enumerate(zip(others, found, strict=True)):
+        if pair is None:
+            verdicts[name] = Verdict(UNTESTED, None, abs(scores[best] - scores[name]), None)
+        else:
+            verdicts[name] = Verdict(_kind(pair, sure[number]), sure[number], pair.gap, (pair.low, pair.high))
+    near = [name for name in ranked if verdicts[name].kind in (BEST, AS_GOOD)]
+    kept = min(near, key=lambda name: (name == baseline, contenders[name].megabytes))
+    words = [f"{best} scores best: {metric.show(scores[best])} on {len(groups)} {items}"]
+    if others and found[0] is None:
+        count = len(np.unique(groups))
+        few = f"{count} recording{'s' * (count > 1)}"
+        words.append(f"how sure that is takes {LEAST_GROUPS} recordings or more, and these are of {few}")
+    words += _compared(verdicts, metric)
+    words.append(_kept(best, kept, near, contenders, verdicts, metric))
+    return Choice(best, kept, verdicts, "; ".join(word for word in words if word) + ".")
 
 
-def _against(
-    other: Contender, best: Contender, stakes: Stakes, groups: np.ndarray, train: float, test: float, seed: int
-) -> float:
-    """Return the two-sided p that `other` scores as the best does."""
-    differences = np.subtract(best.fold_scores, other.fold_scores)
-    if len(differences) >= LEAST_FOLDS:
-        p = corrected_t_test(differences, train, test)
-        if not np.isnan(p):  # folds that favour the other are no sign that it is worse
-            return p if differences.mean() > 0 else 1.0
-    return paired_permutation_test(stakes, best.gain, other.gain, groups, seed=seed)
+def _kind(pair: Comparison, sure: float) -> str:
+    if sure >= SURE:
+        return WORSE
+    return AS_GOOD if pair.probability < STANDARD_ERROR else UNCLEAR
 
 
-def _sentence(
+def _compared(verdicts: Mapping[str, Verdict], metric: Metric) -> list[str]:
+    """Return what is said of the families that are as good, unclear and worse; `verdicts` are in rank order."""
+    close, unclear, worse = ([n for n, v in verdicts.items() if v.kind == kind] for kind in (AS_GOOD, UNCLEAR, WORSE))
+    words = []
+    if close:
+        words.append(f"{_listed(close)} {_verb(close, 'is', 'are')} as good ({_gaps(close, verdicts, metric)} behind)")
+    if unclear:
+        words.append(
+            f"{_listed(unclear)} may be worse ({_gaps(unclear, verdicts, metric)} behind, {_sure(unclear, verdicts)})"
+        )
+    if worse:
+        everyone = len(worse) > MOST_NAMES and not close and not unclear
+        names, verb = ("every other family", "is") if everyone else (_listed(worse), _verb(worse, "is", "are"))
+        words.append(f"{names} {verb} worse by {_gaps(worse, verdicts, metric)} ({_sure(worse, verdicts)})")
+    return words
+
+
+def _kept(
     best: str,
     kept: str,
+    near: Sequence[str],
     contenders: Mapping[str, Contender],
     verdicts: Mapping[str, Verdict],
-    clips: int,
-    recordings: int,
+    metric: Metric,
 ) -> str:
-    words = f"{best} scores best, {100 * contenders[best].score:.1f} % on {clips} clips"
     if len(contenders) == 1:
-        return (
-            f"{best} scores {100 * contenders[best].score:.1f} % on {clips} clips; it is the only one that was tried."
-        )
-    ranked = sorted(contenders, key=lambda name: -contenders[name].score)
-    close, lower, worse, untested = (
-        [name for name in ranked if verdicts[name].words == word] for word in (CLOSE, LOWER, WORSE, UNTESTED)
-    )
-    if untested:
-        many = f"{recordings} recording{'s' * (recordings > 1)}"
-        return f"{words} of {many}; at least {LEAST_GROUPS} are needed to say how sure that is; kept {kept}."
-    if close:
-        words += f"; {_listed(close)} cannot be told apart from it"
-    if lower:
-        folds = len(contenders[best].fold_scores)
-        few = f"{folds} folds do" if folds >= LEAST_FOLDS else "these clips do"
-        words += f"; {_listed(lower)} {_gap(contenders, best, lower)} lower, which {few} not prove"
-    if worse and not close and not lower:
-        words += "; every other family is worse"
-    if kept == best:
-        smallest = min([best, *close], key=lambda name: contenders[name].cost)
-        if smallest != kept:  # it is the constant answer, which is never kept
-            return f"{words}; kept {best}, since {smallest} is there only to be beaten."
-        return f"{words}; kept {best}{', the smallest of these' if close else ''}."
-    return f"{words}; kept {kept}, the smallest of these ({_gap(contenders, best, [kept], verb='')} less)."
+        return "no other family was tried"
+    if kept != best:
+        return f"kept {kept}, the smallest of these ({_gaps([kept], verdicts, metric)} behind)"
+    smallest = min(near, key=lambda name: contenders[name].megabytes)
+    if smallest != kept and contenders[smallest].megabytes < contenders[kept].megabytes:
+        return f"kept {kept}, since {smallest} is the baseline"
+    return f"kept {kept}" + (", the smallest of these" if len(near) > 1 else "")
 
 
 def _listed(names: Sequence[str]) -> str:
-    if len(names) > 3:
+    if len(names) > MOST_NAMES:
         return f"{len(names)} others"
     return " and ".join([*([", ".join(names[:-1])] if len(names) > 1 else []), names[-1]])
 
 
-def _gap(contenders: Mapping[str, Contender], best: str, names: Sequence[str], verb: str | None = None) -> str:
-    """Say how many points these score less than the best: "scores 4.0 points", "score 4.0 to 9.5 points"."""
-    gaps = [100 * (contenders[best].score - contenders[name].score) for name in names]
-    span = f"{min(gaps):.1f}" + (f" to {max(gaps):.1f}" if max(gaps) - min(gaps) >= 0.05 else "")
-    verb = ("score" if len(names) > 1 else "scores") if verb is None else verb
-    return f"{verb} {span} points".strip()
+def _verb(names: Sequence[str], one: str, many: str) -> str:
+    return many if len(names) > 1 else one
+
+
+def _gaps(names: Sequence[str], verdicts: Mapping[str, Verdict], metric: Metric) -> str:
+    """Return the span of these gaps: "4.0 points", "4.0 to 9.5 points"."""
+    gaps = [verdicts[name].gap for name in names]
+    least, most = metric.show_gap(min(gaps)), metric.show_gap(max(gaps))
+    if least == most:
+        return most
+    number, _, unit = least.partition(" ")
+    return f"{number if most.endswith(f' {unit}') else least} to {most}"
+
+
+def _sure(names: Sequence[str], verdicts: Mapping[str, Verdict]) -> str:
+    """Return how sure the least sure of these is: "98 % sure", "at least 98 % sure", "over 99 % sure"."""
+    least = min(verdicts[name].probability_best_is_better or 0.0 for name in names)
+    if least >= 0.995:
+        return "over 99 % sure"
+    return f"{'at least ' * (len(names) > 1)}{100 * least:.0f} % sure"

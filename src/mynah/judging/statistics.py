@@ -1,4 +1,4 @@
-"""Scores, their uncertainty, and tests of differences: plain functions of what was at stake and what was gained.
+"""Scores of classes, intervals and calibration: plain functions.
 
 Class numbers are integers from 0; probabilities are (clip, class).
 """
@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.stats import t as student
 
-from mynah.tasks.task import Stakes
+from mynah.judging.metric import Metric
 
 #: Share of known sounds that the threshold of "none of these" may turn away.
 TURNED_AWAY = 0.05
@@ -55,108 +54,45 @@ def scores(true: np.ndarray, probabilities: np.ndarray, classes: int) -> dict[st
 
 
 def bootstrap_scores(
-    stakes: Stakes, gains: Sequence[np.ndarray], groups: np.ndarray, *, samples: int = RESAMPLES, seed: int = 0
+    metric: Metric, statistics: Sequence[np.ndarray], groups: np.ndarray, *, samples: int = RESAMPLES, seed: int = 0
 ) -> np.ndarray:
     """Scores under resampling of whole groups: (answer, sample).
 
-    All answers share the resamples, so that their differences are paired. A resample keeps each stratum's share of
-    groups as it falls; strata that do not occur in one are left out of its mean.
+    All answers share the resamples, so that their differences are paired.
+
+    Args:
+        metric: see `Metric`.
+        statistics: of each answer, (item, k) what each item adds to the totals.
+        groups: (item,).
     """
-    strata = int(stakes.stratum.max()) + 1
     _, codes = np.unique(groups, return_inverse=True)
     count = int(codes.max()) + 1
-    most = np.zeros((count, strata))
-    np.add.at(most, (codes, stakes.stratum), stakes.weight)
-    gained = np.zeros((len(gains), count, strata))
-    for answer, gain in zip(gained, gains, strict=True):
-        np.add.at(answer, (codes, stakes.stratum), gain)
+    totals = np.zeros((len(statistics), count, statistics[0].shape[1]))
+    for total, of_answer in zip(totals, statistics, strict=True):
+        np.add.at(total, codes, of_answer)
     rng = np.random.Generator(np.random.Philox(seed))
-    out = np.empty((len(gains), samples))
-    for number in range(samples):
-        weight = np.bincount(rng.integers(0, count, count), minlength=count)
-        total = weight @ most
-        present = total > 0
-        out[:, number] = ((weight @ gained)[:, present] / total[present]).mean(axis=1)
-    return out
+    weights = np.stack([np.bincount(rng.integers(0, count, count), minlength=count) for _ in range(samples)])
+    return np.stack([metric.score(weights @ total) for total in totals])
 
 
 def bootstrap_interval(
-    stakes: Stakes, gain: np.ndarray, groups: np.ndarray, *, samples: int = RESAMPLES, seed: int = 0
+    metric: Metric, statistics: np.ndarray, groups: np.ndarray, *, samples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float] | None:
     """Return the 95 % percentile interval of a score over groups (Efron & Tibshirani 1993, ch. 13).
 
-    Resamples of answers that are all right are all right too, which says nothing of the next clip: then the lower end
-    is that of the exact binomial interval over groups (Clopper & Pearson 1934), and the upper end of all wrong.
+    Resamples of answers that are all right are all right too, which says nothing of the next item: at a bound of the
+    metric the other end is that of the exact binomial interval over groups (Clopper & Pearson 1934).
     None with fewer than `LEAST_GROUPS` groups.
     """
     count = len(np.unique(groups))
     if count < LEAST_GROUPS:
         return None
-    whole = bool((gain == stakes.weight).all())
-    if whole or not gain.any():
-        end = 0.025 ** (1 / count)
-        return (end, 1.0) if whole else (0.0, 1 - end)
-    values = bootstrap_scores(stakes, [gain], groups, samples=samples, seed=seed)[0]
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def corrected_t_test(differences: Sequence[float] | np.ndarray, train_size: float, test_size: float) -> float:
-    """Return the two-sided p of the corrected resampled t-test (Nadeau & Bengio 2003, section 3).
-
-    The variance of the mean over J folds is (1/J + test/train) times the sample variance, since training sets
-    overlap. Equal differences that are not zero have no variance to judge by: the answer is then NaN.
-
-    Args:
-        differences: scores of A minus B, one a fold, at least two.
-        train_size, test_size: mean sizes of the folds' parts.
-    """
-    values = np.asarray(differences, dtype=float)
-    if len(values) < 2:
-        raise ValueError("the corrected t-test needs at least two folds")
-    variance = values.var(ddof=1) * (1 / len(values) + test_size / train_size)
-    if np.ptp(values) < 1e-12:
-        return 1.0 if abs(values.mean()) < 1e-12 else float("nan")
-    return float(2 * student.sf(abs(values.mean()) / np.sqrt(variance), len(values) - 1))
-
-
-def paired_permutation_test(
-    stakes: Stakes, a: np.ndarray, b: np.ndarray, groups: np.ndarray, *, samples: int = 10_000, seed: int = 0
-) -> float:
-    """Return a two-sided p that A and B score alike, from one test set (Good 2005, ch. 3).
-
-    If they were alike, exchanging their answers on any group would change nothing: the difference in score is
-    compared with those after random exchanges. Exact for any number of groups, unlike a bootstrap.
-
-    Args:
-        stakes: of the clips.
-        a, b: what each gained.
-        groups: of the clips.
-    """
-    share = 1.0 / np.bincount(stakes.stratum, weights=stakes.weight)[stakes.stratum]
-    _, codes = np.unique(groups, return_inverse=True)
-    gains = np.bincount(codes, weights=share * (a.astype(float) - b))
-    gains = gains[np.abs(gains) > 1e-12]
-    if not len(gains):
-        return 1.0
-    rng = np.random.Generator(np.random.Philox(seed))
-    sums = np.empty(samples)
-    for first in range(0, samples, 500):
-        signs = rng.integers(0, 2, (min(500, samples - first), len(gains))) * 2 - 1
-        sums[first : first + 500] = signs @ gains
-    extreme = (np.abs(sums) >= abs(gains.sum()) - 1e-12).sum()
-    return float((1 + extreme) / (1 + samples))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values adjusted for making all these tests at once (Holm 1979)."""
-    order = np.argsort(p_values)
-    adjusted = np.empty(len(order))
-    highest = 0.0
-    for rank, index in enumerate(order):
-        highest = max(highest, min(1.0, (len(order) - rank) * p_values[index]))
-        adjusted[index] = highest
-    return [float(p) for p in adjusted]
+    values = bootstrap_scores(metric, [statistics], groups, samples=samples, seed=seed)[0]
+    low, high = (float(end) for end in np.nanquantile(values, [0.025, 0.975]))
+    if low == high and metric.low is not None and metric.high is not None and high in (metric.low, metric.high):
+        reach = (metric.high - metric.low) * 0.025 ** (1 / count)
+        return (metric.low + reach, high) if high == metric.high else (low, metric.high - reach)
+    return low, high
 
 
 # --- calibration

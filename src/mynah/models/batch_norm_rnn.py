@@ -35,9 +35,6 @@ from mynah.ground.randomness import seeded
 from mynah.layers.cells import Stacked
 from mynah.layers.masks import time_mask
 from mynah.layers.sequence_network import SequenceNetwork
-from mynah.papers.problems import chorales
-from mynah.papers.problems.answers import EveryFrame
-from mynah.papers.problems.descent import PLAIN, descend
 from mynah.representations import Representation
 from mynah.training import Training
 
@@ -238,9 +235,8 @@ class BatchNormRNN(SequenceModel):
         return BatchNormNetwork(inputs, self.hidden, self.layers, self.norm)
 
 
-#: Units, epochs and training of the experiment; nothing regularises, since the training loss is what is compared.
-UNITS, EPOCHS = 100, 100
-TRAINING = replace(PLAIN, batch=32, learning_rate=1e-2)
+#: Units, epochs and batch of the experiment; nothing regularises, since the training loss is what is compared.
+UNITS, EPOCHS, BATCH = 100, 100, 32
 
 
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
@@ -267,11 +263,16 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
 
 def _descent(norm: str, seed: int) -> dict[str, list[float]]:
     """Train one form, and return the epochs done and the losses on the whole parts then, in evaluation mode."""
+    from mynah.papers.problems import chorales
+    from mynah.papers.problems.answers import EveryFrame
+    from mynah.papers.problems.descent import PLAIN, descend
+
     net = seeded(seed, lambda: EveryFrame(BatchNormNetwork(chorales.NOTES, UNITS, 1, norm), chorales.NOTES))
-    steps_per_epoch = len(chorales.rolls("train")) / TRAINING.batch
+    steps_per_epoch = len(chorales.rolls("train")) / BATCH
     steps = round(EPOCHS * steps_per_epoch)
     arm: dict[str, list[float]] = {"epoch": [], "train": [], "valid": []}
-    for step in descend(net, chorales.plain_loss, chorales.draw, steps=steps, seed=seed, training=TRAINING):
+    training = replace(PLAIN, batch=BATCH, learning_rate=1e-2)
+    for step in descend(net, chorales.plain_loss, chorales.draw, steps=steps, seed=seed, training=training):
         arm["epoch"].append(step / steps_per_epoch)
         for part in ("train", "valid"):
             arm[part].append(chorales.evaluate(net, part))

@@ -34,6 +34,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mynah.contracts import checks
 from mynah.contracts.composer import NetComposer, going_on, steps_to_fill
 from mynah.ground.randomness import generator, seeded
 from mynah.layers.cells import set_forget_bias, zero_biases
@@ -42,8 +43,6 @@ from mynah.music import Piece
 from mynah.music.piece import RESOLUTION
 from mynah.music.piece import bars as bars_of
 from mynah.music.roll import notes_of, roll_of
-from mynah.papers.problems import chorales
-from mynah.papers.problems.descent import PLAIN
 from mynah.training import Batch, Training
 
 CARD = {
@@ -153,12 +152,12 @@ class LSTMAxis(nn.Module):
 
     def walk(self, h: Tensor, choose: Callable[[Tensor], tuple[bool, bool]]) -> Tensor:
         """Return what `choose` makes of the logits (2,) of each note, lowest first: (2, notes)."""
-        state, below, said = None, torch.zeros(2), []
+        state, below, chosen = None, torch.zeros(2), []
         for note in h:
             y, state = self.lstm(torch.cat([note, below])[None, None], state)
             below = torch.tensor(choose(self.answer(y[0, 0])), dtype=torch.float32)
-            said.append(below)
-        return torch.stack(said, dim=1)
+            chosen.append(below)
+        return torch.stack(chosen, dim=1)
 
 
 AXES = {"below": BelowAxis, "lstm": LSTMAxis}
@@ -289,7 +288,7 @@ class Biaxial(NetComposer):
         before, beat, now = self._parts(rows)
         return likelihood(net(before, beat, now), now)
 
-    def without_learning(self, known: Sequence[Piece], new: Sequence[Piece]) -> np.ndarray:
+    def counting_baseline(self, known: Sequence[Piece], new: Sequence[Piece]) -> np.ndarray:
         rolls = np.concatenate([self._roll(piece) for piece in known])
         sounding, struck = rolls.sum(axis=0)
         shares = [(sounding + 0.5) / (len(rolls) + 1), (struck + 0.5) / (sounding + 1)]
@@ -301,15 +300,13 @@ class Biaxial(NetComposer):
         return np.array(found)
 
     def facts(self) -> dict[str, Any]:
-        facts = super().facts()
-        facts["music"] |= {"low": self.low_, "high": self.high_, "few": self.few_}
-        return facts
+        return {**super().facts(), "low": self.low_, "high": self.high_, "few": self.few_}
 
     def take_facts(self, facts: dict[str, Any]) -> None:
-        super().take_facts(facts)
-        self.low_, self.high_, self.few_ = (int(facts["music"][name]) for name in ("low", "high", "few"))
-        if not (self.low_ >= 0 and self.low_ + 12 <= self.high_ <= 128 and 0 <= self.few_ <= 2):
-            raise ValueError("no range of pitches")
+        super().take_facts(checks.without(facts, "low", "high", "few"))
+        self.low_ = checks.whole(facts, "low", 0, 116)
+        self.high_ = checks.whole(facts, "high", self.low_ + 12, 128)
+        self.few_ = checks.whole(facts, "few", 0, 2)
 
     # --- new music
 
@@ -358,7 +355,7 @@ def conserved(exponent: float, few: bool) -> float:
 
 
 def likelihood(logits: Tensor, roll: Tensor) -> Tensor:
-    """Return the surprise of each step (batch, time) in nats: of all notes, and of the strokes of those that sound."""
+    """Return the loss of each step (batch, time) in nats: of all notes, and of the strokes of those that sound."""
     each = nn.functional.binary_cross_entropy_with_logits(logits, roll, reduction="none")
     return (each[:, :, 0] + each[:, :, 1] * roll[:, :, 0]).sum(dim=2)
 
@@ -388,21 +385,24 @@ class OverChorales(nn.Module):
 
 #: Units along time and along the notes: as many parameters as the LSTM of 36 units over 88 notes (21,400).
 SIZES = {"below": (40, 24), "lstm": (40, 16)}
-EPOCHS = 12
-TRAINING = replace(PLAIN, batch=8, learning_rate=6e-3, schedule="cosine")
+EPOCHS, BATCH = 12, 8
 
 
 def _loss(net: OverChorales, batch: Batch) -> Tensor:
+    from mynah.papers.problems import chorales
+
     return chorales.nll(net(batch), batch)
 
 
 @torch.no_grad()
 def _score(net: OverChorales, part: str) -> float:
     """Return nats a frame, a few pieces at a time: every note of each is a row."""
+    from mynah.papers.problems import chorales
+
     net.eval()
     pieces, total, frames = chorales.rolls(part), 0.0, 0
-    for first in range(0, len(pieces), TRAINING.batch):
-        batch = chorales.batch_of(list(pieces[first : first + TRAINING.batch]))
+    for first in range(0, len(pieces), BATCH):
+        batch = chorales.batch_of(list(pieces[first : first + BATCH]))
         count = int(batch.lengths.sum())
         total, frames = total + float(chorales.nll(net(batch), batch)) * count, frames + count
     return total / frames
@@ -414,6 +414,9 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     transposition: new networks over random chords, moved by up to an octave. chorales and chorales-lstm: trained as
     the networks of `mynah.papers.problems.chorales`, without noise on the weights, by Adam for 12 epochs.
     """
+    from mynah.papers.problems import chorales
+    from mynah.papers.problems.descent import PLAIN
+
     if experiment == "transposition":
         return {
             "difference": _moved(seed, "below"),
@@ -422,7 +425,8 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     if experiment in ("chorales", "chorales-lstm"):
         axis = "lstm" if experiment == "chorales-lstm" else "below"
         net = seeded(seed, lambda: OverChorales(axis, *SIZES[axis]))
-        return chorales.learn(net, seed, EPOCHS, loss=_loss, score=_score, training=TRAINING)
+        training = replace(PLAIN, batch=BATCH, learning_rate=6e-3, schedule="cosine")
+        return chorales.learn(net, seed, EPOCHS, loss=_loss, score=_score, training=training)
     raise ValueError(f"no experiment {experiment!r}")
 
 

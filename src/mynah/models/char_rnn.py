@@ -23,14 +23,13 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from mynah.contracts import checks
 from mynah.contracts.composer import EventComposer, EventNetwork, draw, going_on, steps_to_fill
 from mynah.ground.randomness import generator, seeded
 from mynah.layers.temperature import checked
 from mynah.music import Meter, Piece, abc
 from mynah.music.melody import melody_of
 from mynah.music.piece import LONGEST_QUARTERS, RESOLUTION, bar_ticks, tick_of
-from mynah.papers.problems import markov_text
-from mynah.papers.problems.descent import PLAIN, descend
 from mynah.training import Batch, one_thread
 
 CARD = {
@@ -90,7 +89,7 @@ class CharRNN(EventComposer):
         """Return an iterator over texts of at most so many new characters, each after `like`, ended where they end.
 
         Raises:
-            ValueError: fewer than 1 character, or a temperature that cannot be meant.
+            ValueError: fewer than 1 character, or an invalid temperature.
         """
         check_is_fitted(self, "n_features_in_")
         if characters < 1:
@@ -99,13 +98,13 @@ class CharRNN(EventComposer):
 
     def _texts(self, count: int, characters: int, like: str, temperature: float, seed: int) -> Iterator[str]:
         for number in range(count):
-            said = like
+            text = like
             with one_thread(), torch.no_grad():
                 for character in self._characters(like, temperature, generator(seed, "write", number)):
-                    if not character or len(said) - len(like) >= characters:
+                    if not character or len(text) - len(like) >= characters:
                         break
-                    said += character
-            yield said
+                    text += character
+            yield text
 
     def _characters(
         self, like: str, temperature: float, rng: np.random.Generator, endless: bool = False
@@ -140,7 +139,7 @@ class CharRNN(EventComposer):
     def _begin(self, pieces: Sequence[Piece | str]) -> None:
         super()._begin([piece for piece in pieces if isinstance(piece, Piece)] or [Piece(())])
 
-    def heard(self, piece: Piece) -> Piece:
+    def input_of(self, piece: Piece) -> Piece:
         return melody_of(piece)
 
     def encode(self, piece: Piece | str) -> np.ndarray:
@@ -155,24 +154,28 @@ class CharRNN(EventComposer):
         return [code.get(character, UNKNOWN) for character in text]
 
     def facts(self) -> dict[str, Any]:
-        return {**super().facts(), "labels": self.alphabet_}
+        return {**super().facts(), "alphabet": self.alphabet_}
 
     def take_facts(self, facts: dict[str, Any]) -> None:
-        super().take_facts(facts)
-        self.alphabet_ = list(facts["labels"])
-        if not all(isinstance(character, str) and len(character) == 1 for character in self.alphabet_):
+        super().take_facts(checks.without(facts, "alphabet"))
+        self.alphabet_ = checks.texts(facts, "alphabet")
+        if not all(len(character) == 1 for character in self.alphabet_):
             raise ValueError("an alphabet is made of characters")
+
+    @classmethod
+    def facts_of_version_1(cls, manifest: dict[str, Any]) -> dict[str, Any]:
+        return {**super().facts_of_version_1(manifest), "alphabet": manifest["labels"]}
 
     # --- new music
 
     def _compose(self, begin: Piece, bars: int, temperature: float, rng: np.random.Generator) -> Piece:
         given = abc.write(begin, begin.steps) if begin.notes else ""
-        said, look = given, LOOK
+        text, look = given, LOOK
         for character in self._characters(given, temperature, rng, endless=True):
-            said += character
-            if len(said) - len(given) < look:
+            text += character
+            if len(text) - len(given) < look:
                 continue
-            found, steps = abc.read_with_length(said, begin.ticks)
+            found, steps = abc.read_with_length(text, begin.ticks)
             if not begin.notes:
                 begin = replace(begin, meters=_at_bar_lines(found))
             last = _last_step(begin, bars)
@@ -214,22 +217,26 @@ def _text(piece: Piece | str) -> str:
     return abc.write(piece.from_start()) if piece.pitched.notes else ""
 
 
-#: Of the experiment: 64 texts of 64 letters a step, Adam.
-TRAINING = replace(PLAIN, batch=64, learning_rate=5e-3, schedule="cosine")
+#: Of the experiment.
 STEPS, HIDDEN = 3000, 128
 
 
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
     """Run an experiment; `quick` is the same.
 
-    markov: one layer of 128 units reads letters drawn anew at each step, and is asked about new ones.
+    markov: one layer of 128 units reads 64 texts of 64 letters, drawn anew at each step, and is asked about new ones;
+    Adam.
     """
+    from mynah.papers.problems import markov_text
+    from mynah.papers.problems.descent import PLAIN, descend
+
     if experiment != "markov":
         raise ValueError(f"no experiment {experiment!r}")
     letters = markov_text.LETTERS
     model = CharRNN(hidden=HIDDEN, layers=1)
     net = seeded(seed, lambda: EventNetwork(model.network(letters), [letters], letters, 0.0))
-    for _ in descend(net, _loss, markov_text.drawer(seed), steps=STEPS, seed=seed, training=TRAINING):
+    training = replace(PLAIN, batch=64, learning_rate=5e-3, schedule="cosine")
+    for _ in descend(net, _loss, markov_text.drawer(seed), steps=STEPS, seed=seed, training=training):
         pass
     bits = _bits(net, seed)
     entropy, unigram = markov_text.entropy(seed), markov_text.unigram(seed)
@@ -248,6 +255,8 @@ def _loss(net: EventNetwork, batch: Batch) -> Tensor:
 @torch.no_grad()
 def _bits(net: EventNetwork, seed: int) -> float:
     """Return bits a character of new texts, from the first that has three before it."""
-    said = markov_text.texts(seed, generator(seed, "markov test"), markov_text.TESTED, markov_text.TEST_LENGTH)
-    nats = _losses(net.eval(), markov_text.rows_of(said))[:, markov_text.ORDER - 1 :]
+    from mynah.papers.problems import markov_text
+
+    text = markov_text.texts(seed, generator(seed, "markov test"), markov_text.TESTED, markov_text.TEST_LENGTH)
+    nats = _losses(net.eval(), markov_text.rows_of(text))[:, markov_text.ORDER - 1 :]
     return float(nats.mean() / np.log(2))

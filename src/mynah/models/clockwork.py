@@ -26,7 +26,6 @@ from mynah.contracts.sequence import SequenceModel
 from mynah.ground.randomness import seeded
 from mynah.layers.cells import Stacked, set_forget_bias
 from mynah.layers.sequence_network import SequenceNetwork, TorchNetwork
-from mynah.papers.problems import forecasting, tones
 from mynah.representations import Representation
 from mynah.training import Training
 
@@ -176,6 +175,8 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
 
 
 def _tone(seed: int) -> dict[str, float]:
+    from mynah.papers.problems import tones
+
     ours = tones.learn(seeded(seed, lambda: ClockworkNetwork(1, 36, 1, 9)), seed, learning_rate=3e-3)
     lstm = min(
         tones.learn(seeded(seed, partial(_lstm, 14, bias)), seed, learning_rate=rate)["nmse"]
@@ -187,6 +188,8 @@ def _tone(seed: int) -> dict[str, float]:
 
 
 def _forecasting(seed: int) -> dict[str, float]:
+    from mynah.papers.problems import forecasting
+
     ours = forecasting.learn(seeded(seed, lambda: ClockworkNetwork(1, 45, 1, 5)), seed)
     gru = forecasting.learn(seeded(seed, lambda: TorchNetwork(nn.GRU(1, 20, batch_first=True))), seed)
     return {**ours, "gru": gru["rmse"], "gru parameters": gru["parameters"], "ratio": ours["rmse"] / gru["rmse"]}

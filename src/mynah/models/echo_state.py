@@ -23,7 +23,6 @@ import numpy as np
 from mynah.contracts.classifier import VectorModel
 from mynah.ground.randomness import generator
 from mynah.layers.standardise import Standardise
-from mynah.papers.problems import mackey_glass
 from mynah.representations import Frames, LogMel, Representation
 
 CARD = {
@@ -108,7 +107,7 @@ def reservoir(
         density: share of weights that are not zero; every unit gets at least one.
 
     Raises:
-        ValueError: no units, or a radius, density, rate or leak that cannot be meant.
+        ValueError: no units, or an invalid radius, density, rate or leak.
     """
     if units < 1 or radius <= 0 or not 0 < density <= 1 or not 0 < rate * leak <= 1:
         raise ValueError(
@@ -228,12 +227,14 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     Returns:
         "nrmse84" over 50 new solutions, and "largest", the largest readout weight.
     """
+    from mynah.papers.problems import mackey_glass
+
     units = int(experiment.removeprefix("mackey-glass-"))
     settings = dict(PAPERS[units])
     feedback = settings.pop("feedback")
     rng = generator(seed, "mackey-glass")
-    said_back, constant = feedback * rng.uniform(-1, 1, (1, units)), BIAS * rng.uniform(-1, 1, (1, units))
-    into = np.concatenate([said_back, constant])
+    fed_back, constant = feedback * rng.uniform(-1, 1, (1, units)), BIAS * rng.uniform(-1, 1, (1, units))
+    into = np.concatenate([fed_back, constant])
     net = reservoir(rng, units, into, **settings)
     taught = mackey_glass.squash(mackey_glass.series(rng, 1, TRAINED + 1))
     states, _ = net.run(np.concatenate([taught[:-1], np.ones_like(taught[:-1])], axis=1))
@@ -241,11 +242,11 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     trials = mackey_glass.series(rng, TRIALS, BEFORE + AHEAD)
     before = mackey_glass.squash(trials[:BEFORE])[:, :, None]
     last, x = net.run(np.concatenate([before, np.ones_like(before)], axis=2))
-    said = last[-1] @ readout
+    predicted = last[-1] @ readout
     for _ in range(AHEAD - 1):
-        x = net.step(x, np.concatenate([said, np.ones_like(said)], axis=1) @ into)
-        said = x @ readout
+        x = net.step(x, np.concatenate([predicted, np.ones_like(predicted)], axis=1) @ into)
+        predicted = x @ readout
     return {
-        "nrmse84": mackey_glass.nrmse(said[:, 0], trials[BEFORE + AHEAD - 1]),
+        "nrmse84": mackey_glass.nrmse(predicted[:, 0], trials[BEFORE + AHEAD - 1]),
         "largest": float(np.abs(readout).max()),
     }

@@ -21,8 +21,6 @@ from mynah.contracts.sequence import SequenceModel
 from mynah.ground.randomness import generator, seeded
 from mynah.layers.cells import set_forget_bias
 from mynah.layers.sequence_network import SequenceNetwork, TorchNetwork
-from mynah.papers.problems import adding, chorales
-from mynah.papers.problems.answers import EveryFrame
 
 CARD = {
     "name": "elman",
@@ -75,6 +73,9 @@ class Elman(SequenceModel):
 
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
     """Train 100 units on the adding problem (Adam, 1e-3) or on chorales; `quick` is the same."""
+    from mynah.papers.problems import adding, chorales
+    from mynah.papers.problems.answers import EveryFrame
+
     if experiment == "adding":
         return adding.learn(lambda: ElmanNetwork(adding.INPUTS, 100, 1), seed, learning_rate=1e-3)
     if experiment == "chorales":
@@ -93,6 +94,8 @@ def curves(seed: int = 0) -> dict[str, Any]:
     Returns:
         Arguments of `mynah.report.curves.lines`: the mean norm against the lag, relative to that of the last input.
     """
+    from mynah.papers.problems import adding
+
     kinds = {
         "tanh": lambda: nn.RNN(adding.INPUTS, UNITS, batch_first=True),
         "LSTM": lambda: nn.LSTM(adding.INPUTS, UNITS, batch_first=True),
@@ -117,6 +120,8 @@ def curves(seed: int = 0) -> dict[str, Any]:
 
 
 def _remembering() -> nn.LSTM:
+    from mynah.papers.problems import adding
+
     net = nn.LSTM(adding.INPUTS, UNITS, batch_first=True)
     set_forget_bias(net, UNITS, 1.0)
     return net

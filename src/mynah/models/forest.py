@@ -16,7 +16,6 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
 from mynah.contracts.classifier import VectorModel
-from mynah.layers.sampling import stratified_sample
 from mynah.representations import Representation
 
 CARD = {
@@ -56,9 +55,8 @@ class Forest(VectorModel):
         self.most = most
 
     def learn_arrays(self, X: np.ndarray, codes: np.ndarray, classes: int) -> dict[str, np.ndarray]:
-        kept = stratified_sample(codes, self.most, self.random_state)
         forest = RandomForestClassifier(self.trees, class_weight="balanced", random_state=self.random_state, n_jobs=1)
-        forest.fit(X[kept], codes[kept])
+        forest.fit(X, codes)
         trees = [tree.tree_ for tree in forest.estimators_]
         starts = np.concatenate([[0], np.cumsum([tree.node_count for tree in trees])])
         joined = zip(trees, starts, strict=False)

@@ -39,14 +39,14 @@ import torch
 from torch import Tensor, nn
 
 from mynah.contracts.generator import NetGenerator, Request
-from mynah.contracts.next_frame import Forecast
 from mynah.ground.randomness import generator
 from mynah.layers.masks import mean_and_max, time_mask
+from mynah.layers.next_frame import Forecast
 from mynah.layers.standardise import Standardise
 from mynah.representations import Frames, PhaseVocoder, Representation
 from mynah.representations import congealing as tuning
 from mynah.representations.phase_vocoder import FLOOR_DB, OverlapAdd, PhaseVocoderModule
-from mynah.training import Batch, Event, Keeper, Training
+from mynah.training import Batch, Training
 
 CARD = {
     "name": "frame_vae",
@@ -61,9 +61,9 @@ CARD = {
     "estimator": "FrameVAE",
     "cost": "gradient",
 }
-#: Weight of the divergence of a dimension against the surprise of a value.
+#: Weight of the divergence of a dimension against the loss of a value.
 PRESSURE = 0.3
-#: Share of the bins that the encoder does not hear of a sound in training, and of the units after them.
+#: Share of the bins that the encoder is not given of a sound in training, and of the units after them.
 DEAF = 0.3
 #: Frames decoded at a time when a sound is made.
 BLOCK = 50
@@ -175,7 +175,7 @@ class SoundVAE(nn.Module):
 
 
 class FrameVAE(NetGenerator):
-    """Sounds decoded from a vector that is drawn for the class; classes are told to the decoder.
+    """Sounds decoded from a vector that is drawn for the class; classes are inputs of the decoder.
 
     Args:
         hidden: units of each layer.
@@ -205,7 +205,7 @@ class FrameVAE(NetGenerator):
 
     def build(self, inputs: int, classes: int) -> nn.Module:
         if not isinstance(self.representation_, PhaseVocoder):
-            raise ValueError(f"{type(self).__name__} hears frames of a phase vocoder, not {self.representation_}")
+            raise ValueError(f"{type(self).__name__} takes frames of a phase vocoder, not {self.representation_}")
         span_hz = self.representation_.span_hz(self._rate)
         return SoundVAE(inputs // 2, span_hz, classes, self.hidden, self.latent, self._rate)
 
@@ -222,7 +222,7 @@ class FrameVAE(NetGenerator):
         divergence = (0.5 * (mean.square() + (2 * deviation).exp() - 1) - deviation).mean(dim=1)
         told = batch.frames[:, 0, 2 * net.bins :]
         packed, _ = net.decode(torch.cat([z, told], dim=1), batch.target, batch.frames.shape[1] + 1)
-        return _surprise(net, Forecast.of(packed), batch) + PRESSURE * divergence
+        return _losses(net, Forecast.of(packed), batch) + PRESSURE * divergence
 
     @property
     def _longest(self) -> int:
@@ -230,8 +230,7 @@ class FrameVAE(NetGenerator):
         front: Any = self._front_end
         return front.frame_count(max(1, round(self.settings.crop_seconds * self._rate)))
 
-    def _learn(self, frames: Frames, codes: np.ndarray, groups: np.ndarray, keeper: Keeper | None) -> Iterator[Event]:
-        yield from super()._learn(frames, codes, groups, keeper)
+    def finish(self, frames: Frames, codes: np.ndarray) -> None:
         net = self.net_.eval()
         with torch.no_grad():
             z = torch.cat([self._described(cells) for cells in self.examples(net, frames, codes)]).double()
@@ -243,9 +242,9 @@ class FrameVAE(NetGenerator):
                 net.factor[code] = vectors * values.clamp(min=0.0).sqrt()
 
     def _described(self, cells: np.ndarray) -> Tensor:
-        """Return z (1, latent + 2) of what the network hears of a sound."""
-        heard = torch.from_numpy(cells[: self._longest])[None]
-        return torch.cat([self.net_.encode(heard, None)[0], heard[:, 0, 2 * self.net_.bins :]], dim=1)
+        """Return z (1, latent + 2) of the network's input for a sound."""
+        known = torch.from_numpy(cells[: self._longest])[None]
+        return torch.cat([self.net_.encode(known, None)[0], known[:, 0, 2 * self.net_.bins :]], dim=1)
 
     def _sound(self, request: Request) -> Iterator[np.ndarray]:
         front: Any = self._front_end
@@ -259,9 +258,9 @@ class FrameVAE(NetGenerator):
         left = round(math.exp(z[-1]))
         skipped, state = 0, None
         if request.like is not None:
-            heard = front(torch.from_numpy(request.like)[None, None])
-            z = self._described(net.cells(heard[0], request.code).numpy())[0]
-            skipped = heard.shape[1]
+            known = front(torch.from_numpy(request.like)[None, None])
+            z = self._described(net.cells(known[0], request.code).numpy())[0]
+            skipped = known.shape[1]
             z[-1] = math.log(skipped + left)
         for _ in range(skipped):  # what is like it has gone so far
             _, state = net.decode(z[None], label, 1, state)
@@ -285,15 +284,15 @@ class FrameVAE(NetGenerator):
         yield voice.overlap.end().numpy()
 
 
-def _surprise(net: Any, forecast: Forecast, batch: Batch) -> Tensor:
-    """Return the (batch,) mean surprise in nats a bin, as they weigh, the end included where a sound was not cut."""
+def _losses(net: Any, forecast: Forecast, batch: Batch) -> Tensor:
+    """Return the (batch,) mean loss in nats a bin, as they weigh, the end included where a sound was not cut."""
     level = net.standardise(batch.frames[..., : net.bins], None)
     angle = batch.frames[..., net.bins : 2 * net.bins] * net.radians
     weight = net.weight * net.mover.heard(batch.frames[:, 0, -2])
     weight = (weight / weight.mean(dim=1, keepdim=True))[:, None]
     count = batch.frames.shape[1]
     first = Forecast(*(getattr(forecast, name)[:, :count] for name in ("level", "spread", "angle", "focus", "end")))
-    of_level, of_angle = first.surprise(level, angle)
+    of_level, of_angle = first.losses(level, angle)
     each = ((of_level + net.standardise.scale.log() + of_angle) * weight).mean(dim=2)
     mask = time_mask(batch.lengths, count)
     total = ((each + nn.functional.softplus(first.end) / net.bins) * mask).sum(dim=1)
@@ -303,7 +302,7 @@ def _surprise(net: Any, forecast: Forecast, batch: Batch) -> Tensor:
 
 
 class _AtOnePitch(Sequence[np.ndarray]):
-    """What the network hears of clips, see `SoundVAE.cells`."""
+    """The network's input for clips, see `SoundVAE.cells`."""
 
     def __init__(self, net: SoundVAE, frames: Frames, codes: np.ndarray) -> None:
         self.net, self.frames, self.codes = net, frames, codes

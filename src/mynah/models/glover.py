@@ -3,8 +3,8 @@
     x_t = levels and frequencies of the bins, and the instrument -> LSTM of two layers -> x_{t+1}
 
 Departures from the source, a report on work in progress without architecture or figures:
-- The network is told the class of the sound, one number a class beside every frame.
-- The answer is a distribution with an output for the end of the sound, see `mynah.contracts.next_frame`.
+- The class of the sound is an input of the network, one number a class beside every frame.
+- The answer is a distribution with an output for the end of the sound, see `mynah.layers.next_frame`.
 - An answer is relative to the last frame and to running means of the bin; noise is added in training.
 - Phases of what is made are locked to the nearest peak of the spectrum.
 """
@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from torch import nn
 
-from mynah.contracts.next_frame import NextFrame
 from mynah.contracts.spectral import NOISE, SpectralGenerator
 from mynah.ground.randomness import seeded
+from mynah.layers.next_frame import NextFrame
 from mynah.layers.sequence_network import SequenceNetwork, TorchNetwork
-from mynah.papers.problems import notes
 from mynah.representations import Representation
 from mynah.training import Training
 
@@ -74,13 +73,13 @@ CARD = {
 
 
 class Glover(SpectralGenerator):
-    """Sounds made by an LSTM of two layers over phase-vocoder frames, which is told the class.
+    """Sounds made by an LSTM of two layers over phase-vocoder frames and the class.
 
     Args:
         hidden, layers, training, representation, rate, random_state: see `SpectralGenerator`.
     """
 
-    told = True
+    conditioned = True
 
     def __init__(
         self,
@@ -104,6 +103,8 @@ def network(inputs: int, hidden: int, layers: int) -> SequenceNetwork:
 
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
     """Learn notes with two layers of 128 units ("notes"), or learn nothing ("resynthesis"); `quick` is the same."""
+    from mynah.papers.problems import notes
+
     if experiment == "resynthesis":
         return {"snr": notes.resynthesis(seed)}
     if experiment != "notes":

@@ -22,8 +22,6 @@ from mynah.contracts.sequence import SequenceModel
 from mynah.ground.randomness import seeded
 from mynah.layers.cells import ChoGRU, Stacked
 from mynah.layers.sequence_network import SequenceNetwork
-from mynah.papers.problems import chorales
-from mynah.papers.problems.answers import EveryFrame
 from mynah.representations import Representation
 from mynah.training import Training
 
@@ -121,6 +119,9 @@ class GRU(SequenceModel):
 
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
     """Train 46 units on chorales, in torch's form ("chorales") or the paper's ("chorales-cho"); `quick` is the same."""
+    from mynah.papers.problems import chorales
+    from mynah.papers.problems.answers import EveryFrame
+
     forms = {"chorales": "cudnn", "chorales-cho": "cho"}
     if experiment not in forms:
         raise ValueError(f"no experiment {experiment!r}")

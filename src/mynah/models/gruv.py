@@ -5,10 +5,10 @@
 Departures from the paper:
 - Frames are level and instantaneous frequency of overlapping Hann windows, not real and imaginary parts of blocks of a
   quarter of a second: the mean of complex numbers whose phases differ is near zero, and so was the sound.
-- The answer is a distribution (see `mynah.contracts.next_frame`), not a mean with squared error, so that sounds can
+- The answer is a distribution (see `mynah.layers.next_frame`), not a mean with squared error, so that sounds can
   differ; with an output for the end of the sound.
 - An answer is relative to the last frame and to running means of the bin.
-- Noise is added to what the network hears in training; 128 units instead of 1024, Adam instead of RMSprop.
+- Noise is added to the network's input in training; 128 units instead of 1024, Adam instead of RMSprop.
 - Phases of what is made are locked to the nearest peak of the spectrum.
 """
 
@@ -16,11 +16,10 @@ from __future__ import annotations
 
 from torch import nn
 
-from mynah.contracts.next_frame import NextFrame
 from mynah.contracts.spectral import NOISE, SpectralGenerator
 from mynah.ground.randomness import seeded
+from mynah.layers.next_frame import NextFrame
 from mynah.layers.sequence_network import SequenceNetwork, TorchNetwork
-from mynah.papers.problems import notes
 from mynah.representations import Representation
 from mynah.training import Training
 
@@ -71,7 +70,7 @@ CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
 class GRUV(SpectralGenerator):
-    """Sounds made by an LSTM or a GRU over phase-vocoder frames, without being told of classes.
+    """Sounds made by an LSTM or a GRU over phase-vocoder frames, whatever their classes.
 
     Args:
         cell: "lstm" or "gru".
@@ -104,6 +103,8 @@ def network(cell: str, inputs: int, hidden: int, layers: int = 1) -> SequenceNet
 
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
     """Learn notes with 128 units of LSTM ("notes") or GRU ("notes-gru"); `quick` is the same."""
+    from mynah.papers.problems import notes
+
     cells = {"notes": "lstm", "notes-gru": "gru"}
     if experiment not in cells:
         raise ValueError(f"no experiment {experiment!r}")

@@ -26,8 +26,6 @@ from mynah.ground.randomness import seeded
 from mynah.layers.activation import activation
 from mynah.layers.dropout import Dropout
 from mynah.layers.masks import mean_and_max
-from mynah.papers.problems import digits
-from mynah.papers.problems.descent import PLAIN, descend
 from mynah.representations import ClipStatistics, Representation
 from mynah.training import Training
 
@@ -149,6 +147,9 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     Returns:
         "highway" and "plain": accuracy on 497 test pictures.
     """
+    from mynah.papers.problems import digits
+    from mynah.papers.problems.descent import PLAIN, descend
+
     training = replace(PLAIN, learning_rate=1e-3)
     measured = {}
     for name in ("highway", "plain"):
@@ -160,5 +161,7 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
 
 
 def _deep(kind: str) -> nn.Sequential:
+    from mynah.papers.problems import digits
+
     layers = (HighwayLayer(WIDTH, -2.0) if kind == "highway" else PlainLayer(WIDTH) for _ in range(DEPTH))
     return stack(digits.PIXELS, WIDTH, digits.CLASSES, list(layers))

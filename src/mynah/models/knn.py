@@ -12,7 +12,6 @@ from __future__ import annotations
 import numpy as np
 
 from mynah.contracts.classifier import VectorModel
-from mynah.layers.sampling import stratified_sample
 from mynah.representations import Representation
 
 CARD = {
@@ -54,8 +53,7 @@ class KNN(VectorModel):
         self.most = most
 
     def learn_arrays(self, X: np.ndarray, codes: np.ndarray, classes: int) -> dict[str, np.ndarray]:
-        kept = stratified_sample(codes, self.most, self.random_state)
-        return {"points": X[kept].astype(np.float32), "codes": codes[kept].astype(np.int32)}
+        return {"points": X.astype(np.float32), "codes": codes.astype(np.int32)}
 
     def log_scores(self, arrays: dict[str, np.ndarray], X: np.ndarray) -> np.ndarray:
         points = arrays["points"].astype(np.float64)

@@ -16,7 +16,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from mynah.contracts.classifier import VectorModel
-from mynah.layers.sampling import stratified_sample
 from mynah.representations import Representation
 
 CARD = {
@@ -56,11 +55,10 @@ class Logistic(VectorModel):
         self.most = most
 
     def learn_arrays(self, X: np.ndarray, codes: np.ndarray, classes: int) -> dict[str, np.ndarray]:
-        kept = stratified_sample(codes, self.most, self.random_state)
         fitted = LogisticRegression(C=self.C, class_weight="balanced", max_iter=500)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # 500 steps are near enough; the score tells
-            fitted.fit(X[kept], codes[kept])
+            fitted.fit(X, codes)
         weights, bias = fitted.coef_, fitted.intercept_
         if classes == 2:  # scikit-learn keeps one row for two classes
             weights, bias = np.vstack([-weights / 2, weights / 2]), np.concatenate([-bias / 2, bias / 2])

@@ -24,17 +24,15 @@ Departures from the paper:
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mynah.contracts.sequence import SequenceModel
 from mynah.layers.affine import affine
-from mynah.layers.residual import ResidualStack
+from mynah.layers.residual_network import ResidualNetwork
 from mynah.layers.scan import linear_scan
 from mynah.layers.sequence_network import SequenceNetwork
-from mynah.papers.problems import adding
 from mynah.representations import Representation
 from mynah.training import Training
 
@@ -114,30 +112,22 @@ class LRULayer(nn.Module):
         return torch.addcmul(y, self.skip, x), last
 
 
-class LRUNetwork(SequenceNetwork):
-    """Residual blocks of LRUs; x (batch, time, inputs), y (batch, time, hidden), state a list of each layer's.
+def network(inputs: int, hidden: int, layers: int, state: int | None = None) -> ResidualNetwork:
+    """Return residual blocks of LRUs.
 
     Args:
         inputs, hidden, layers: features in, features of a block, blocks.
         state: complex numbers that a block keeps; None is half of `hidden`, rounded up.
     """
-
-    takes_lengths = True
-
-    def __init__(self, inputs: int, hidden: int, layers: int, state: int | None = None) -> None:
-        super().__init__(width=hidden)
-        units = (hidden + 1) // 2 if state is None else state
-        self.stack = ResidualStack(inputs, hidden, [LRULayer(hidden, units) for _ in range(layers)], over_batch=True)
-
-    def forward(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        return self.stack(x, state, lengths)
+    units = (hidden + 1) // 2 if state is None else state
+    return ResidualNetwork(inputs, hidden, [LRULayer(hidden, units) for _ in range(layers)], over_batch=True)
 
 
 class LRU(SequenceModel):
     """Clips classified by residual blocks of linear recurrent units over log-mel frames.
 
     Args:
-        state: see `LRUNetwork`.
+        state: see `network`.
         hidden, layers, window: see `SequenceModel`.
         training, representation, rate, random_state: see `NetModel`.
     """
@@ -157,7 +147,7 @@ class LRU(SequenceModel):
         self.state = state
 
     def network(self, inputs: int) -> SequenceNetwork:
-        return LRUNetwork(inputs, self.hidden, self.layers, self.state)
+        return network(inputs, self.hidden, self.layers, self.state)
 
 
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
@@ -165,9 +155,9 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
 
     A cosine from 1e-2 to zero over 125,000 sequences: half of what the gate allows.
     """
+    from mynah.papers.problems import adding
+
     if experiment != "adding":
         raise ValueError(f"no experiment {experiment!r}")
     rate, steps = 1e-2, 2500
-    return adding.learn(
-        lambda: LRUNetwork(adding.INPUTS, 64, 2), seed, learning_rate=rate, steps=steps, schedule="cosine"
-    )
+    return adding.learn(lambda: network(adding.INPUTS, 64, 2), seed, learning_rate=rate, steps=steps, schedule="cosine")

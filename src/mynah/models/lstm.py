@@ -30,9 +30,6 @@ from mynah.ground.randomness import generator, seeded
 from mynah.layers.cells import PeepholeLSTM, Stacked, set_forget_bias, zero_biases
 from mynah.layers.sequence_network import SequenceNetwork
 from mynah.layers.windows import in_windows
-from mynah.papers.problems import adding, chorales, half_sine, temporal_order
-from mynah.papers.problems.answers import EveryFrame, LastFrame
-from mynah.papers.problems.descent import PLAIN, descend
 from mynah.representations import Representation
 from mynah.training import Training
 
@@ -191,6 +188,9 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     3e-3, 100,000 sequences, and forget gates that start nearly open, as the 1997 paper has none. chorales: see
     `mynah.papers.problems.chorales`. stateful: a new network over noise, in windows of 16. half-sine: 32 units, 5e-3.
     """
+    from mynah.papers.problems import adding, chorales
+    from mynah.papers.problems.answers import EveryFrame
+
     if experiment == "adding":
         return adding.learn(lambda: LSTMNetwork(adding.INPUTS, 100, 1), seed, learning_rate=2e-3)
     if experiment == "temporal-order":
@@ -206,6 +206,10 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
 
 
 def _temporal_order(seed: int) -> dict[str, float]:
+    from mynah.papers.problems import temporal_order
+    from mynah.papers.problems.answers import LastFrame
+    from mynah.papers.problems.descent import PLAIN, descend
+
     def build() -> LastFrame:
         body = LSTMNetwork(temporal_order.SYMBOLS, 64, 1, forget_bias=4.0)
         return LastFrame(body, temporal_order.CLASSES)
@@ -229,6 +233,10 @@ def _stateful(seed: int) -> dict[str, float]:
 
 
 def _half_sine(seed: int) -> dict[str, float]:
+    from mynah.papers.problems import half_sine
+    from mynah.papers.problems.answers import EveryFrame
+    from mynah.papers.problems.descent import PLAIN, descend
+
     net = seeded(seed, lambda: EveryFrame(LSTMNetwork(1, 32, 1), 1))
     training = replace(PLAIN, learning_rate=5e-3)
     for _ in descend(net, half_sine.loss, half_sine.draw, steps=600, seed=seed, training=training):

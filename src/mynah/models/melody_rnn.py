@@ -35,7 +35,6 @@ from mynah.music import Piece
 from mynah.music.melody import FIRST_NOTE, NO_EVENT, ago, events_of, folded, melody_of, notes_of
 from mynah.music.piece import RESOLUTION
 from mynah.music.piece import bars as bars_of
-from mynah.papers.problems import repeats
 from mynah.training import Training
 
 CARD = {
@@ -148,7 +147,7 @@ class MelodyRNN(EventComposer):
     def network(self, inputs: int) -> SequenceNetwork:
         return AttentionNetwork(inputs, self.hidden) if self.variant == "attention" else super().network(inputs)
 
-    def heard(self, piece: Piece) -> Piece:
+    def input_of(self, piece: Piece) -> Piece:
         return melody_of(piece, *self._range)
 
     def encode(self, piece: Piece) -> np.ndarray:
@@ -201,7 +200,7 @@ class MelodyRNN(EventComposer):
         for step in range(first, steps):
             row = self._before(events, step, position, length, odd)
             logits, state = net(torch.from_numpy(row[None].astype(np.float32)), state)
-            events[step] = self._said(draw(logits[0, 0], temperature, rng), events, step, length)
+            events[step] = self._event_of(draw(logits[0, 0], temperature, rng), events, step, length)
         new = np.where(events >= FIRST_NOTE, events + self._range[0], events)[first:]
         return going_on(begin, notes_of(new, begin.ticks, begin.until, self.velocity_))
 
@@ -217,7 +216,7 @@ class MelodyRNN(EventComposer):
         repeated = np.array([[_is_repeat(events, step - 1, length, bars) for bars in (1, 2)]])
         return _known(np.array([before]), np.array([one]), np.array([two]), position[here], odd[here], repeated)
 
-    def _said(self, answer: int, events: np.ndarray, step: int, length: np.ndarray) -> int:
+    def _event_of(self, answer: int, events: np.ndarray, step: int, length: np.ndarray) -> int:
         """Return the event that an answer means."""
         if answer < self._events:
             return answer
@@ -261,7 +260,7 @@ def accuracy(model: MelodyRNN, pieces: list[Piece]) -> float:
         with torch.no_grad():
             answers = model.net_.eval()(rows[:, :, :-1])[0][0].argmax(dim=1).tolist()
         for step in np.flatnonzero(_odd(position, length)):
-            right += model._said(answers[step], events, int(step), length) == events[step]
+            right += model._event_of(answers[step], events, int(step), length) == events[step]
             total += 1
     return float(right / total)
 
@@ -271,6 +270,8 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
 
     repeats: both variants learn the same melodies for equally many steps, and are asked about new ones.
     """
+    from mynah.papers.problems import repeats
+
     if experiment != "repeats":
         raise ValueError(f"no experiment {experiment!r}")
     training, tested = repeats.corpus(seed, "train"), repeats.corpus(seed, "test")

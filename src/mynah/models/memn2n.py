@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -38,10 +39,11 @@ from mynah.contracts.classifier import NetModel
 from mynah.ground.randomness import key, seeded
 from mynah.layers.dropout import Dropout
 from mynah.layers.masks import pad_time, time_mask
-from mynah.papers.problems import stories
-from mynah.papers.problems.descent import PLAIN, descend
 from mynah.representations import Representation
 from mynah.training import Training
+
+if TYPE_CHECKING:
+    from mynah.papers.problems import stories
 
 CARD = {
     "name": "memn2n",
@@ -248,7 +250,6 @@ class MemN2N(NetModel):
 WIDTH, TRAINED, HELD, TESTED = 20, 1000, 100, 1000
 #: Most epochs of the linear start, and epochs with the softmax.
 LINEAR_EPOCHS, EPOCHS = 20, 100
-TRAINING = replace(PLAIN, optimizer="SGD", batch=32, clip_norm=40.0)
 
 
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
@@ -275,6 +276,8 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
 
 
 def _answer(seed: int, facts: int, count: int) -> dict[str, float]:
+    from mynah.papers.problems import stories
+
     given = stories.questions(seed, "train", TRAINED, facts)
     kept, held = given[HELD:], given[:HELD]
 
@@ -283,9 +286,9 @@ def _answer(seed: int, facts: int, count: int) -> dict[str, float]:
 
     net = seeded(seed, build)
     net.linear = True
-    _train(net, kept, held, key(seed, "linear"), replace(TRAINING, learning_rate=5e-4), LINEAR_EPOCHS)
+    _train(net, kept, held, key(seed, "linear"), LINEAR_EPOCHS, learning_rate=5e-4)
     net.linear = False
-    _train(net, kept, held, key(seed, "softmax"), replace(TRAINING, learning_rate=1e-3, schedule="cosine"), EPOCHS)
+    _train(net, kept, held, key(seed, "softmax"), EPOCHS, learning_rate=1e-3, schedule="cosine")
     test = stories.questions(seed, "test", TESTED, facts)
     return {"error": stories.evaluate(net, test)["error"], "training": stories.evaluate(net, kept)["error"]}
 
@@ -295,10 +298,16 @@ def _train(
     kept: stories.Questions,
     held: stories.Questions,
     seed: int,
-    training: Training,
     epochs: int,
+    *,
+    learning_rate: float,
+    schedule: str = "constant",
 ) -> None:
     """Leave the weights that are best on `held`; without the softmax, end where they get no better."""
+    from mynah.papers.problems import stories
+    from mynah.papers.problems.descent import PLAIN, descend
+
+    training = replace(PLAIN, optimizer="SGD", batch=32, clip_norm=40.0, learning_rate=learning_rate, schedule=schedule)
     lowest, best = float("inf"), net.state_dict()
     draw, steps = stories.drawer(kept), epochs * len(kept) // training.batch
     for _ in descend(net, stories.loss, draw, steps=steps, seed=seed, training=training):

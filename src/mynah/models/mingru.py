@@ -20,19 +20,12 @@ Departures from the paper:
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
-from mynah.contracts.sequence import SequenceModel
+from mynah.contracts.sequence import InputGatedModel
 from mynah.layers.affine import affine
-from mynah.layers.residual import ResidualStack
 from mynah.layers.scan import gated_scan
-from mynah.layers.sequence_network import SequenceNetwork
-from mynah.papers.problems import adding
-from mynah.representations import Representation
-from mynah.training import Training
 
 CARD = {
     "name": "mingru",
@@ -89,46 +82,17 @@ class MinGRULayer(nn.Module):
         return gated_scan(gate, candidate, start)
 
 
-class MinGRUNetwork(SequenceNetwork):
-    """Residual blocks of minGRU; x (batch, time, inputs), y (batch, time, hidden), state a list of each layer's."""
+class MinGRU(InputGatedModel):
+    """Clips classified by residual blocks of minGRU over log-mel frames; settings: see `InputGatedModel`."""
 
-    def __init__(self, inputs: int, hidden: int, layers: int, memory: float = 100.0) -> None:
-        super().__init__(width=hidden)
-        self.stack = ResidualStack(inputs, hidden, [MinGRULayer(hidden, hidden, memory) for _ in range(layers)])
-
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        return self.stack(x, state)
-
-
-class MinGRU(SequenceModel):
-    """Clips classified by residual blocks of minGRU over log-mel frames.
-
-    Args:
-        memory: frames after which the slowest units forget at the start.
-        hidden, layers, window: see `SequenceModel`.
-        training, representation, rate, random_state: see `NetModel`.
-    """
-
-    def __init__(
-        self,
-        hidden: int = 64,
-        layers: int = 2,
-        memory: float = 100.0,
-        window: int | None = None,
-        training: Training | None = None,
-        representation: Representation | None = None,
-        rate: int | None = None,
-        random_state: int = 0,
-    ) -> None:
-        super().__init__(hidden, layers, window, training, representation, rate, random_state)
-        self.memory = memory
-
-    def network(self, inputs: int) -> SequenceNetwork:
-        return MinGRUNetwork(inputs, self.hidden, self.layers, self.memory)
+    def recurrence(self, width: int) -> nn.Module:
+        return MinGRULayer(width, width, self.memory)
 
 
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
     """Train two layers of 64 units on the adding problem, until validation sequences pass; `quick` is the same."""
+    from mynah.papers.problems import adding
+
     if experiment != "adding":
         raise ValueError(f"no experiment {experiment!r}")
-    return adding.learn(lambda: MinGRUNetwork(adding.INPUTS, 64, 2), seed, learning_rate=2e-3)
+    return adding.learn(lambda: MinGRU(hidden=64, layers=2).network(adding.INPUTS), seed, learning_rate=2e-3)

@@ -32,7 +32,6 @@ from mynah.contracts.sequence import SequenceModel
 from mynah.layers import tape
 from mynah.layers.cells import set_forget_bias, zero_biases
 from mynah.layers.sequence_network import SequenceNetwork, TorchNetwork
-from mynah.papers.problems import copy_reverse
 from mynah.representations import Representation
 from mynah.training import Training
 
@@ -280,6 +279,8 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     1000 batches of 20, forget gates that start at 1. Rows of 32 features. The LSTM alone has 128 units and 2000
     batches of 20.
     """
+    from mynah.papers.problems import copy_reverse
+
     task, _, memory = experiment.partition("-")
     if task not in ("reversal", "copy") or memory not in (*ENDS, "lstm"):
         raise ValueError(f"no experiment {experiment!r}")

@@ -34,8 +34,6 @@ from torch.nn import functional
 from mynah.contracts.sequence import SequenceModel
 from mynah.ground.randomness import seeded
 from mynah.layers.sequence_network import SequenceNetwork
-from mynah.papers.problems import copying
-from mynah.papers.problems.descent import PLAIN, descend
 from mynah.representations import Representation
 from mynah.training import Training
 
@@ -165,9 +163,9 @@ class TuringNetwork(SequenceNetwork):
         weights = torch.softmax(self.first_weights, dim=1).expand(batch, -1, -1)
         return self.controller.start(x), memory, weights, torch.tanh(self.first_read).expand(batch, -1)
 
-    def _address(self, said: Tensor, memory: Tensor, before: Tensor) -> Tensor:
-        """Return the weightings (batch, head, row) from what the heads say (batch, head, columns + 6)."""
-        key, beta, gate, shift, gamma = said.split([self.columns, 1, 1, 3, 1], dim=2)
+    def _address(self, given: Tensor, memory: Tensor, before: Tensor) -> Tensor:
+        """Return the weightings (batch, head, row) from what the heads are given (batch, head, columns + 6)."""
+        key, beta, gate, shift, gamma = given.split([self.columns, 1, 1, 3, 1], dim=2)
         unit = functional.normalize(torch.tanh(key), dim=2, eps=_EPSILON)
         alike = unit @ functional.normalize(memory, dim=2, eps=_EPSILON).transpose(1, 2)
         content = torch.softmax(functional.softplus(beta) * alike, dim=2)  # eq. 5
@@ -223,6 +221,9 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     Returns:
         "trained" and "twice": wrong bits a sequence of 10 and of 20 vectors.
     """
+    from mynah.papers.problems import copying
+    from mynah.papers.problems.descent import PLAIN, descend
+
     if experiment != "copy":
         raise ValueError(f"no experiment {experiment!r}")
     net = seeded(seed, lambda: copying.Recall(TuringNetwork(copying.INPUTS, 100, 128, 20)))

@@ -27,7 +27,6 @@ from mynah.ground.randomness import seeded
 from mynah.layers.cells import set_forget_bias
 from mynah.layers.next_symbol import NextSymbol, Stream, rounded
 from mynah.layers.sequence_network import TorchNetwork
-from mynah.papers.problems import ar2
 from mynah.representations import Representation
 from mynah.training import Training
 
@@ -156,6 +155,8 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
 
     ar2: a GRU of 64 units, 600 steps of 8 x 1024 symbols.
     """
+    from mynah.papers.problems import ar2
+
     if experiment != "ar2":
         raise ValueError(f"no experiment {experiment!r}")
     return ar2.learn(seeded(seed, lambda: network("gru", 64)), seed, steps=600, learning_rate=5e-3)

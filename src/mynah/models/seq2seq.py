@@ -31,8 +31,6 @@ from mynah.contracts.transcriber import NetTranscriber, Transcript, cross_entrop
 from mynah.ground.randomness import seeded
 from mynah.layers.dropout import Dropout
 from mynah.layers.masks import averaged, time_mask
-from mynah.papers.problems import transduction
-from mynah.papers.problems.descent import PLAIN, descend
 from mynah.representations import Representation
 from mynah.training import Training
 
@@ -164,7 +162,7 @@ class Seq2SeqNetwork(nn.Module):
         """Return an answer a row: the likeliest symbol at each step, to the end or to `longest` symbols."""
         source, state = self.encode(frames, lengths)
         symbol = torch.zeros(len(frames), dtype=torch.int64, device=frames.device)
-        said: list[list[int]] = [[] for _ in frames]
+        written: list[list[int]] = [[] for _ in frames]
         score, counts = frames.new_zeros(len(frames)), frames.new_zeros(len(frames))
         going = torch.ones_like(symbol, dtype=torch.bool)
         for _ in range(longest + 1):
@@ -173,11 +171,11 @@ class Seq2SeqNetwork(nn.Module):
             score, counts = score + best * going, counts + going
             going = going & (symbol != 0)
             for row in torch.nonzero(going)[:, 0].tolist():
-                if len(said[row]) < longest:
-                    said[row].append(int(symbol[row]))
+                if len(written[row]) < longest:
+                    written[row].append(int(symbol[row]))
             if not going.any():
                 break
-        return [Transcript(row, float(mean)) for row, mean in zip(said, score / counts, strict=True)]
+        return [Transcript(row, float(mean)) for row, mean in zip(written, score / counts, strict=True)]
 
     @torch.no_grad()
     def beam(self, frames: Tensor, longest: int, width: int) -> Transcript:
@@ -196,12 +194,12 @@ class Seq2SeqNetwork(nn.Module):
             scores, places = total.flatten().topk(min(width - ended, total.numel()))
             rows, symbols = (places // total.shape[1]).tolist(), (places % total.shape[1]).tolist()
             grown = [(float(s), live[r][1], r, k) for s, r, k in zip(scores, rows, symbols, strict=True)]
-            found += [Transcript(said, score / length) for score, said, _, k in grown if k == 0]
+            found += [Transcript(written, score / length) for score, written, _, k in grown if k == 0]
             going = [entry for entry in grown if entry[3] != 0]
             ended += len(grown) - len(going)
             if not going or length > longest:
                 break
-            live = [(score, [*said, k]) for score, said, _, k in going]
+            live = [(score, [*written, k]) for score, written, _, k in going]
             state = chosen(state, torch.tensor([r for _, _, r, _ in going]))
             symbol = torch.tensor([k for _, _, _, k in going])
         return max(found, key=lambda transcript: transcript.score)
@@ -299,13 +297,9 @@ class Seq2Seq(NetTranscriber):
         return net.beam(frames, longest, self.beam) if self.beam > 1 else super().search(net, frames, longest)
 
 
-#: Of the experiment: batches of 64, Adam.
-TRAINING = replace(PLAIN, batch=64, learning_rate=3e-3, schedule="cosine")
-#: Steps, and those with attention, which learns faster and is slower a step.
+#: Of the experiment: steps, and those with attention, which learns faster and is slower a step.
 STEPS, ATTENTIVE_STEPS = 1200, 300
 BEAM = 4
-#: Longest answer that is waited for.
-ANSWER = 2 * transduction.LONGEST
 
 
 def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, float]:
@@ -314,6 +308,8 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     transduction: two layers of 128 units learn the same sentences forwards and backwards for equally many steps;
     with attention, for a quarter of them. The beam is judged with attention: without, no sentence is right by then.
     """
+    from mynah.papers.problems import transduction
+
     if experiment != "transduction":
         raise ValueError(f"no experiment {experiment!r}")
     nets = {
@@ -328,18 +324,24 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
 
 
 def _translator(seed: int, steps: int, *, reverse: bool = False, attention: bool = False) -> Seq2SeqNetwork:
+    from mynah.papers.problems import transduction
+    from mynah.papers.problems.descent import PLAIN, descend
+
     words = transduction.WORDS
     net = seeded(seed, lambda: Seq2SeqNetwork(words, words + 1, 128, 2, reverse=reverse, attention=attention))
-    for _ in descend(net, cross_entropy, transduction.drawer(seed), steps=steps, seed=seed, training=TRAINING):
+    training = replace(PLAIN, batch=64, learning_rate=3e-3, schedule="cosine")
+    for _ in descend(net, cross_entropy, transduction.drawer(seed), steps=steps, seed=seed, training=training):
         pass
     return net
 
 
 def _answers(net: Seq2SeqNetwork, seed: int) -> tuple[float, float]:
     """Return the shares of test sentences that are right greedily and by a beam."""
+    from mynah.papers.problems import transduction
+
     net.eval()
-    test = transduction.test_part(seed)
-    greedy = [transcript.said for transcript in net.greedy(test.frames, test.lengths, ANSWER)]
+    test, longest = transduction.test_part(seed), 2 * transduction.LONGEST
+    greedy = [transcript.numbers for transcript in net.greedy(test.frames, test.lengths, longest)]
     clips = [frames[None, :length] for frames, length in zip(test.frames, test.lengths.tolist(), strict=True)]
-    beam = [net.beam(clip, ANSWER, BEAM).said for clip in clips]
+    beam = [net.beam(clip, longest, BEAM).numbers for clip in clips]
     return transduction.right(greedy, seed), transduction.right(beam, seed)

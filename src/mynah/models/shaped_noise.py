@@ -6,7 +6,7 @@ of the sound is, in the mean,
     v(f, u) = s(f) e(u)        s: mean power spectrum; e: mean power over time relative to the clip's mean
                                (both means over the training clips of the class, each clip counting the same)
 
-A window's spectrum X is then complex Gaussian, of variance v, and the surprise of a clip is its mean over windows and
+A window's spectrum X is then complex Gaussian, of variance v, and the loss of a clip is its mean over windows and
 bins (Brillinger 1981, theorem 4.4.1):
 
     -log p(X) = log(pi v) + |X|^2 / v
@@ -98,7 +98,7 @@ class ShapedNoise(GeneratorModel):
         envelope = np.interp(places, np.linspace(0, 1, POINTS), self.envelope_[code])
         return np.maximum(envelope[:, None] * self.spectrum_[code], FLOOR)
 
-    def _surprises(self, frames: Frames, codes: np.ndarray) -> np.ndarray:
+    def _prediction_errors(self, frames: Frames, codes: np.ndarray) -> np.ndarray:
         found = []
         for clip, code in zip(frames, codes.tolist(), strict=True):
             power = self._power(clip[:, 0])
@@ -107,7 +107,7 @@ class ShapedNoise(GeneratorModel):
         return np.array(found)
 
     def _sound(self, request: Request) -> Iterator[np.ndarray]:
-        """Yield noise; of a sound to go on from, it hears only how far that has come."""
+        """Yield noise; of a sound to go on from, only its length matters."""
         size, window = self._size, self._window
         hop, draws = size // 4, request.draws
         before = 0 if request.like is None else len(request.like)

@@ -33,7 +33,6 @@ from torch import Tensor, nn
 
 from mynah.contracts.sequence import SequenceModel
 from mynah.layers.sequence_network import SequenceNetwork, TorchNetwork
-from mynah.papers.problems import counting
 from mynah.representations import Representation
 from mynah.training import Training
 
@@ -215,6 +214,8 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     counting: 40 units, 10 stacks, 2 places read, rounded. counting-list: 5 lists. counting-plain: 50 tanh units, from
     one start. See `mynah.papers.problems.counting`.
     """
+    from mynah.papers.problems import counting
+
     if experiment == "counting":
         return counting.learn(lambda: StackRNNNetwork(counting.SYMBOLS, 40, 10, rounded=True), seed)
     if experiment == "counting-list":

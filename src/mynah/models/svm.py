@@ -16,7 +16,6 @@ import numpy as np
 from sklearn.svm import SVC
 
 from mynah.contracts.classifier import VectorModel
-from mynah.layers.sampling import stratified_sample
 from mynah.representations import Representation
 
 CARD = {
@@ -56,8 +55,7 @@ class SVM(VectorModel):
         self.most = most
 
     def learn_arrays(self, X: np.ndarray, codes: np.ndarray, classes: int) -> dict[str, np.ndarray]:
-        kept = stratified_sample(codes, self.most, self.random_state)
-        fitted = SVC(C=self.C, gamma="scale", class_weight="balanced", cache_size=500).fit(X[kept], codes[kept])
+        fitted = SVC(C=self.C, gamma="scale", class_weight="balanced", cache_size=500).fit(X, codes)
         return {
             "support": fitted.support_vectors_,
             "dual": fitted.dual_coef_,

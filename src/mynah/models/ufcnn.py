@@ -30,7 +30,6 @@ from mynah.contracts.sequence import SequenceModel
 from mynah.layers.causal_conv import CausalConv
 from mynah.layers.cells import set_forget_bias, zero_biases
 from mynah.layers.sequence_network import SequenceNetwork, TorchNetwork
-from mynah.papers.problems import tracking
 from mynah.representations import Representation
 from mynah.training import Training
 
@@ -141,6 +140,8 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     tracking: 24 maps, 7 levels and 2 taps for 3000 steps of 5 paths, then an LSTM of 64 units for the same CPU time.
     Sizes and learning rates of both are the best found for that time on seeds from 100.
     """
+    from mynah.papers.problems import tracking
+
     if experiment != "tracking":
         raise ValueError(f"no experiment {experiment!r}")
     ours = tracking.learn(_ufcnn, seed, learning_rate=1e-2, steps=STEPS)
@@ -150,10 +151,14 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
 
 
 def _ufcnn() -> UFCNNetwork:
+    from mynah.papers.problems import tracking
+
     return UFCNNetwork(tracking.INPUTS, MAPS, LEVELS, TAPS)
 
 
 def _lstm() -> TorchNetwork:
+    from mynah.papers.problems import tracking
+
     net = nn.LSTM(tracking.INPUTS, UNITS, batch_first=True)
     zero_biases(net)
     set_forget_bias(net, UNITS, 1.0)

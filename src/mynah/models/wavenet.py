@@ -35,7 +35,6 @@ from mynah.ground.randomness import generator, seeded
 from mynah.layers.causal_conv import CausalConv
 from mynah.layers.next_symbol import NextSymbol, Stream, draw_whole, rounded
 from mynah.layers.sequence_network import SequenceNetwork
-from mynah.papers.problems import ar2, next_samples
 from mynah.representations import Representation
 from mynah.training import Training
 
@@ -338,7 +337,7 @@ class WaveNet(SymbolGenerator):
     def stream(self, net: NextSymbol, conditions: Tensor | None) -> Any:
         return stream(net, conditions, self.precision)
 
-    def heard(self, net: NextSymbol) -> int:
+    def receptive_field(self, net: NextSymbol) -> int:
         return net.body.sees
 
 
@@ -349,6 +348,8 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     told in both precisions. structure: new networks with dilations 1 to 512. fast: the same, 1100 samples made in both
     ways; then the CPU time of a sample with dilations 1 to 32, 64 and so on to 512, at the full width of 64 and 256.
     """
+    from mynah.papers.problems import ar2, next_samples
+
     if experiment == "ar2":
         net = seeded(seed, lambda: network(16, 64, dilated(2, 6)))
         learned = ar2.learn(net, seed, steps=600, learning_rate=5e-3)
@@ -362,6 +363,8 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
 
 
 def _fast(seed: int) -> dict[str, float]:
+    from mynah.papers.problems import next_samples
+
     small = seeded(seed, lambda: network(16, 32, dilated(1, 10))).eval()
     uniforms = generator(seed, "fast").random(1100)
     same = FastStream(small).draw(uniforms) == draw_whole(small, uniforms, small.body.sees)

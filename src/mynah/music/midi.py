@@ -13,6 +13,7 @@ from typing import Any
 import mido
 
 from mynah.ground.errors import BadInput, MynahError, NotEnoughData, Stopped
+from mynah.ground.files import replacing
 from mynah.music.piece import DRUMS, LONGEST_QUARTERS, Meter, Note, Piece, Tempo, is_meter
 
 SUFFIXES = (".mid", ".midi")
@@ -136,12 +137,10 @@ def write(piece: Piece, path: str | os.PathLike[str]) -> Path:
     file.tracks.append(_track(sorted([*changes, *_messages(piece, 0)], key=lambda event: event[0])))
     for number in range(1, max(numbers, default=0) + 1):  # a track without notes stays, so that numbers do not change
         file.tracks.append(_track(list(_messages(piece, number))))
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        file.save(part)
-        os.replace(part, path)
+        with replacing(path) as part:
+            file.save(part)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise Stopped("the piece could not be written", where=path, measured=error.strerror) from error
     return path
 

@@ -19,7 +19,7 @@ LEAST = 10
 
 def section(results: dict[str, Any]) -> dict[str, Any] | None:
     """Return what templates/calibration.html shows, or None without a kept family."""
-    facts = results["calibration"]
+    facts = results.get("calibration")
     if facts is None:
         return None
     bins = [b for b in facts["bins"] if b["count"] and b["confidence"] is not None and b["accuracy"] is not None]

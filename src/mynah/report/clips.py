@@ -9,7 +9,7 @@ from mynah.ground import texts
 from mynah.report import wording
 from mynah.report.confusion import part_of_file
 from mynah.report.embed import Preview
-from mynah.report.schema import answers
+from mynah.report.health import tops
 
 #: Mistakes without sound that are still named.
 MOST_SILENT = 500
@@ -18,7 +18,7 @@ MOST_SILENT = 500
 def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
     """Return what templates/clips.html shows, or None with nothing to list."""
     family = next((f for f in results["families"] if f["name"] == results["best"]), None)
-    if answers(results) == "sounds" or (family is None and not heard):
+    if results["verb"] == "generate" or (family is None and not heard):
         return None
     sounding = {preview.item for preview in heard}
     wrong = [] if family is None else [k for k in range(len(results["items"])) if _is_wrong(results, family, k)]
@@ -35,7 +35,7 @@ def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> 
         "heard": len(heard),
         "unheard": len(results["items"]) - len(heard),
         "dropped": dropped,
-        "written": answers(results) == "texts",
+        "written": family is not None and "said" in family,
     }
 
 
@@ -45,7 +45,7 @@ def _said(results: dict[str, Any], family: dict[str, Any] | None, item: int) -> 
         return None
     if "said" in family:
         return family["said"][item]
-    code = family["predicted"][item]
+    code = family["predicted"][item] if "predicted" in family else None
     return None if code is None else results["classes"][code]
 
 
@@ -74,7 +74,7 @@ def _row(results: dict[str, Any], family: dict[str, Any] | None, item: int, prev
     facts, classes = results["items"][item], results["classes"]
     said = _said(results, family, item)
     written = family is not None and "said" in family and said is not None
-    top = results["top"][item] or []
+    top = tops(results)[item] or []
     return {
         "item": item,
         "file": facts["file"] + part_of_file(facts),

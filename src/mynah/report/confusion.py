@@ -8,7 +8,7 @@ from typing import Any
 
 from mynah.report import wording
 from mynah.report.embed import Preview
-from mynah.report.health import doubtful
+from mynah.report.health import doubtful, tops
 
 #: More classes than this make a matrix nobody reads: then those with the most mistakes are shown.
 MOST_CLASSES = 60
@@ -38,7 +38,7 @@ def section(results: dict[str, Any]) -> dict[str, Any] | None:
     wrong = sum(map(sum, matrix)) - sum(matrix[k][k] for k in range(len(labels)))
     return {
         "family": family["name"],
-        "choices": [(f["name"], f["title"]) for f in results["families"] if f["confusion"]],
+        "choices": [(f["name"], f["title"]) for f in results["families"] if f.get("confusion")],
         "columns": [labels[c] for c in shown],
         "rows": rows,
         "size": density(len(shown)),
@@ -53,7 +53,7 @@ def section(results: dict[str, Any]) -> dict[str, Any] | None:
 
 def shown_family(results: dict[str, Any]) -> dict[str, Any] | None:
     """Return the kept family, else the first that answered."""
-    answered = [family for family in results["families"] if family["confusion"]]
+    answered = [family for family in results["families"] if family.get("confusion")]
     kept = [family for family in answered if family["name"] == results["best"]]
     return next(iter(kept + answered), None)
 
@@ -98,7 +98,7 @@ def payload(results: dict[str, Any], heard: Sequence[Preview]) -> dict[str, Any]
             "scores": [[round(row[key], 9) for key in ("recall", "precision", "f1")] for row in f["per_class"]],
         }
         for f in results["families"]
-        if f["confusion"]
+        if f.get("confusion")
     ]
     shown = shown_family(results)
     return {
@@ -113,7 +113,7 @@ def payload(results: dict[str, Any], heard: Sequence[Preview]) -> dict[str, Any]
         "families": families,
         "kept": shown["name"] if shown else None,
         "probable": results["best"],
-        "top": [[n for c, p in row for n in (c, round(p, 5))] if row else 0 for row in results["top"]],
+        "top": [[n for c, p in row for n in (c, round(p, 5))] if row else 0 for row in tops(results)],
         "shown": shown_classes(shown["confusion"]) if shown else [],
         "previews": {str(p.item): [p.seconds, p.start, p.gain_db, p.max_hz] for p in heard},
     }

@@ -10,8 +10,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from mynah.judging.metric import Metric
 from mynah.report import svg, wording
-from mynah.report.verdict import LOOKS, above_chance, baseline, look, metric_title, whisker
+from mynah.report.verdict import LOOKS, above_chance, interval, look, metric_of, shown, whisker
 
 #: key of a family, its name on the button and on the axis, how a value is written
 AXES: list[tuple[str, str, str, Callable[[float | None], str]]] = [
@@ -33,8 +34,8 @@ PLACES = sorted(
 )
 #: verdicts -> what the legend says, in its order
 LEGEND = {
-    ("best", "cannot be told apart"): "best, or cannot be told apart from it",
-    ("lower, not proven",): "lower, not proven",
+    ("best", "as good"): "best, or as good",
+    ("unclear",): "unclear",
     ("worse",): "worse",
     ("not tested",): "not tested",
     ("",): "not finished",
@@ -60,27 +61,28 @@ def section(results: dict[str, Any]) -> dict[str, Any] | None:
     scored = [family for family in results["families"] if family["score"] is not None]
     if not scored:
         return None
-    shown, below = above_chance(scored, results["chance"])
+    above, below = above_chance(scored, results)
     charts = []
     for key, button, title, unit in AXES:
-        placed = [family for family in shown if family[key] is not None and family[key] > 0]
+        placed = [family for family in above if family[key] is not None and family[key] > 0]
         if placed:
             drawings = {frame: _chart(placed, key, title, unit, results, frame) for frame in FRAMES}
-            missing = [family["name"] for family in shown if family not in placed]
+            missing = [family["name"] for family in above if family not in placed]
             charts.append({"key": key, "button": button, "drawings": drawings, "missing": missing})
     if not charts:
         return None
     return {
         "charts": charts,
-        "below": [f"{family['name']} ({wording.percent(family['score'])})" for family in below],
+        "below": [f"{family['name']} ({shown(results, family['score'])})" for family in below],
         "unscored": [family["name"] for family in results["families"] if family["score"] is None],
-        "chance": f"{baseline(results)} ({wording.percent(results['chance'], 0)})",
-        "intervals": any(family["ci"][0] is not None for family in shown),
+        "chance": f"{results['words']['baseline']} ({shown(results, results['chance'], 0)})",
+        "higher": metric_of(results).higher_is_better,
+        "intervals": any(family["ci"][0] is not None for family in above),
         "ranked": any(family["verdict"] == "best" for family in scored),
         "legend": [
             (svg.marker(LOOKS[verdicts[0]][0], 13, 13, 6, LOOKS[verdicts[0]][2]), words)
             for verdicts, words in LEGEND.items()
-            if any(family["verdict"] in verdicts for family in shown)
+            if any(family["verdict"] in verdicts for family in above)
         ],
     }
 
@@ -94,15 +96,15 @@ def _chart(
     frame: str,
 ) -> Markup:
     width, height = FRAMES[frame]
-    plot = Plot(_across(families, key, width), _up(families, results["chance"], height), families, key)
-    parts = [*_grid(plot, title, unit, width, height, results), _frontier(plot)]
+    plot = Plot(_across(families, key, width), _up(families, results, height), families, key)
+    parts = [*_grid(plot, title, unit, width, height, results), _frontier(plot, metric_of(results))]
     for family in reversed(families):
         parts.append(_mark(plot, family, results, unit))
     parts += _labels(plot, results, width)
     top = families[0]
     label = (
-        f"{metric_title(results)} against {title} for {len(families)} methods; highest {top['name']} "
-        f"with {wording.percent(top['score'])} at {unit(top[key])}; all numbers are in the table above"
+        f"{metric_of(results).title} against {title} for {len(families)} methods; best {top['name']} "
+        f"with {shown(results, top['score'])} at {unit(top[key])}; all numbers are in the table above"
     )
     return svg.drawing(width, height, label, *parts, kind=f"chart {frame}")
 
@@ -114,26 +116,28 @@ def _across(families: list[dict[str, Any]], key: str, width: int) -> svg.Scale:
     return svg.Scale(low / margin, high * margin, LEFT, width - RIGHT, log=True)
 
 
-def _up(families: list[dict[str, Any]], chance: float, height: int) -> svg.Scale:
+def _up(families: list[dict[str, Any]], results: dict[str, Any], height: int) -> svg.Scale:
+    metric, chance = metric_of(results), results["chance"]
     ends = [end for f in families for end in (*f["ci"], f["score"]) if end is not None]
     low, high = min(ends), max(ends)
-    margin = max(0.02, 0.06 * (high - low))
-    low = low - margin
+    margin = max(2 / metric.scale, 0.06 * (high - low))
+    low, high = low - margin, high + margin
     if chance < low < chance + 0.35 * (high - chance):
         low = chance - margin
-    return svg.Scale(max(0.0, low), min(1.0, high + margin), height - BOTTOM, TOP)
+    low = low if metric.low is None else max(metric.low, low)
+    return svg.Scale(low, high if metric.high is None else min(metric.high, high), height - BOTTOM, TOP)
 
 
 def _grid(
     plot: Plot, title: str, unit: Callable[[float], str], width: int, height: int, results: dict[str, Any]
 ) -> list[Markup]:
-    bottom = height - BOTTOM
-    parts = [svg.text(4, 14, metric_title(results), kind="title")]
+    bottom, metric = height - BOTTOM, metric_of(results)
+    parts = [svg.text(4, 14, metric.title, kind="title")]
     for tick in plot.y.ticks(9):
         y = plot.y(tick)
         parts += [
             svg.line(LEFT, y, width - RIGHT, y, "grid"),
-            svg.text(LEFT - 9, y + 4, f"{100 * tick:g}{wording.THIN}%", anchor="end"),
+            svg.text(LEFT - 9, y + 4, f"{metric.scale * tick:g}{wording.THIN}{metric.unit}".rstrip(), anchor="end"),
         ]
     parts += [svg.line(plot.x(tick), bottom, plot.x(tick), bottom + 3, "tick") for tick in _minor_ticks(plot)]
     for tick in _cost_ticks(plot, 9 if width > 500 else 4):
@@ -147,7 +151,7 @@ def _grid(
         y = plot.y(results["chance"])
         parts += [
             svg.line(LEFT, y, width - RIGHT, y, "chance"),
-            svg.text(width - RIGHT, y - 5, baseline(results), anchor="end", kind="soft"),
+            svg.text(width - RIGHT, y - 5, results["words"]["baseline"], anchor="end", kind="soft"),
         ]
     return parts
 
@@ -171,12 +175,12 @@ def _bare(words: str) -> str:
     return re.sub(r"\.?0*(?=\D*$)", "", words, count=1) if "." in words else words
 
 
-def _frontier(plot: Plot) -> Markup:
+def _frontier(plot: Plot, metric: Metric) -> Markup:
     """Draw the steps through the families that no cheaper one beats."""
     corners: list[tuple[float, float]] = []
-    best = -math.inf
-    for family in sorted(plot.families, key=lambda f: (f[plot.key], -f["score"])):
-        if family["score"] > best:
+    best: float | None = None
+    for family in sorted(plot.families, key=lambda f: (f[plot.key], metric.rank(f["score"]))):
+        if best is None or metric.better(family["score"], best):
             x, y = plot.place(family)
             if corners:
                 corners.append((x, corners[-1][1]))
@@ -188,7 +192,7 @@ def _frontier(plot: Plot) -> Markup:
 
 def _mark(plot: Plot, family: dict[str, Any], results: dict[str, Any], unit: Callable[[float], str]) -> Markup:
     x, y = plot.place(family)
-    words = f"{family['title']}: {wording.percent(family['score'])} ({wording.interval(family['ci'])})"
+    words = f"{family['title']}: {shown(results, family['score'])} ({interval(results, family['ci'])})"
     parts = [svg.tag("title", {}, f"{words}, {unit(family[plot.key])}")]
     low, high = family["ci"]
     kept = family["name"] == results["best"]

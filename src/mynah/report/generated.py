@@ -9,7 +9,7 @@ from typing import Any
 from mynah.report import wording
 from mynah.report.confusion import part_of_file
 from mynah.report.embed import Preview
-from mynah.report.schema import answers
+from mynah.report.verdict import shown
 
 #: Of each figure: what it can say, and what it cannot.
 MEANINGS = [
@@ -53,14 +53,14 @@ MEANINGS = [
 def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
     """Return what templates/generated.html shows, or None where no sounds are made."""
     made = [family for family in results["families"] if family.get("judging")]
-    if answers(results) != "sounds" or not made:
+    if not made:
         return None
     sounding = {preview.item: preview for preview in heard}
     shown: set[int] = set()  # each sound is in the page once; other places of it take it from there
     reference = made[0]["judging"]
     return {
         "families": [_family(family, results, sounding, shown) for family in made],
-        "rows": [_judged(family) for family in made],
+        "rows": [_judged(family, results) for family in made],
         "real": {
             "likeness": wording.percent(reference["likeness_real"]),
             "mmd2": _fixed(reference["mmd2_real"]),
@@ -80,13 +80,13 @@ def _fixed(value: float | None) -> str:
     return wording.NONE if value is None else wording.fixed(value, 3)
 
 
-def _judged(family: dict[str, Any]) -> dict[str, str]:
+def _judged(family: dict[str, Any], results: dict[str, Any]) -> dict[str, str]:
     """Return a family's line of the table."""
     judged = family["judging"]
     surprise = judged["surprise"]
     return {
         "name": family["name"],
-        "likeness": wording.percent(family["score"]),
+        "likeness": shown(results, family["score"]),
         "mmd2": f"{_fixed(judged['mmd2'])} ({_fixed(judged['mmd2_low'])} to {_fixed(judged['mmd2_high'])})",
         "copies": wording.percent(judged["copies"], 0),
         "diversity": wording.NONE if judged["diversity"] is None else wording.fixed(judged["diversity"], 2),

@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from mynah.report import wording
-from mynah.report.schema import answers
 
 #: Longer lists are cut; skipped.csv has all.
 MOST_ROWS = 200
 #: A label is doubtful when another class has at least the first of these probabilities, and it at most the second.
 SURE, UNLIKELY = 0.9, 0.03
-#: What the clips are counted by.
-PER_CLASS = {"classes": "of each class", "texts": "with each symbol", "sounds": "of each label"}
 CHANNELS = {"1": "mono", "2": "stereo"}
 
 
@@ -29,7 +26,7 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
             ("Format", list(data["formats"].items())),
         ],
         "resampled": _hertz(str(data["rate_used"])) if set(rates) != {str(data["rate_used"])} else "",
-        "per_class_of": PER_CLASS[answers(results)],
+        "per_class_of": results["words"]["counted"],
         "per_class": [
             {"label": label, "count": n, "width": round(100 * n / max(largest, 1), 1)}
             for label, n in data["per_class"].items()
@@ -62,11 +59,16 @@ def _uneven(counts: list[int]) -> str:
     return wording.fixed(max(counts) / min(counts), 1).removesuffix(".0")
 
 
+def tops(results: dict[str, Any]) -> list[Any]:
+    """Return each clip's likeliest classes, None where there are none."""
+    return results.get("top") or [None] * len(results["items"])
+
+
 def doubtful(results: dict[str, Any]) -> list[int]:
     """Return items whose label may be wrong: held out, the kept family was sure of another and ruled this one out."""
     code = {label: number for number, label in enumerate(results["classes"])}
     found = []
-    for number, (item, top) in enumerate(zip(results["items"], results["top"], strict=True)):
+    for number, (item, top) in enumerate(zip(results["items"], tops(results), strict=True)):
         label = code.get(item["label"])
         if top and label is not None and top[0][0] != label and top[0][1] >= SURE:
             of_label = next((p for c, p in top if c == label), 0.0)

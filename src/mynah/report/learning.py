@@ -7,8 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from mynah.judging.metric import Metric
 from mynah.report import svg, wording
-from mynah.report.verdict import metric_title
+from mynah.report.verdict import metric_of
 
 WIDTH, HEIGHT = 470, 230
 LEFT, RIGHT, TOP, BOTTOM = 56, 10, 12, 34
@@ -20,7 +21,7 @@ CUT = 4.0
 
 def section(results: dict[str, Any]) -> dict[str, Any] | None:
     """Return what templates/learning.html shows, or None when nothing was trained step by step."""
-    families = []
+    families, metric = [], metric_of(results)
     for family in results["families"]:
         curves = [curve for curve in family["curves"] if curve["step"]]
         if curves:
@@ -31,13 +32,13 @@ def section(results: dict[str, Any]) -> dict[str, Any] | None:
                     "kept": family["name"] == results["best"],
                     "loss": _loss(curves, family["title"]),
                     "cut": _cut(curves),
-                    "score": _score(curves, family["title"], metric_title(results)),
-                    "folds": [_summary(curve) for curve in curves],
-                    "points": [point for curve in curves for point in _points(curve)],
+                    "score": _score(curves, family["title"], metric),
+                    "folds": [_summary(curve, metric) for curve in curves],
+                    "points": [point for curve in curves for point in _points(curve, metric)],
                 }
             )
     families.sort(key=lambda family: not family["kept"])
-    return {"families": families, "metric": metric_title(results)} if families else None
+    return {"families": families, "metric": metric.title} if families else None
 
 
 def _losses(curves: list[dict[str, Any]]) -> list[float]:
@@ -62,7 +63,7 @@ def _cut(curves: list[dict[str, Any]]) -> str:
 def _loss(curves: list[dict[str, Any]], title: str) -> Markup:
     if not _losses(curves):
         return Markup("")
-    parts, x, y = _frame(curves, 0.0, _top_loss(curves), "loss")
+    parts, x, y = _frame(curves, 0.0, _top_loss(curves))
     for key, kind in (("train_loss", "train"), ("valid_loss", "valid")):
         parts += [_trace(curve, key, x, y, kind) for curve in curves]
         parts += [_arrow(x(s), kind) for c in curves for s, v in zip(c["step"], c[key], strict=True) if _above(v, y)]
@@ -80,33 +81,35 @@ def _arrow(x: float, kind: str) -> Markup:
     return svg.marker("triangle", x, TOP - 4, 4, f"beyond {kind}")
 
 
-def _score(curves: list[dict[str, Any]], title: str, metric: str) -> Markup:
+def _score(curves: list[dict[str, Any]], title: str, metric: Metric) -> Markup:
     values = [v for c in curves for v in c["valid_score"] if v is not None]
     if not values:
         return Markup("")
-    low = max(0.0, min(values) - 0.05)
-    parts, x, y = _frame(curves, low, min(1.0, max(values) + 0.05), "share")
+    margin = 5 / metric.scale
+    low = min(values) - margin if metric.low is None else max(metric.low, min(values) - margin)
+    high = max(values) + margin if metric.high is None else min(metric.high, max(values) + margin)
+    parts, x, y = _frame(curves, low, high, metric)
     for curve in curves:
         parts.append(_trace(curve, "valid_score", x, y, "valid"))
     parts += [_best(curve, "valid_score", x, y) for curve in curves]
     return svg.drawing(
         WIDTH,
         HEIGHT,
-        f"{title}: {metric} on validation clips; the numbers are in the table below",
+        f"{title}: {metric.title} on validation clips; the numbers are in the table below",
         *parts,
         kind="curve",
     )
 
 
 def _frame(
-    curves: list[dict[str, Any]], low: float, high: float, unit: str
+    curves: list[dict[str, Any]], low: float, high: float, metric: Metric | None = None
 ) -> tuple[list[Markup], svg.Scale, svg.Scale]:
     last = max(curve["step"][-1] for curve in curves)
     x = svg.Scale(0, max(last, 1), LEFT, WIDTH - RIGHT)
     y = svg.Scale(low, high, HEIGHT - BOTTOM, TOP)
     parts = []
     for tick in y.ticks(4):
-        words = f"{100 * tick:g}{wording.THIN}%" if unit == "share" else f"{tick:g}"
+        words = f"{tick:g}" if metric is None else f"{metric.scale * tick:g}{wording.THIN}{metric.unit}".rstrip()
         parts += [
             svg.line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "grid"),
             svg.text(LEFT - 7, y(tick) + 4, words, anchor="end"),
@@ -148,7 +151,7 @@ def _number(value: float | None, digits: int = 3) -> str:
     return wording.NONE if value is None else wording.fixed(value, digits)
 
 
-def _summary(curve: dict[str, Any]) -> dict[str, Any]:
+def _summary(curve: dict[str, Any], metric: Metric) -> dict[str, Any]:
     known = curve["best_step"] in curve["step"]
     at = curve["step"].index(curve["best_step"]) if known else len(curve["step"]) - 1
     return {
@@ -157,11 +160,11 @@ def _summary(curve: dict[str, Any]) -> dict[str, Any]:
         "kept": wording.thousands(curve["step"][at]) if known else wording.NONE,
         "train_loss": _number(curve["train_loss"][at]),
         "valid_loss": _number(curve["valid_loss"][at]),
-        "valid_score": wording.percent(curve["valid_score"][at]),
+        "valid_score": wording.typeset(metric.show(curve["valid_score"][at])),
     }
 
 
-def _points(curve: dict[str, Any]) -> list[dict[str, Any]]:
+def _points(curve: dict[str, Any], metric: Metric) -> list[dict[str, Any]]:
     rows = zip(curve["step"], curve["train_loss"], curve["valid_loss"], curve["valid_score"], strict=True)
     return [
         {
@@ -169,7 +172,7 @@ def _points(curve: dict[str, Any]) -> list[dict[str, Any]]:
             "step": step,
             "train_loss": _number(train),
             "valid_loss": _number(valid),
-            "valid_score": wording.percent(score),
+            "valid_score": wording.typeset(metric.show(score)),
             "kept": step == curve["best_step"],
         }
         for step, train, valid, score in _thin(list(rows), ROWS)

@@ -6,26 +6,14 @@ import re
 from typing import Any
 
 from mynah.report import wording
-from mynah.report.schema import answers
-from mynah.report.verdict import metric_title, still_improving, trained_on
-
-METRICS = {
-    "balanced_accuracy": "the mean over the classes of the share of a class's clips that were given its name, so that "
-    "large classes count no more than small ones",
-    "accuracy": "the share of clips that were given their name",
-    "symbol_accuracy": "one minus the fewest substitutions, insertions and deletions that turn what was said into the "
-    "texts, over the symbols of the texts",
-    "likeness": "100 % is as near to the held-out clips as real sounds are, 0 % as far off as white noise, by the "
-    "squared maximum mean discrepancy of statistics of log-mel spectra; what is further off than that is negative",
-    "macro_f1": "the mean over the classes of the harmonic mean of precision and recall",
-}
+from mynah.report.verdict import metric_of, shown, still_improving, trained_on
 
 #: verdict -> what it does not say
 MEANINGS = {
-    "cannot be told apart": '"Cannot be told apart" means that these clips do not show a difference, '
-    "not that there is none.",
-    "lower, not proven": '"Not proven" means that the folds are too few for the test to be sure; '
-    "a gap of many points may well be real.",
+    "as good": '"As good" means that the gap is no larger than its standard error: these clips do not show a '
+    "difference, which does not mean that there is none.",
+    "unclear": '"Unclear" means that the gap is larger than its standard error, but the clips are too few to be '
+    "sure that it is real.",
     "not tested": '"Not tested" means that there are too few recordings for intervals and tests: '
     "the order of the methods may be luck.",
 }
@@ -35,8 +23,8 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
     """Return what templates/method.html shows."""
     how, split = results["how"], results["split"]
     return {
-        "metric": metric_title(results),
-        "metric_means": METRICS.get(results["metric"], ""),
+        "metric": metric_of(results).title,
+        "metric_means": results["metric"]["meaning"],
         "split": split,
         "budget": wording.budget(how["budget"]),
         "budget_each": _budget_each(results),
@@ -56,7 +44,7 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
         "limits": limits(results),
         "references": [f for f in results["families"] if f["reference"]],
         "folds": [
-            {"name": f["name"], "scores": [wording.percent(f["score"]), *map(wording.percent, f["fold_scores"])]}
+            {"name": f["name"], "scores": [shown(results, score) for score in (f["score"], *f["fold_scores"])]}
             for f in results["families"]
             if any(score is not None for score in f["fold_scores"]) and len(f["fold_scores"]) == len(split["folds"])
         ],
@@ -113,7 +101,7 @@ def limits(results: dict[str, Any]) -> list[str]:
             "There is one fold only: the tests know how the choice of clips moves a score, "
             "not how the luck of training does."
         )
-    if answers(results) == "classes" and per_class and min(per_class) < 20:
+    if any(f.get("per_class") for f in results["families"]) and per_class and min(per_class) < 20:
         said.append(
             f"The smallest class has {wording.plural(min(per_class), 'clip')}: one clip more or less moves its "
             f"line in the table of classes by {wording.fixed(100 / max(min(per_class), 1), 0)} points."

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
-import os
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import jinja2
 
 from mynah.ground.errors import Stopped
+from mynah.ground.files import write_bytes
 from mynah.report import wording
 
 
@@ -50,12 +49,8 @@ def date_of(iso: str) -> str:
 
 def write(path: Path, text: str) -> None:
     """Write a page under its name only when it is complete; `Stopped` where that cannot be done."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(part, path)
+        write_bytes(path, text.encode())
     except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
         raise Stopped("the page could not be written", where=path, measured=error.strerror) from error

@@ -14,32 +14,43 @@ from pathlib import Path
 from typing import Any
 
 from mynah.ground.errors import BadInput, IncompatibleFile
+from mynah.report import version_1
 
-SCHEMA = "mynah.results/1"
+SCHEMA = "mynah.results/2"
+VERSION_1 = "mynah.results/1"
 
 #: path -> (type, meaning). Types: string, number, integer, boolean, object; `?` may be null; `[]` list of;
 #: `{...}` map from strings.
 FIELDS: dict[str, tuple[str, str]] = {
-    "schema": ("string", "Always `mynah.results/1`."),
+    "schema": ("string", "Always `mynah.results/2`."),
     "run": ("string", "Name of the run's folder."),
     "created": ("string", "When, ISO 8601 with time zone."),
     "mynah": ("string", "Version that wrote the document."),
     "status": ("string", "`complete`, or `partial` after an interruption."),
     "task": ("string", "`classify`, `transcribe` or `generate`."),
-    "answers": (
-        "string",
-        "What a family answers: `classes`, `texts` or `sounds`; where absent, `texts` if a family has `said`, else "
-        "`classes`.",
-    ),
-    "metric": ("string", "What families are ranked by: a key of `families[].scores`."),
-    "metric_title": ("string", "The metric in words."),
+    "verb": ("string", "The `mynah` command that uses the model: `apply` or `generate`."),
+    "words": ("object", "What the page calls things."),
+    "words.parts": ("string[]", "What answers are made of, one and several."),
+    "words.counted": ("string", "What clips are counted by."),
+    "words.baseline": ("string", "The best constant answer."),
+    "metric": ("object", "What families are ranked by, and how a score is written."),
+    "metric.name": ("string", "A key of `families[].scores`."),
+    "metric.title": ("string", "In words."),
+    "metric.unit": ("string", "Stands after a score; may be empty."),
+    "metric.gap_unit": ("string", "Of a difference of two scores."),
+    "metric.scale": ("number", "Scores are multiplied by it before they are written."),
+    "metric.digits": ("integer", "After the point."),
+    "metric.higher_is_better": ("boolean", "The direction."),
+    "metric.low": ("number?", "Lowest possible score, null where there is none."),
+    "metric.high": ("number?", "Highest possible score, null where there is none."),
+    "metric.meaning": ("string", "One sentence."),
     "verdict": ("string", "The outcome as one sentence."),
     "warnings": ("string[]", "Why there is no score, where too few sounds judge for an honest one; else empty."),
     "chance": ("number", "Score of the best constant answer."),
     "best": (
         "string?",
-        "Name of the family that was kept: that with the smallest file of those that cannot be told apart from the "
-        "best score and lie within its interval; null when none finished.",
+        "Name of the family that was kept: that with the smallest file of the best and those that are as good; null "
+        "when none finished.",
     ),
     "clips": ("integer", "Clips used."),
     "classes": (
@@ -74,15 +85,19 @@ FIELDS: dict[str, tuple[str, str]] = {
         "Lower and upper end of the 95 % interval (bootstrap over groups); both null without a score and with too few "
         "recordings.",
     ),
-    "families[].p_vs_best": (
+    "families[].gap": (
         "number?",
-        "Test against the best score, adjusted by Holm's method: corrected resampled t-test, or paired "
-        "permutation test with one or two folds; null for the best and where there is no test.",
+        "How much better the best scores, in units of the score and not negative; null when not finished.",
+    ),
+    "families[].probability": (
+        "number?",
+        "Probability that the best is truly better than this family, for new recordings and newly trained models, with "
+        "allowance for its having been chosen as the best; null for the best and where there is no test.",
     ),
     "families[].verdict": (
         "string",
-        "`best`; `cannot be told apart` (p >= 0.05, score inside the best's interval); `lower, not proven` (p >= 0.05, "
-        "score below it); `worse` (p < 0.05); `not tested` (too few recordings to judge); empty when not finished.",
+        "`best`; `as good` (the gap is no larger than its standard error); `worse` (97.5 % sure or more); `unclear` "
+        "(between these); `not tested` (too few recordings); empty when not finished.",
     ),
     "families[].train_seconds": ("number?", "Time to train one fold, mean over folds."),
     "families[].ms_per_clip": (
@@ -247,11 +262,14 @@ FIELDS: dict[str, tuple[str, str]] = {
 #: Fields that a document of this version may lack.
 OPTIONAL = frozenset(
     {
-        "metric_title",
         "families[].plans",
         "families[].ended",
         "families[].said",
-        "answers",
+        "families[].predicted",
+        "families[].per_class",
+        "families[].confusion",
+        "top",
+        "calibration",
         "families[].gained",
         "families[].judging",
         "families[].sounds",
@@ -293,17 +311,13 @@ def read_results(run: Path) -> dict[str, Any]:
     except (json.JSONDecodeError, RecursionError) as error:
         raise IncompatibleFile("not JSON", where=path, measured=error, remedy="Run mynah learn again.") from error
     try:
+        if isinstance(document, dict) and document.get("schema") == VERSION_1:
+            document = version_1.upgraded(document)
         validate(document)
     except IncompatibleFile as error:
         error.where = path
         raise
     return document
-
-
-def answers(document: dict[str, Any]) -> str:
-    """Return what the families of a document answer: "classes", "texts" or "sounds"."""
-    told = "texts" if any("said" in family for family in document["families"]) else "classes"
-    return str(document.get("answers", told))
 
 
 def validate(document: Any, *, strict: bool = False) -> None:
@@ -384,15 +398,18 @@ def _check_sizes(document: dict[str, Any]) -> None:
             raise IncompatibleFile(f"{what} does not fit the rest", measured=f"{found}, expected {wanted}")
     classes = len(document["classes"])
     for family in document["families"]:
-        if any(code is not None and not 0 <= code < classes for code in family["predicted"]):
+        if any(code is not None and not 0 <= code < classes for code in family.get("predicted", ())):
             raise IncompatibleFile(f"{family['name']} predicts a class that does not exist")
+    metric = document["metric"]
+    if not (0 < metric["scale"] <= 1e9 and 0 <= metric["digits"] <= 9 and len(document["words"]["parts"]) == 2):
+        raise IncompatibleFile("a metric that cannot be written", measured=f"{metric['scale']}, {metric['digits']}")
     clips = len(document["items"])
     made = [sound for family in document["families"] for sound in family.get("sounds", ())]
     if [sound["id"] for sound in made] != list(range(clips, clips + len(made))):
         raise IncompatibleFile("the made sounds are not numbered after the clips")
     if any(not 0 <= sound[key] < clips for sound in made for key in ("item", "nearest")):
         raise IncompatibleFile("a made sound stands beside a clip that does not exist")
-    for row in document["top"]:
+    for row in document.get("top") or []:
         for pair in row or []:
             if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], int) and 0 <= pair[0] < classes):
                 raise IncompatibleFile("top should hold [class index, probability]", measured=f"found {str(pair)[:40]}")
@@ -404,17 +421,17 @@ def _check_sizes(document: dict[str, Any]) -> None:
 def _sizes(document: dict[str, Any]) -> Iterator[tuple[str, int, int]]:
     classes, items = len(document["classes"]), len(document["items"])
     yield "clips", document["clips"], items
-    yield "top", len(document["top"]), items
+    if document.get("top") is not None:
+        yield "top", len(document["top"]), items
     for family in document["families"]:
         name = family["name"]
         yield f"ci of {name}", len(family["ci"]), 2
-        yield f"predicted of {name}", len(family["predicted"]), items
-        for key in ("said", "gained"):
+        for key in ("predicted", "said", "gained"):
             yield f"{key} of {name}", len(family.get(key, document["items"])), items
         for key in ("per_class", "confusion"):
-            if family[key]:
+            if family.get(key):
                 yield f"{key} of {name}", len(family[key]), classes
-        for row in family["confusion"]:
+        for row in family.get("confusion", ()):
             yield f"confusion of {name}", len(row), classes
         for curve in family["curves"]:
             for key in ("train_loss", "valid_loss", "valid_score"):

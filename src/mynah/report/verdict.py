@@ -6,15 +6,15 @@ from typing import Any
 
 from markupsafe import Markup
 
+from mynah.judging.metric import Metric
 from mynah.report import svg, wording
-from mynah.report.schema import answers
 
 PLOT_WIDTH, PLOT_HEIGHT = 190, 26
 #: verdict -> shape, size and class of its mark; told apart by shape as well as by colour
 LOOKS = {
     "best": ("circle", 4.5, "dot close"),
-    "cannot be told apart": ("circle", 4.5, "dot close"),
-    "lower, not proven": ("square", 4.2, "dot close open"),
+    "as good": ("circle", 4.5, "dot close"),
+    "unclear": ("square", 4.2, "dot close open"),
     "worse": ("diamond", 4.0, "dot open"),
     "not tested": ("triangle", 4.5, "dot"),
     "": ("triangle", 4.5, "dot open"),
@@ -30,10 +30,10 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
     data = results["dataset"]
     facts = [
         wording.plural(results["clips"], "clip"),
-        wording.plural(len(results["classes"]), *kinds(results)),
+        wording.plural(len(results["classes"]), *results["words"]["parts"]),
         f"{wording.duration(data['seconds'])} of sound",
         f"{wording.plural(results['folds'], 'fold')} grouped by {results['split']['grouped_by']}",
-        f"{baseline(results)} {wording.percent(results['chance'], 0)}",
+        f"{results['words']['baseline']} {shown(results, results['chance'], 0)}",
         *error_rate(results),
     ]
     return {
@@ -41,9 +41,9 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
         "partial": results["status"] != "complete",
         "facts": facts,
         "rows": rows,
-        "axis": _axis(scale),
-        "metric": metric_title(results),
-        "makes": answers(results) == "sounds",
+        "axis": _axis(scale, metric_of(results)),
+        "metric": metric_of(results).title,
+        "makes": results["verb"] == "generate",
         "intervals": any(family["ci"][0] is not None for family in results["families"]),
         "kept": results["best"],
         "model": results["model"],
@@ -52,15 +52,19 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def kinds(results: dict[str, Any]) -> tuple[str, str]:
-    """Return what `classes` are called, one and several."""
-    return {"texts": ("symbol", "symbols"), "sounds": ("label", "labels")}.get(answers(results), ("class", "classes"))
+def metric_of(results: dict[str, Any]) -> Metric:
+    """Return the metric of a document."""
+    return Metric.from_json(results["metric"])
 
 
-def baseline(results: dict[str, Any]) -> str:
-    """Return what the best constant answer is called."""
-    names = {"texts": "best constant text", "sounds": "white noise"}
-    return names.get(answers(results), "chance")
+def shown(results: dict[str, Any], score: float | None, digits: int | None = None) -> str:
+    """Return a score as the page writes it."""
+    return wording.typeset(metric_of(results).show(score, digits))
+
+
+def interval(results: dict[str, Any], ends: list[float | None]) -> str:
+    """Return an interval as the page writes it, or a dash."""
+    return wording.typeset(metric_of(results).show_interval(ends)) or wording.NONE
 
 
 def error_rate(results: dict[str, Any]) -> list[str]:
@@ -74,12 +78,8 @@ def error_rate(results: dict[str, Any]) -> list[str]:
     return [f"symbol error rate of {family['name']}: {wording.percent(rate)}{interval}"]
 
 
-def metric_title(results: dict[str, Any]) -> str:
-    return str(results.get("metric_title") or results["metric"].replace("_", " "))
-
-
 def trained_on(results: dict[str, Any]) -> str:
-    """Say what the kept model has heard."""
+    """Return what the kept model was trained on."""
     whole = results["status"] == "complete"
     return f"all {wording.plural(results['clips'], 'clip')}" if whole else "the training clips of one fold only"
 
@@ -106,24 +106,23 @@ def status_words(family: dict[str, Any], folds: int) -> str:
 
 
 def against_best(family: dict[str, Any], results: dict[str, Any]) -> tuple[str, str]:
-    """Return how far a family lies below the best, and what the test makes of that."""
-    verdict = family["verdict"]
-    best = next((f["score"] for f in results["families"] if f["verdict"] == "best"), None)
-    p = "" if family["p_vs_best"] is None else f" (adjusted {wording.probability(family['p_vs_best'])})"
-    luck, judge = {1: ("choice of clips", "these clips")}.get(
-        results["folds"], ("folds", f"{wording.number(results['folds'])} folds")
-    )
-    words = {
-        "cannot be told apart": f"could be luck of the {luck}{p}",
-        "lower, not proven": f"not proven by {judge}{p}",
-        "not tested": "too few recordings to judge",
-        "worse": f"worse{p}",
-    }
-    if verdict in ("", "best", "not tested") or best is None or family["score"] is None:
-        return verdict or wording.NONE, words.get(verdict, "")
-    gap = 100 * (best - family["score"])
-    lower = f"{wording.fixed(gap, 1)} points lower" if gap > 0.05 else "as high"
-    return lower, words.get(verdict, verdict + p)
+    """Return how far a family lies from the best, and how sure it is that the best is better."""
+    verdict, gap = family["verdict"], family["gap"]
+    words = {"as good": "as good: the gap may well be luck", "not tested": "too few recordings to compare"}
+    if verdict in ("", "best", "not tested") or gap is None:
+        return verdict or wording.NONE, words.get(verdict, "") if verdict == "not tested" else ""
+    metric = metric_of(results)
+    less = "lower" if metric.higher_is_better else "higher"
+    far = f"{wording.typeset(metric.show_gap(gap))} {less}" if metric.number(gap) != metric.number(0.0) else "the same"
+    return far, "; ".join(filter(None, [words.get(verdict, verdict), _sure(family["probability"])]))
+
+
+def _sure(probability: float | None) -> str:
+    """Return how sure it is that the best is better, where that is more than a guess."""
+    if probability is None or probability < 0.75:
+        return ""
+    share = "over 99" if probability >= 0.995 else f"{100 * probability:.0f}"
+    return f"{share}{wording.THIN}% sure"
 
 
 def _row(family: dict[str, Any], results: dict[str, Any], scale: svg.Scale) -> dict[str, Any]:
@@ -134,8 +133,8 @@ def _row(family: dict[str, Any], results: dict[str, Any], scale: svg.Scale) -> d
         "title": family["title"],
         "year": family["year"],
         "kept": family["name"] == results["best"],
-        "score": wording.percent(family["score"]),
-        "interval": "" if family["ci"][0] is None else wording.interval(family["ci"]),
+        "score": shown(results, family["score"]),
+        "interval": "" if family["ci"][0] is None else interval(results, family["ci"]),
         "plot": _plot(family, results, scale),
         "against": against,
         "judged": judged,
@@ -154,9 +153,14 @@ def _row(family: dict[str, Any], results: dict[str, Any], scale: svg.Scale) -> d
 
 def _scale(results: dict[str, Any]) -> svg.Scale:
     """Span the families above chance: one at chance would squeeze the differences that matter into a corner."""
-    above, _ = above_chance([f for f in results["families"] if f["score"] is not None], results["chance"])
+    metric = metric_of(results)
+    above, _ = above_chance([f for f in results["families"] if f["score"] is not None], results)
     ends = [end for family in above for end in (*family["ci"], family["score"]) if end is not None]
-    return svg.Scale(int(max(0.0, min(ends, default=0.0) - 0.01) * 20) / 20, 1.0, 8, PLOT_WIDTH - 8)
+    least, most = min(ends, default=0.0), max(ends, default=1.0)
+    if metric.unit == "%" and metric.high is not None:
+        return svg.Scale(int(max(0.0, least - 0.01) * 20) / 20, metric.high, 8, PLOT_WIDTH - 8)
+    margin = 0.05 * (most - least) or 1.0
+    return svg.Scale(least - margin, most + margin, 8, PLOT_WIDTH - 8)
 
 
 def _plot(family: dict[str, Any], results: dict[str, Any], scale: svg.Scale) -> Markup:
@@ -165,25 +169,31 @@ def _plot(family: dict[str, Any], results: dict[str, Any], scale: svg.Scale) -> 
         return Markup("")
     middle, score, chance = PLOT_HEIGHT / 2, family["score"], results["chance"]
     parts = [svg.line(scale(scale.low), middle, scale(scale.high), middle, "grid")]
-    if chance >= scale.low:
+    if scale.low <= chance <= scale.high:
         parts.append(svg.line(scale(chance), 2, scale(chance), PLOT_HEIGHT - 2, "chance"))
     low, high = family["ci"]
-    if score < scale.low:
+    if not scale.low <= score <= scale.high:
         parts.append(svg.path([(14, middle - 5), (6, middle), (14, middle + 5)], "off-scale"))
     else:
         if low is not None and high is not None:
-            left, right = scale(max(low, scale.low)), scale(high)
+            left, right = scale(max(low, scale.low)), scale(min(high, scale.high))
             parts.append(svg.line(left, middle, right, middle, whisker(family)))
             parts += [svg.line(x, middle - 4, x, middle + 4, whisker(family)) for x in (left, right)]
         shape, size, kind = look(family)
         parts.append(svg.marker(shape, scale(score), middle, size, kind))
-    label = wording.percent(score) + ("" if low is None else f", 95 % interval {wording.interval(family['ci'])}")
+    label = shown(results, score) + ("" if low is None else f", 95 % interval {interval(results, family['ci'])}")
     return svg.drawing(PLOT_WIDTH, PLOT_HEIGHT, label, *parts, kind="forest")
 
 
-def above_chance(scored: list[dict[str, Any]], chance: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def above_chance(
+    scored: list[dict[str, Any]], results: dict[str, Any]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Part families from those no better than chance; all are in the first part when none is better."""
-    above = [f for f in scored if (f["ci"][0] if f["ci"][0] is not None else f["score"]) > chance]
+    metric = metric_of(results)
+    worst = 0 if metric.higher_is_better else 1  # the end of an interval that is nearer to chance
+    above = [
+        f for f in scored if metric.better(f["score"] if f["ci"][worst] is None else f["ci"][worst], results["chance"])
+    ]
     return (above, [f for f in scored if f not in above]) if above else (scored, [])
 
 
@@ -197,11 +207,12 @@ def look(family: dict[str, Any]) -> tuple[str, float, str]:
     return LOOKS.get(family["verdict"], LOOKS[""])
 
 
-def _axis(scale: svg.Scale) -> Markup:
+def _axis(scale: svg.Scale, metric: Metric) -> Markup:
     parts = []
     for tick in scale.ticks(4):
         parts.append(svg.line(scale(tick), 14, scale(tick), 18, "tick"))
-        words = f"{100 * tick:.0f}" + (f"{wording.THIN}%" if tick >= 1 else "")
+        last = tick == scale.ticks(4)[-1]
+        words = f"{metric.scale * tick:g}" + (f"{wording.THIN}{metric.unit}".rstrip() if last else "")
         anchor = "middle" if scale.low < tick < scale.high else "start" if tick <= scale.low else "end"
         at = scale(tick) + (0 if anchor == "middle" else -8 if anchor == "start" else 8)
         parts.append(svg.text(at, 10, words, anchor=anchor))

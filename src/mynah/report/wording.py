@@ -39,6 +39,11 @@ def interval(ends: list[float | None]) -> str:
     return NONE if low is None or high is None else f"{fixed(100 * low, 1)} to {percent(high)}"
 
 
+def typeset(text: str) -> str:
+    """Return a number with its unit as the page writes it: a true minus sign, and no line break before the unit."""
+    return re.sub(r"(?<=\d) (?=\S+$)", THIN, re.sub(r"(?<![\w-])-(?=\d)", MINUS, text))
+
+
 def duration(seconds: float | None) -> str:
     """492 -> 8.2 min; 0.0042 -> 4.2 ms."""
     if seconds is None:

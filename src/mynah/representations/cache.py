@@ -16,6 +16,7 @@ from typing import Any, overload
 import numpy as np
 
 from mynah.ground.errors import BadInput, Stopped
+from mynah.ground.files import write_bytes
 from mynah.ground.progress import Progress, silent
 from mynah.representations.representation import Representation
 
@@ -169,12 +170,7 @@ def compute(
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(json.dumps(document), encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_bytes(path, json.dumps(document).encode())
 
 
 def _sweep(folder: Path) -> None:

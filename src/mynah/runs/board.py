@@ -8,8 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from mynah.report.schema import answers
-from mynah.report.verdict import baseline, error_rate, kinds
+from mynah.judging.metric import Metric
 from mynah.training.budget import Budget
 
 COLUMNS = ("family", "score [95 %]", "against the best", "train", "ms/clip", "MB", "parameters")
@@ -17,21 +16,22 @@ COLUMNS = ("family", "score [95 %]", "against the best", "train", "ms/clip", "MB
 
 def as_text(results: dict[str, Any], folder: Path) -> str:
     """Return what `mynah learn` prints: the data, the table, the verdict, the files in the run's folder."""
-    makes = answers(results) == "sounds"
-    lines = [_data(results, folder), *aligned([COLUMNS, *(cells(row) for row in results["families"])])]
+    metric = Metric.from_json(results["metric"])
+    lines = [_data(results, folder), *aligned([COLUMNS, *(cells(row, metric) for row in results["families"])])]
     lines += [f"  {row['name']}: {row['message']}" for row in results["families"] if row["message"]]
     if results["status"] == "partial":
         lines.append("This run was interrupted: only what had finished is compared.")
     lines.append(f"Verdict: {results['verdict']}")
-    lines += [f"{words[0].upper()}{words[1:]}" for words in error_rate(results)]
+    lines += _error_rate(results)
     lines += _overrun(results["how"])
     lines.append(f"report  {folder / results['report']}")
     if results["model"]:
         lines.append(f"model   {folder / results['model']}")
         model = shlex.quote(str(folder / results["model"]))
         names = results["classes"]
-        label = f" --label {shlex.quote(names[0])}" if makes and names else ""
-        lines.append(f"next    mynah {f'generate {model}{label}' if makes else f'apply {model} NEW/'}")
+        verb = results["verb"]
+        label = f" --label {shlex.quote(names[0])}" if verb == "generate" and names else ""
+        lines.append(f"next    mynah {verb} {model}{label}{' NEW/' if verb == 'apply' else ''}")
         if label:
             lines.append(f"labels  {', '.join(names)}")
     return "\n".join(lines)
@@ -48,18 +48,20 @@ def _overrun(how: dict[str, Any]) -> list[str]:
 def as_html(results: dict[str, Any]) -> str:
     """Return the table for a notebook."""
     head = "".join(f"<th>{escape(name)}</th>" for name in COLUMNS)
+    metric = Metric.from_json(results["metric"])
     rows = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells(row)) + "</tr>" for row in results["families"]
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells(row, metric)) + "</tr>"
+        for row in results["families"]
     )
     return f"<p>{escape(results['verdict'])}</p><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-def cells(row: dict[str, Any]) -> tuple[str, ...]:
+def cells(row: dict[str, Any], metric: Metric) -> tuple[str, ...]:
     """Return a family's line, one text a column."""
     return (
         row["name"],
-        score_text(row),
-        _against(row),
+        score_text(row, metric),
+        against(row, metric),
         number(row["train_seconds"], "{:.1f} s"),
         number(row["ms_per_clip"], "{:.1f}"),
         number(row["megabytes"], "{:.2f}"),
@@ -67,18 +69,39 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def score_text(row: dict[str, Any]) -> str:
+def score_text(row: dict[str, Any], metric: Metric) -> str:
+    """Return a score with its interval, such as "87.8 % [83.7-91.6]"."""
     if row["score"] is None:
-        return row["status"]
+        return str(row["status"])
     low, high = row["ci"]
-    interval = "" if low is None else f" [{100 * low:.1f}-{100 * high:.1f}]"
-    return f"{100 * row['score']:.1f} %{interval}"
+    interval = "" if low is None else f" [{metric.number(low)}-{metric.number(high)}]"
+    return f"{metric.show(row['score'])}{interval}"
 
 
-def _against(row: dict[str, Any]) -> str:
-    if row["p_vs_best"] is None:
+def against(row: dict[str, Any], metric: Metric) -> str:
+    """Return a family's verdict against the best, with the gap and how sure it is."""
+    if row["verdict"] in ("", "best") or row["gap"] is None:
         return row["verdict"] or row["status"]
-    return f"{row['verdict']} (p = {row['p_vs_best']:.3f})"
+    gap = metric.show_gap(row["gap"])
+    if row["probability"] is None:
+        return f"{row['verdict']} ({gap} behind)"
+    return f"{row['verdict']}: {gap} behind ({sure(row['probability'])})"
+
+
+def sure(probability: float) -> str:
+    """Return how sure it is that the best is better: "98 % sure", "over 99 % sure"."""
+    return "over 99 % sure" if probability >= 0.995 else f"{100 * probability:.0f} % sure"
+
+
+def _error_rate(results: dict[str, Any]) -> list[str]:
+    """Return the symbol error rate of the kept family and its interval, where the task is to transcribe."""
+    family = next((f for f in results["families"] if f["name"] == results["best"]), None)
+    rate = None if family is None else family["scores"].get("symbol_error_rate")
+    if family is None or rate is None:
+        return []
+    low, high = family["ci"]
+    interval = "" if low is None else f", 95 % interval {100 * (1 - high):.1f} to {100 * (1 - low):.1f} %"
+    return [f"Symbol error rate of {family['name']}: {100 * rate:.1f} %{interval}"]
 
 
 def number(value: float | None, form: str) -> str:
@@ -86,13 +109,13 @@ def number(value: float | None, form: str) -> str:
 
 
 def _data(results: dict[str, Any], folder: Path) -> str:
-    data = results["dataset"]
+    data, metric = results["dataset"], Metric.from_json(results["metric"])
     text = (
-        f"{data['name']}: {results['clips']} clips, {len(results['classes'])} {kinds(results)[1]}, "
+        f"{data['name']}: {results['clips']} clips, {len(results['classes'])} {results['words']['parts'][1]}, "
         f"{data['duration']['min']:.1f}-{data['duration']['max']:.1f} s; {results['split']['description']}; "
-        f"score: {results['metric_title']}, {baseline(results)} {100 * results['chance']:.0f} %"
+        f"score: {metric.title}, {results['words']['baseline']} {metric.show(results['chance'], 0)}"
     )
-    if answers(results) == "sounds" and not results["classes"]:
+    if results["verb"] == "generate" and not results["classes"]:
         text += "\n  there are no labels, so what was learned is to make sounds like these"
     if results["skipped"]:
         text += f"\n  {results['skipped']} files set aside, see {folder / 'skipped.csv'}"

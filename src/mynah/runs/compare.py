@@ -14,8 +14,10 @@ from mynah import tasks
 from mynah.ground.errors import UsageError
 from mynah.judging import statistics
 from mynah.judging.choice import Contender, choose
-from mynah.runs.board import aligned, number, score_text
+from mynah.judging.metric import Metric
+from mynah.runs.board import against, aligned, number, score_text
 from mynah.runs.run import Run
+from mynah.tasks.task import Task
 
 #: A model judged on voices or rooms it was trained on looks better than it is.
 _OTHER_FOLDS = "These runs split the clips differently, so part of a difference may be the split and not the method."
@@ -28,21 +30,21 @@ class Comparison:
     rows: list[dict[str, Any]]
     verdict: str
     clips: int
+    metric: Metric
 
     def to_json(self) -> dict[str, Any]:
         """Return the comparison as one document."""
-        return {"schema": "mynah.comparison/1", "clips": self.clips, "verdict": self.verdict, "rows": self.rows}
+        return {"schema": "mynah.comparison/2", "clips": self.clips, "verdict": self.verdict, "rows": self.rows}
 
     def __str__(self) -> str:
         table = [("run", "family", "score [95 %]", "against the best", "train", "ms/clip", "MB")]
         for row in self.rows:
-            against = row["verdict"] if row["p_vs_best"] is None else f"{row['verdict']} (p = {row['p_vs_best']:.3f})"
             table.append(
                 (
                     row["run"],
                     row["family"],
-                    score_text(row),
-                    against,
+                    score_text(row, self.metric),
+                    against(row, self.metric),
                     number(row["train_seconds"], "{:.1f} s"),
                     number(row["ms_per_clip"], "{:.1f}"),
                     number(row["megabytes"], "{:.2f}"),
@@ -63,6 +65,7 @@ def compare(folders: Sequence[str | os.PathLike[str]]) -> Comparison:
     runs = [Run.open(folder) for folder in folders]
     names = _distinct([Path(folder) for folder in folders])
     first = runs[0].results
+    task = tasks.by_name(first["task"])
     files = {_identity(item): number for number, item in enumerate(first["items"])}
     true = np.array([str(item["label"]) for item in first["items"]])
     entries: dict[str, tuple[str, dict[str, Any], np.ndarray]] = {}
@@ -70,20 +73,12 @@ def compare(folders: Sequence[str | os.PathLike[str]]) -> Comparison:
         order = _order(run.results, files, first, name)
         for row in run.board:
             if row["score"] is not None and row["status"] == "ok":
-                said = np.full(len(files), None, dtype=object)
-                said[order] = answered(run.results, row)
-                entries[f"{name}: {row['name']}" if len(runs) > 1 else row["name"]] = (name, row, said)
+                answers = np.full(len(files), None, dtype=object)
+                answers[order] = task.recorded(run.results, row)
+                entries[f"{name}: {row['name']}" if len(runs) > 1 else row["name"]] = (name, row, answers)
     if not entries:
         raise UsageError("no family has finished in these runs", where=", ".join(names))
-    return _compared(entries, true, np.array([item["group"] for item in first["items"]]), runs)
-
-
-def answered(results: dict[str, Any], row: dict[str, Any]) -> list[Any]:
-    """Return what a family said of each item: a label, a text or what it gained; None where no fold answered."""
-    for key in ("said", "gained"):
-        if key in row:
-            return list(row[key])
-    return [None if code is None else results["classes"][code] for code in row["predicted"]]
+    return _compared(task, entries, true, runs)
 
 
 def _identity(item: dict[str, Any]) -> tuple[Any, ...]:
@@ -112,52 +107,37 @@ def _distinct(folders: Sequence[Path]) -> list[str]:
 
 
 def _compared(
-    entries: dict[str, tuple[str, dict[str, Any], np.ndarray]],
-    true: np.ndarray,
-    groups: np.ndarray,
-    runs: Sequence[Run],
+    task: Task, entries: dict[str, tuple[str, dict[str, Any], np.ndarray]], true: np.ndarray, runs: Sequence[Run]
 ) -> Comparison:
     first = runs[0].results
-    task, names = tasks.by_name(first["task"]), np.array(first["classes"])
-    seen = np.all([[word is not None for word in said] for _, _, said in entries.values()], axis=0)
+    names, metric = np.array(first["classes"]), task.metric
+    seen = np.all([[answer is not None for answer in answers] for _, _, answers in entries.values()], axis=0)
     if not seen.any():
-        raise UsageError("these runs judged by different clips")
-    stakes = task.stakes(true[seen], names)
-    gains = {key: task.gain(true[seen], said[seen], names) for key, (_, _, said) in entries.items()}
+        raise UsageError("these runs held out different clips")
+    groups = np.array([item["group"] for item in first["items"]])[seen]
     same_folds = all(run.results["split"] == first["split"] for run in runs)
+    folds = np.array([str(item["fold"]) if same_folds else "" for item in first["items"]])[seen]
     contenders = {
-        key: Contender(
-            score=stakes.score(gains[key]),
-            fold_scores=row["fold_scores"] if same_folds else [],
-            gain=gains[key],
-            cost=row["megabytes"],
-        )
-        for key, (_, row, _) in entries.items()
+        key: Contender(task.statistics(true[seen], np.array(answers[seen].tolist()), names), row["megabytes"])
+        for key, (_, row, answers) in entries.items()
     }
-    folds = first["split"]["folds"]
-    choice = choose(
-        contenders,
-        stakes,
-        groups[seen],
-        train_size=float(np.mean([fold["train"] for fold in folds])),
-        test_size=float(np.mean([fold["test"] for fold in folds])),
-        baseline=task.lowest,
-    )
+    choice = choose(contenders, metric, groups, folds, baseline=task.baseline)
     rows = []
     for key, (name, row, _) in entries.items():
-        interval = statistics.bootstrap_interval(stakes, gains[key], groups[seen])
+        interval = statistics.bootstrap_interval(metric, contenders[key].statistics, groups)
         rows.append(
             {
                 "run": name,
                 "family": row["name"],
-                "score": contenders[key].score,
+                "score": float(metric.score(contenders[key].statistics.sum(axis=0))),
                 "ci": [None, None] if interval is None else list(interval),
-                "p_vs_best": choice.verdicts[key].p,
-                "verdict": choice.verdicts[key].words,
+                "gap": choice.verdicts[key].gap,
+                "probability": choice.verdicts[key].probability_best_is_better,
+                "verdict": choice.verdicts[key].kind,
                 "status": "ok",
                 **{cost: row[cost] for cost in ("train_seconds", "ms_per_clip", "megabytes", "parameters")},
             }
         )
-    rows.sort(key=lambda row: -row["score"])
+    rows.sort(key=lambda row: metric.rank(row["score"]))
     verdict = choice.sentence if same_folds else f"{choice.sentence} {_OTHER_FOLDS}"
-    return Comparison(rows, verdict, int(seen.sum()))
+    return Comparison(rows, verdict, int(seen.sum()), metric)

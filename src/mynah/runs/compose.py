@@ -20,6 +20,7 @@ from mynah.contracts.composer import Composer, beginning, steps_to_fill
 from mynah.contracts.model import ByGradient, with_budget
 from mynah.data import performance
 from mynah.ground.errors import BadInput, IncompatibleFile, Stopped, UsageError
+from mynah.ground.files import write_bytes
 from mynah.ground.processes import world
 from mynah.ground.progress import Progress, silent
 from mynah.ground.randomness import generator
@@ -287,8 +288,8 @@ def _learned(
         judged = {
             "pieces": len(held),
             "unit": model.unit,
-            "surprise": float(model.surprise(held).mean()),
-            "without_learning": float(model.without_learning(kept, held).mean()),
+            "surprise": float(model.prediction_error(held).mean()),
+            "without_learning": float(model.counting_baseline(kept, held).mean()),
         }
     card = catalog.card(family)
     return model, {"schema": music.SCHEMA, "family": card.name, "title": card.title, **facts, "held_out": judged}
@@ -371,7 +372,7 @@ class _Likeness:
         return {"notes": passage.notes, "of": len(piece.notes), "piece": name}
 
     def _heard(self, piece: Piece) -> Piece:
-        heard = self._model.heard(piece).pitched
+        heard = self._model.input_of(piece).pitched
         return replace(heard, notes=heard.notes[:MOST_NOTES])
 
 
@@ -450,10 +451,7 @@ def _make(folder: Path) -> None:
 
 
 def _write(path: Path, content: str | bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(content.encode() if isinstance(content, str) else content)
-        os.replace(part, path)
+        write_bytes(path, content.encode() if isinstance(content, str) else content)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise Stopped("a file could not be written", where=path, measured=error.strerror) from error

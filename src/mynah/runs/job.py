@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mynah import catalog, modelfile, tasks
+from mynah import modelfile, tasks
 from mynah.contracts.model import ByGradient, Model, with_budget
 from mynah.data.clip import Wave
 from mynah.ground.allocator import tune_allocator
@@ -20,6 +20,7 @@ from mynah.ground.errors import MynahError, Stopped
 from mynah.ground.processes import world
 from mynah.representations import Frames
 from mynah.runs.draining import listen_only_in_fits
+from mynah.runs.entry import Entry
 from mynah.runs.trial import Trial, TrialStore
 from mynah.runs.watching import Curves
 from mynah.tasks.task import Part, Task
@@ -27,6 +28,8 @@ from mynah.training import Checkpoints, Saver, Training, noticed, one_thread
 
 #: Clips that are answered one by one, from the wave on, to measure the milliseconds each takes.
 TIMED_CLIPS = 12
+#: Where settings hold the hash of a user's own file.
+SOURCE = "source sha256"
 #: What `run` returns, in a worker process, for a trial that was told to stop and has saved itself.
 TOLD = ""
 
@@ -37,6 +40,7 @@ class Job:
 
     Attributes:
         trial: what is run.
+        entry: the row it belongs to.
         frames: of all clips, memory-mapped; `judged` as the task judges them.
         labels, groups: (clip,) of all clips.
         train, test: clip numbers of the fold.
@@ -49,6 +53,7 @@ class Job:
     """
 
     trial: Trial
+    entry: Entry
     frames: Frames
     judged: tuple[Frames, ...]
     labels: np.ndarray
@@ -80,7 +85,7 @@ def run(job: Job, store: TrialStore) -> str:
     checkpoints = Checkpoints(store.checkpoints(job.trial), job.trial.hash)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        model = new_model(job.trial.family, job.trial.settings, job.trial.seed, job.allowance)
+        model = new_model(job.entry, job.trial.settings, job.trial.seed, job.allowance)
         if not _fit(model, job, checkpoints, folder):
             return TOLD
         if not world().is_first:  # of several processes of one fit, the first does what is left
@@ -132,26 +137,27 @@ def _fit(model: Model, job: Job, checkpoints: Checkpoints, folder: Path) -> bool
     return True
 
 
-def new_model(family: str, settings: str, seed: int, budget: str) -> Model:
-    """Make an unfitted model of a family from what `settings_of` returned."""
+def new_model(entry: Entry, settings: str, seed: int, budget: str) -> Model:
+    """Make an unfitted model of an entry from what `settings_of` returned."""
     given = json.loads(settings)
+    given.pop(SOURCE, None)
     if "training" in given:
         given["training"] = Training(**given["training"])
-    model: Model = catalog.model_class(family)(**given, random_state=seed)
+    model = entry.kind(**given, random_state=seed)
     return with_budget(model, budget) if budget else model
 
 
-def settings_of(family: str, *, optimizer: str | None = None, activation: str | None = None) -> str:
-    """Return all settings of a family but seed and budget, defaults included, as JSON: a changed default is another.
+def settings_of(entry: Entry, *, optimizer: str | None = None, activation: str | None = None) -> str:
+    """Return all settings of an entry but seed and budget, defaults included, as JSON: a changed default is another.
 
     Args:
-        optimizer: in place of the family's own, where it learns by steps.
-        activation: in place of the family's own, where it has a choice.
+        optimizer: in place of the family's own, where it learns by steps and the entry names none.
+        activation: in place of the family's own, where it has a choice and the entry names none.
     """
-    model = catalog.model_class(family)()
-    if optimizer is not None and isinstance(model, ByGradient):
+    model, named = entry.new(), dict(entry.settings)
+    if optimizer is not None and isinstance(model, ByGradient) and "optimizer" not in named:
         model.training = replace(model.settings, optimizer=optimizer)
-    if activation is not None and "activation" in model.get_params(deep=False):
+    if activation is not None and "activation" in model.get_params(deep=False) and "activation" not in named:
         model.activation = activation
     settings = {
         name: value for name, value in model.get_params(deep=False).items() if name not in ("representation", "rate")
@@ -159,6 +165,8 @@ def settings_of(family: str, *, optimizer: str | None = None, activation: str | 
     del settings["random_state"]
     if isinstance(model, ByGradient):
         settings["training"] = asdict(model.settings)
+    if entry.source is not None:  # an edited file is another family
+        settings[SOURCE] = entry.source.sha256
     return json.dumps(settings, sort_keys=True)
 
 

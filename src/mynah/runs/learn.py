@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import time
 from dataclasses import asdict, replace
@@ -14,8 +15,7 @@ from typing import Any
 import numpy as np
 
 import mynah
-from mynah import catalog, modelfile, tasks
-from mynah.contracts.classifier import ClassifierModel
+from mynah import modelfile, tasks
 from mynah.contracts.model import ByGradient, Model
 from mynah.data import Sounds, Splits, scan
 from mynah.ground.errors import IncompatibleFile, MynahError, Stopped, UsageError
@@ -25,6 +25,7 @@ from mynah.ground.randomness import key
 from mynah.judging.choice import Choice, Contender, choose
 from mynah.representations import Frames, Representation, compute, described
 from mynah.runs import results as documents
+from mynah.runs.entry import foreign
 from mynah.runs.job import TIMED_CLIPS, Job, new_model, settings_of
 from mynah.runs.plan import Plan
 from mynah.runs.previews import Heard, preview_order, write_previews
@@ -58,7 +59,7 @@ def learn(
         out: folder of the run; finished trials found there are not repeated.
         progress: told how far the work is.
         command: the command line to repeat this, for the page.
-        options: fields of `Plan`.
+        options: fields of `Plan`; its `settings` may be called `set`, as on the command line.
 
     Returns:
         The run; ``run.board``, ``run.best``, ``run.report``.
@@ -67,6 +68,8 @@ def learn(
         UsageError, BadInput, NotEnoughData: with what to do, before anything is trained.
         KeyboardInterrupt, Stopped: after the partial run has been written.
     """
+    if "set" in options:
+        options["settings"] = options.pop("set")
     unknown = set(options) - set(Plan.__dataclass_fields__)
     if unknown:
         raise UsageError("no such option", where=", ".join(sorted(unknown)))
@@ -133,7 +136,8 @@ class Learning:
         self.progress, self.command = progress, command
         self.budget = Budget.parse(plan.budget)
         self.workers = 1 if plan.executor == "sequential" else plan.workers or os.cpu_count() or 1
-        self.families = plan.names
+        self.entries = {entry.name: entry for entry in plan.entries}
+        self.families = list(self.entries)
         remote = None if plan.checkpoints is None else open_store(plan.checkpoints)
         self.store = TrialStore(folder / "trials", remote)
         self.log = Log(folder / "log.jsonl")
@@ -179,6 +183,7 @@ class Learning:
     def _write_plan(self, path: str | os.PathLike[str]) -> None:
         """Keep what is needed to go on, here and where checkpoints are kept."""
         options = {name: value for name, value in asdict(self.plan).items() if name not in ("plans", "rest")}
+        options["families"] = self.plan.anywhere
         options["labels"] = None if self.plan.labels is None else os.path.abspath(self.plan.labels)
         place = str(path) if is_bucket(path) else os.path.abspath(path)
         plan = {"schema": PLAN_SCHEMA, "sounds": place, "options": options, "command": self.command}
@@ -226,10 +231,9 @@ class Learning:
         )
 
     def _represent(self) -> None:
-        for family in self.families:
-            representation = catalog.model_class(family).default_representation
-            if representation not in self.frames:
-                self.frames[representation] = self._frames(self.sounds, representation)
+        for entry in self.entries.values():
+            if entry.seen not in self.frames:
+                self.frames[entry.seen] = self._frames(self.sounds, entry.seen)
         heard = self.task.heard(self.sounds)
         self.judged = tuple(self._frames(heard, representation) for representation in self.task.judged_by)
 
@@ -240,7 +244,7 @@ class Learning:
     @cached_property
     def _learners(self) -> list[str]:
         """The families that learn by gradient steps, and so share the budget."""
-        return [name for name in self.families if catalog.card(name).cost == "gradient"]
+        return [name for name, entry in self.entries.items() if entry.learns]
 
     def _deadline(self) -> float | None:
         """Return when training must be done: an interrupted run goes on with what was left of its time."""
@@ -253,12 +257,11 @@ class Learning:
         return self.began + self.budget.seconds * (1 - CLOSING_SHARE) - spent
 
     def _trial(self, family: str, fold: int) -> Trial:
-        part = self.splits.folds[fold]
-        representation = catalog.model_class(family).default_representation
+        part, entry = self.splits.folds[fold], self.entries[family]
         return Trial(
-            family=family,
+            family=entry.family,
             settings=self._settings(family),
-            representation=f"{json.dumps(described(representation))} at {self.rate} Hz",
+            representation=f"{json.dumps(described(entry.seen))} at {self.rate} Hz",
             task=self.task.name,
             fingerprint=self.sounds.fingerprint,
             fold=part.name,
@@ -274,7 +277,7 @@ class Learning:
         return [f"{key(fold.train.tolist(), fold.test.tolist()):016x}" for fold in self.splits.folds]
 
     def _settings(self, family: str) -> str:
-        return settings_of(family, optimizer=self.plan.optimizer, activation=self.plan.activation)
+        return settings_of(self.entries[family], optimizer=self.plan.optimizer, activation=self.plan.activation)
 
     def _terms(self, family: str, fold: int) -> str:
         """Say what a fit may spend: a share of a time depends on who shares it."""
@@ -292,7 +295,8 @@ class Learning:
         trial = self._trial(family, fold)
         return Job(
             trial=trial,
-            frames=self.frames[catalog.model_class(family).default_representation],
+            entry=self.entries[family],
+            frames=self.frames[self.entries[family].seen],
             judged=self.judged,
             labels=self.labels,
             groups=self.groups,
@@ -303,7 +307,9 @@ class Learning:
             keep_model=fold == 0,
             learns=family in self._learners,
             leaves=self.plan.executor == "processes",
-            curves=self.folder.absolute() / "tensorboard" / f"{family}-{part.name}" if self.plan.tensorboard else None,
+            curves=self.folder.absolute() / "tensorboard" / f"{_as_file(family)}-{part.name}"
+            if self.plan.tensorboard
+            else None,
         )
 
     # --- comparison, model, page
@@ -317,13 +323,13 @@ class Learning:
         else:
             family, steps = world().same((choice.kept, _usual_steps(answers[choice.kept])))
             self._keep(self._refitted(family, steps, document), document, len(self.sounds))
-            order, heard = preview_order(document), Heard(self.sounds, self.folder, document)
+            order, heard = preview_order(self.task, document), Heard(self.sounds, self.folder, document)
             write_previews(heard, order, self.folder / "previews", progress=self.progress)
             if self.plan.tensorboard:
-                show_clips(self.folder / "tensorboard" / "clips", document, heard, self.rate, order)
+                show_clips(self.folder / "tensorboard" / "clips", self.task, document, heard, self.rate, order)
         document["how"]["seconds"] = time.monotonic() - self.began
         self._write(document)
-        return Run(self.folder, document)
+        return Run(self.folder, document, foreign(self.entries.values()))
 
     def conclude_partially(self) -> None:
         """Compare what has finished, and keep the best family's model of the first fold.
@@ -334,7 +340,7 @@ class Learning:
         if choice is None and (self.folder / "results.json").exists():
             return
         if choice is not None:
-            model = modelfile.load(self._first_model(choice.kept))
+            model = modelfile.load(self._first_model(choice.kept), families=foreign(self.entries.values()))
             self._keep(model, document, len(self.splits.folds[0].train))
         self._write(document)
 
@@ -346,52 +352,37 @@ class Learning:
         }
         choice = self._choose(rows, answers)
         document = self._document(rows, choice, status)
-        if choice is not None and self.task.answers == "classes":
-            codes = np.searchsorted(self.names, self.labels)
-            document["calibration"] = documents.calibration(answers[choice.kept], codes)
-            document["top"] = documents.top_three(answers[choice.kept])
+        if choice is not None:
+            document |= self.task.of_kept(answers[choice.kept].found, self.labels, self.names)
         if self.warnings:
-            document["families"] = [row | documents.NO_SCORE for row in document["families"]]
+            document["families"] = [documents.without_score(row, self.task) for row in document["families"]]
         return answers, choice, document
 
     def _answers(self, family: str) -> documents.Answers:
         folds = range(len(self.splits.folds))
         finished = [self.store.load(self._trial(family, fold)) for fold in folds]
-        return documents.gather(self.task, family, finished, self.labels, self.names)
+        return documents.gather(self.task, self.entries[family], finished, self.labels, self.names)
 
     def _choose(self, rows: dict[str, Any], answers: dict[str, documents.Answers]) -> Choice | None:
         whole = [name for name in self.families if rows[name]["status"] == "ok"]
         if not whole:
             return None
-        seen = answers[whole[0]].answered
-        contenders = {
-            name: Contender(
-                score=rows[name]["score"],
-                fold_scores=[score for score in answers[name].fold_scores if score is not None],
-                gain=self.task.gain(self.labels[seen], answers[name].said[seen], self.names),
-                cost=rows[name]["megabytes"],
-            )
-            for name in whole
-        }
+        found = answers[whole[0]].found
+        contenders = {name: Contender(answers[name].statistics, rows[name]["megabytes"]) for name in whole}
         choice = choose(
             contenders,
-            self.task.stakes(self.labels[seen], self.names),
-            self.groups[seen],
-            train_size=float(np.mean([len(fold.train) for fold in self.splits.folds])),
-            test_size=float(np.mean([len(fold.test) for fold in self.splits.folds])),
-            baseline=self.task.lowest,
-            seed=self.plan.seed,
+            self.task.metric,
+            self.groups[found.answered],
+            found.fold[found.answered],
+            baseline=self.task.baseline,
         )
         for name, verdict in choice.verdicts.items():
-            rows[name]["verdict"], rows[name]["p_vs_best"] = verdict.words, verdict.p
+            rows[name] |= {
+                "verdict": verdict.kind,
+                "probability": verdict.probability_best_is_better,
+                "gap": verdict.gap,
+            }
         return choice
-
-    def _sentence(self, choice: Choice | None) -> str:
-        if choice is None:
-            return "No family finished: there is nothing to compare yet."
-        if self.warnings:
-            return f"Too few sounds for an honest score ({'; '.join(self.warnings)}); kept {choice.kept}."
-        return choice.sentence
 
     def _document(self, rows: dict[str, Any], choice: Choice | None, status: str) -> dict[str, Any]:
         how = documents.circumstances()
@@ -403,23 +394,21 @@ class Learning:
             "mynah": mynah.__version__,
             "status": status,
             "task": self.task.name,
-            "answers": self.task.answers,
-            "metric": self.task.metric,
-            "metric_title": self.task.metric_title,
-            "verdict": self._sentence(choice),
+            "verb": self.task.verb,
+            "words": asdict(self.task.words) | {"parts": list(self.task.words.parts)},
+            "metric": self.task.metric.to_json(),
+            "verdict": _sentence(choice, self.warnings),
             "warnings": self.warnings,
-            "chance": self.task.baseline(self.labels, self.names),
+            "chance": self.task.floor(self.labels, self.names),
             "best": choice.kept if choice else None,
             "clips": len(self.sounds),
             "classes": [str(name) for name in self.names],
             "folds": len(self.splits.folds),
             "dataset": documents.dataset(self.sounds, self.rate, self.task.counts(self.labels, self.names)),
-            "families": documents.numbered(documents.ranked(rows.values()), len(self.sounds)),
+            "families": documents.numbered(documents.ranked(rows.values(), self.task.metric), len(self.sounds)),
             "items": documents.items(self.sounds, self.splits),
-            "top": [None] * len(self.sounds),
             **documents.health(self.sounds),
             "split": documents.split_facts(self.splits, self.sounds),
-            "calibration": None,
             "how": how
             | {
                 "seed": self.plan.seed,
@@ -443,7 +432,7 @@ class Learning:
             raise
         except (MynahError, ValueError, ArithmeticError, MemoryError) as error:
             document["verdict"] += f" Training it on all clips failed ({error}): the model is that of the first fold."
-            return modelfile.load(self._first_model(family))
+            return modelfile.load(self._first_model(family), families=foreign(self.entries.values()))
         assert model is not None
         return model
 
@@ -452,10 +441,10 @@ class Learning:
         if family is None or not (family in self._learners or world().is_first):
             return None
         self.progress("refit", 0, 1, family)
-        model = new_model(family, self._settings(family), self.plan.seed, "")
+        model = new_model(self.entries[family], self._settings(family), self.plan.seed, "")
         if isinstance(model, ByGradient):
             model.train_to_the_end(steps)
-        model.fit(self.frames[model.default_representation], self.labels, self.groups)
+        model.fit(self.frames[self.entries[family].seen], self.labels, self.groups)
         self.progress("refit", 1, 1, family)
         return model
 
@@ -464,12 +453,10 @@ class Learning:
 
     def _keep(self, model: Model, document: dict[str, Any], trained_on: int) -> None:
         """Write the model that is used, calibrated, with what is known of it."""
-        if isinstance(model, ClassifierModel):
-            model.temperature_ = document["calibration"]["temperature"]
-            model.threshold_ = document["calibration"]["threshold"]
+        self.task.finish(model, document)
         row = next(row for row in document["families"] if row["name"] == document["best"])
         record = {name: row[name] for name in ("score", "ci", "name")} | {
-            "metric": document["metric"],
+            "metric": document["metric"]["name"],
             "clips": trained_on,
             "dataset": self.sounds.name,
             "fingerprint": self.sounds.fingerprint,
@@ -487,10 +474,23 @@ class Learning:
             raise Stopped("the run could not be written", where=self.folder, measured=error.strerror) from error
 
 
+def _sentence(choice: Choice | None, warnings: list[str]) -> str:
+    if choice is None:
+        return "No family finished: there is nothing to compare yet."
+    if warnings:
+        return f"Too few sounds for an honest score ({'; '.join(warnings)}); kept {choice.kept}."
+    return choice.sentence
+
+
 def _usual_steps(answers: documents.Answers) -> int:
     """Return the median over the folds of the step whose weights were kept; 1 for a family without steps."""
     best = [result["record"].get("best_step", 1) for result in answers.results if result]
     return max(1, int(np.median(best)))
+
+
+def _as_file(name: str) -> str:
+    """Return a row's name as a folder may be called."""
+    return re.sub(r"[^\w@=.,() -]", "_", name)
 
 
 def _refuse_other_sounds(out: Path, sounds: Sounds) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from mynah import catalog, tasks
 from mynah.ground.errors import UsageError
 from mynah.layers.activation import activation
 from mynah.runs.cluster import check_executor
+from mynah.runs.entry import Entry, combined, read
+from mynah.runs.setting import split
 from mynah.tasks import AUTO
 from mynah.training import Budget, check_optimizer
 
@@ -30,7 +33,11 @@ class Plan:
     Attributes:
         task: what the models are asked to do: "classify", "transcribe" or "generate"; "auto" is to classify, or,
             where the sounds have no labels, to generate.
-        families: names in a list or with commas, "all", or None for those that need not be asked for.
+        families: names in a list or with commas, "all", or None for those that need not be asked for. A name may say
+            what the family sees, and settings: ``"svm@mfcc"``, ``"lstm(hidden=128)"``; or it is a class in a file:
+            ``"./mine.py:MyFamily"``.
+        settings: in place of a family's own, such as ``"lstm.hidden=128"``; of several values, as in
+            ``"resnet.dropout=0,0.3"``, each makes a row. Some serve the training: ``"lstm.learning_rate=1e-3"``.
         labels: labels file; None looks for the usual names beside the audio.
         target: its column that holds the label or the text.
         group: its column that must not be cut by the split.
@@ -53,6 +60,7 @@ class Plan:
 
     task: str = AUTO
     families: Sequence[str] | str | None = None
+    settings: Sequence[str] | str | None = None
     labels: str | None = None
     target: str = "label"
     group: str | None = None
@@ -75,35 +83,51 @@ class Plan:
     def __post_init__(self) -> None:
         check_executor(self.executor)
         Budget.parse(self.budget)
-        names = self.names
+        entries = self.entries  # what cannot be trained says so now
         if self.optimizer is not None:
             check_optimizer(self.optimizer)
         if self.activation is not None:
             activation(self.activation)
-        for name in names:  # a family that cannot be loaded says so now
-            catalog.model_class(name)
+        for entry in entries:
+            entry.new()
         if self.seed < 0:
             raise UsageError("must be 0 or more", where="seed", measured=self.seed)
         if self.workers is not None and self.workers < 1:
             raise UsageError("must be 1 or more", where="workers", measured=self.workers)
 
     @property
-    def names(self) -> list[str]:
-        """The families, by their names in the catalog."""
+    def entries(self) -> list[Entry]:
+        """The rows of the comparison."""
+        settings = [self.settings] if isinstance(self.settings, str) else self.settings
+        return combined(self._named, settings or ())
+
+    @property
+    def _named(self) -> list[Entry]:
+        """The families, before `settings`."""
         possible = ("classify", "generate") if self.task == AUTO else (tasks.by_name(self.task).name,)
         serving = [card.name for card in catalog.cards() if set(possible) & set(card.tasks)]
         if self.families is None:
-            return [name for name in serving if not catalog.card(name).asked]
+            return [Entry(name) for name in serving if not catalog.card(name).asked]
         if self.families == ALL:
-            return serving
-        named = self.families.split(",") if isinstance(self.families, str) else self.families
-        chosen = list(dict.fromkeys(catalog.card(name.strip()).name for name in named))
-        wrong = [name for name in chosen if name not in serving]
+            return [Entry(name) for name in serving]
+        named = split(self.families) if isinstance(self.families, str) else self.families
+        chosen = list(dict.fromkeys(entry for name in named for entry in read(name)))
+        wrong = [entry.name for entry in chosen if not set(possible) & set(entry.card.tasks)]
         if wrong:
             raise UsageError(
                 f"does not {' or '.join(possible)}", where=", ".join(wrong), remedy=f"Use {', '.join(serving)}."
             )
+        twice = [name for name, count in Counter(entry.name for entry in chosen).items() if count > 1]
+        if twice:
+            raise UsageError("two families are called the same; rename a file", where=", ".join(twice))
         return chosen
+
+    @property
+    def anywhere(self) -> Sequence[str] | str | None:
+        """`families`, with users' own files by their whole paths: for going on from another folder."""
+        if self.families in (None, ALL) or all(entry.source is None for entry in self._named):
+            return self.families
+        return [entry.written for entry in self._named]
 
     def decisive(self, folder: Path) -> dict[str, Any]:
         """Return the options that decide clips, split and fits, with the labels file by its name inside the folder."""

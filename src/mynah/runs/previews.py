@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import itertools
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +13,9 @@ import numpy as np
 
 from mynah import audio
 from mynah.ground.errors import BadInput, Stopped
+from mynah.ground.files import write_bytes
 from mynah.ground.progress import Progress, silent
-from mynah.ground.texts import errors, symbols
+from mynah.tasks.task import Task
 
 #: Previews go up to 16 kHz, where MP3 itself ends; full band would be a fifth larger (measured on ESC-10).
 HIGHEST_RATE = 32_000
@@ -37,52 +36,10 @@ class Readable(Protocol):
     def read(self, rate: int | None = None, mono: bool = True) -> np.ndarray: ...
 
 
-def preview_order(document: dict[str, Any], *, most: int = 600) -> list[int]:
-    """Return the clips most worth hearing: mistakes of the kept family, then right ones taken from each class in turn.
-
-    Mistakes come by the confidence of the wrong answer; `most` bounds the list, and leaves the right ones a quarter.
-    """
+def preview_order(task: Task, document: dict[str, Any], *, most: int = 600) -> list[int]:
+    """Return the numbers of at most so many clips and made sounds of a run, most worth hearing first."""
     family = next((f for f in document["families"] if f["name"] == document["best"]), None)
-    if family is None:
-        return []
-    if "said" in family:
-        return _by_errors(document, family, most)
-    if "sounds" in family:
-        return _made(document, most)
-    code = {label: number for number, label in enumerate(document["classes"])}
-    labels = [code.get(item["label"]) for item in document["items"]]
-    mistakes: list[tuple[float, int]] = []
-    right: dict[int, list[int]] = {number: [] for number in code.values()}
-    for clip, (label, said) in enumerate(zip(labels, family["predicted"], strict=True)):
-        if label is None or said is None:
-            continue
-        if said == label:
-            right[label].append(clip)
-        else:
-            top = document["top"][clip]
-            mistakes.append((-(top[0][1] if top else 0.0), clip))
-    turns = [clip for turn in itertools.zip_longest(*right.values()) for clip in turn if clip is not None]
-    room = max(most - len(turns), most * 3 // 4)
-    first = [clip for _, clip in sorted(mistakes)[:room]]
-    return (first + turns)[:most]
-
-
-def _by_errors(document: dict[str, Any], family: dict[str, Any], most: int) -> list[int]:
-    """Return the clips by how many symbols of their text are wrong, the worst first."""
-    names = document["classes"]
-    wrong = {
-        clip: errors(symbols(item["label"], names), symbols(said, names))
-        for clip, (item, said) in enumerate(zip(document["items"], family["said"], strict=True))
-        if said is not None
-    }
-    return sorted(wrong, key=lambda clip: (-wrong[clip], clip))[:most]
-
-
-def _made(document: dict[str, Any], most: int) -> list[int]:
-    """Return the numbers of all made sounds, the best family's first, each with its nearest clip and a held-out one."""
-    sounds = [sound for family in document["families"] for sound in family["sounds"]]
-    numbers = dict.fromkeys(sound[key] for sound in sounds for key in ("id", "nearest", "item"))
-    return list(numbers)[:most]
+    return [] if family is None else task.worth_hearing(document, family, most)
 
 
 @dataclass(frozen=True)
@@ -152,11 +109,11 @@ def write_previews(
                 if made is not None:
                     data, facts = made
                     name = f"{item:05d}.mp3"
-                    _write(folder / name, data)
+                    write_bytes(folder / name, data)
                     index[str(item)] = {"mp3": name, **facts}
             progress("previews", len(order), len(order), "")
         finally:  # an interruption keeps what was made
-            _write(folder / "index.json", json.dumps(index, allow_nan=False).encode())
+            write_bytes(folder / "index.json", json.dumps(index, allow_nan=False).encode())
             _remove_stale(folder, {entry["mp3"] for entry in index.values()})
     except OSError as error:
         raise Stopped("previews could not be written", where=folder, measured=error.strerror) from error
@@ -166,16 +123,6 @@ def _remove_stale(folder: Path, kept: set[str]) -> None:
     for path in folder.glob("*.mp3"):
         if path.name not in kept:
             path.unlink()
-
-
-def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def _preview(clip: Readable, seconds: float) -> tuple[bytes, dict[str, Any]] | None:

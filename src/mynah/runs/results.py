@@ -16,22 +16,22 @@ from typing import Any
 import numpy as np
 
 import mynah
-from mynah import catalog
 from mynah.data import Sounds, Splits
 from mynah.judging import statistics
-from mynah.tasks.task import Task
+from mynah.judging.metric import Metric
+from mynah.runs.entry import Entry
+from mynah.tasks.task import Gathered, Task
 from mynah.training import Budget
 
-SCHEMA = "mynah.results/1"
+SCHEMA = "mynah.results/2"
 #: What a family's entry says where too few sounds judge for a score to mean something.
 NO_SCORE: dict[str, Any] = {
     "score": None,
     "ci": [None, None],
-    "p_vs_best": None,
+    "gap": None,
+    "probability": None,
     "verdict": "",
     "scores": {},
-    "per_class": [],
-    "confusion": [],
 }
 VERSIONED = ("numpy", "scipy", "scikit-learn", "torch", "soundfile", "soxr", "joblib")
 
@@ -41,25 +41,22 @@ class Answers:
     """What one family answered on held-out clips.
 
     Attributes:
-        family: name in the catalog.
+        entry: the row.
         results: per fold in the order of the split, None where the trial has not finished.
-        said: (clip,) labels, texts or gains; of no meaning where not `answered`.
-        answered: (clip,) bool.
-        probabilities: (clip, class), calibrated, or None where answers have none.
-        temperature: of the kept model, from all answers.
+        found: the answers of the folds that have finished, as they are scored.
+        statistics: (clip, k) what each answered clip adds to the totals of the metric, of those alone.
         fold_scores: per fold, None where it has not finished.
     """
 
-    family: str
+    entry: Entry
     results: list[dict[str, Any] | None]
-    said: np.ndarray
-    answered: np.ndarray
+    found: Gathered
+    statistics: np.ndarray
     fold_scores: list[float | None]
-    probabilities: np.ndarray | None = None
-    temperature: float = 1.0
 
     @property
     def status(self) -> str:
+        """ok, failed, partial or stopped."""
         states = ["missing" if r is None else r["status"] for r in self.results]
         if all(state == "ok" for state in states):
             return "ok"
@@ -67,11 +64,16 @@ class Answers:
             return "failed"
         return "partial" if "ok" in states else "stopped"
 
+    @property
+    def done(self) -> list[dict[str, Any]]:
+        """The results of the folds that have finished."""
+        return [result for result in self.results if result is not None and result["status"] == "ok"]
+
 
 def gather(
-    task: Task, family: str, results: Sequence[dict[str, Any] | None], labels: np.ndarray, names: np.ndarray
+    task: Task, entry: Entry, results: Sequence[dict[str, Any] | None], labels: np.ndarray, names: np.ndarray
 ) -> Answers:
-    """Join the folds of one family; probabilities are calibrated.
+    """Join the folds of one row.
 
     Args:
         results: a fold, None where it has not finished.
@@ -79,48 +81,38 @@ def gather(
         names: what `task.names` makes of them.
     """
     done = {n: r for n, r in enumerate(results) if r is not None and r["status"] == "ok"}
-    said = np.full(len(labels), "", dtype=object)
     fold_of = np.full(len(labels), -1)
-    scores: list[float | None] = [None] * len(results)
+    answers = np.zeros(len(labels))
     for number, result in done.items():
-        test = np.array(result["test"], dtype=int)
-        said[test], fold_of[test] = task.said(result["answers"], names), number
-        scores[number] = task.stakes(labels[test], names).score(task.gain(labels[test], said[test], names))
-    answers = Answers(family, list(results), said, fold_of >= 0, scores)
-    if task.answers == "classes":
-        raw = np.zeros((len(labels), len(names)))
-        for result in done.values():
-            raw[np.array(result["test"], dtype=int)] = result["answers"]
-        codes = np.searchsorted(names, labels)
-        answers.probabilities, answers.temperature = _calibrated(raw, codes, fold_of)
-    return answers
-
-
-def _calibrated(raw: np.ndarray, codes: np.ndarray, fold_of: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return probabilities, each fold's by the temperature of the other folds' answers, and the temperature of all.
-
-    So a score of the calibration is of answers that did not choose it. With one fold there are no others.
-    """
-    answered = fold_of >= 0
-    folds = np.unique(fold_of[answered])
-    probabilities = raw.copy()
-    for fold in folds:
-        here, others = fold_of == fold, answered & (fold_of != fold if len(folds) > 1 else True)
-        probabilities[here] = statistics.temper(raw[here], statistics.temperature(raw[others], codes[others]))
-    return probabilities, statistics.temperature(raw[answered], codes[answered])
+        test, given = np.array(result["test"], dtype=int), np.asarray(result["answers"])
+        if fold_of.max(initial=-1) < 0:  # the first says what answers look like
+            answers = np.zeros(
+                (len(labels), *given.shape[1:]), dtype=object if given.dtype.kind in "OU" else given.dtype
+            )
+        answers[test], fold_of[test] = given, number
+    found = Gathered(answers, fold_of, [result.get("facts", {}) for result in done.values()])
+    found = task.adjusted(found, labels, names) if done else found
+    seen = found.answered
+    statistics = task.statistics(labels[seen], found.answers[seen], names) if done else np.zeros((0, 1))
+    place = fold_of[seen]
+    scores = [
+        float(task.metric.score(statistics[place == number].sum(axis=0))) if number in done else None
+        for number in range(len(results))
+    ]
+    return Answers(entry, list(results), found, statistics, scores)
 
 
 def family_row(
     task: Task, answers: Answers, labels: np.ndarray, names: np.ndarray, groups: np.ndarray, seed: int
 ) -> dict[str, Any]:
     """Return a family's entry of the document, all but its verdict."""
-    card = catalog.card(answers.family)
-    done = [result for result in answers.results if result is not None and result["status"] == "ok"]
+    card = answers.entry.card
+    done = answers.done
     per_fold = [result if result is not None and result["status"] == "ok" else None for result in answers.results]
     row: dict[str, Any] = {
-        "name": answers.family,
+        "name": answers.entry.name,
         "title": card.title,
-        "year": card.year,
+        "year": card.year or None,
         "reference": f"{card.authors}: {card.reference}",
         "superseded_by": list(card.superseded_by),
         "status": answers.status,
@@ -140,52 +132,23 @@ def family_row(
         "ended": [r["record"].get("ended") if r else None for r in per_fold],
         "fold_scores": answers.fold_scores,
         "curves": [_curve(task, str(i + 1), r) for i, r in enumerate(answers.results) if r and r.get("history")],
-        **_answered(task, answers, names),
+        **task.rows(answers.found, labels, names),
     }
     if not done or answers.status == "failed":  # a score over the folds that worked would be no score
-        return row
-    seen = answers.answered
-    true, said = labels[seen], answers.said[seen]
-    stakes, gain = task.stakes(true, names), task.gain(true, said, names)
-    interval = statistics.bootstrap_interval(stakes, gain, groups[seen], seed=seed)
-    scores = task.scores(true, said, names)
-    row |= {
-        "score": scores[task.metric],
-        "ci": [None, None] if interval is None else list(interval),
-        "scores": scores,
-    }
-    if answers.probabilities is None:
-        return row
-    codes, probabilities = np.searchsorted(names, true), answers.probabilities[seen]
-    matrix = statistics.confusion(codes, probabilities.argmax(axis=1), len(names))
+        return without_score(row, task)
+    seen = answers.found.answered
+    score = float(task.metric.score(answers.statistics.sum(axis=0)))
+    interval = statistics.bootstrap_interval(task.metric, answers.statistics, groups[seen], seed=seed)
     return row | {
-        "scores": statistics.scores(codes, probabilities, len(names)),
-        "per_class": _per_class(matrix, [str(name) for name in names]),
-        "confusion": matrix.tolist(),
+        "score": score,
+        "ci": [None, None] if interval is None else list(interval),
+        "scores": {task.metric.name: score} | task.scores(labels[seen], answers.found.answers[seen], names),
     }
 
 
-def _answered(task: Task, answers: Answers, names: np.ndarray) -> dict[str, Any]:
-    """Return what a family said of each clip: the number of a class, a text, or what was gained by sounds."""
-    known = zip(answers.said, answers.answered, strict=True)
-    if task.answers == "classes":
-        code = {name: number for number, name in enumerate(names)}
-        return {"predicted": [code[said] if ok else None for said, ok in known]}
-    nothing = {"predicted": [None] * len(answers.said)}
-    if task.answers == "sounds":
-        return nothing | {"gained": [float(said) if ok else None for said, ok in known], **_made(answers)}
-    return nothing | {"said": [str(said) if ok else None for said, ok in known]}
-
-
-def _made(answers: Answers) -> dict[str, Any]:
-    """Return how a family's sounds were judged, and those of the first fold that can be heard, by their trial."""
-    done = [result for result in answers.results if result is not None and result["status"] == "ok"]
-    if not done:
-        return {"judging": None, "sounds": []}
-    judged = [result["facts"]["judging"] for result in done]
-    judging = {key: _mean([j[key] for j in judged if j[key] is not None]) for key in judged[0] if key != "unit"}
-    judging |= {"made": sum(j["made"] for j in judged), "unit": judged[0]["unit"]}
-    return {"judging": judging, "sounds": done[0]["facts"]["sounds"]}
+def without_score(row: dict[str, Any], task: Task) -> dict[str, Any]:
+    """Return a family's entry without its score and what means nothing without one."""
+    return row | NO_SCORE | {key: [] for key in task.of_scored if key in row}
 
 
 def _budget_seconds(done: Sequence[dict[str, Any]]) -> float | None:
@@ -203,7 +166,7 @@ def _quantile(values: Sequence[float], share: float) -> float | None:
 
 def _curve(task: Task, fold: str, result: dict[str, Any]) -> dict[str, Any]:
     history = result["history"]
-    is_scored = task.answers != "sounds"  # their likeness is not measured while they learn
+    is_scored = task.scored_while_learning
     return {
         "fold": fold,
         "step": [e["step"] for e in history],
@@ -212,16 +175,6 @@ def _curve(task: Task, fold: str, result: dict[str, Any]) -> dict[str, Any]:
         "valid_score": [e["valid_score"] if is_scored else None for e in history],
         "best_step": result["record"]["best_step"],
     }
-
-
-def _per_class(matrix: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
-    right, true, said = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
-    recall, precision = right / np.maximum(true, 1), right / np.maximum(said, 1)
-    f1 = 2 * right / np.maximum(true + said, 1)
-    return [
-        {"label": str(label), "precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
-        for label, p, r, f, n in zip(labels, precision, recall, f1, true, strict=True)
-    ]
 
 
 def dataset(sounds: Sounds, rate: int, per_class: dict[str, int]) -> dict[str, Any]:
@@ -285,35 +238,11 @@ def split_facts(splits: Splits, sounds: Sounds) -> dict[str, Any]:
     }
 
 
-def calibration(answers: Answers, codes: np.ndarray) -> dict[str, Any]:
-    """Describe the best family's calibration: temperature, threshold of "none of these", reliability bins."""
-    assert answers.probabilities is not None
-    seen = answers.answered
-    probabilities, true = answers.probabilities[seen], codes[seen]
-    threshold = statistics.reject_threshold(probabilities, true)
-    return {
-        "temperature": float(answers.temperature),
-        "threshold": float(threshold),
-        "reject_rate": float((probabilities.max(axis=1) < threshold).mean()),
-        "bins": statistics.calibration_bins(probabilities, true),
-    }
-
-
-def top_three(answers: Answers) -> list[Any]:
-    """Return each clip's three likeliest classes as [class, probability], or None where there is no answer."""
-    assert answers.probabilities is not None
-    rows: list[Any] = []
-    for row, known in zip(answers.probabilities, answers.answered, strict=True):
-        best = np.argsort(-row, kind="stable")[:3]
-        rows.append([[int(i), round(float(row[i]), 5)] for i in best] if known else None)
-    return rows
-
-
-def ranked(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def ranked(rows: Iterable[dict[str, Any]], metric: Metric) -> list[dict[str, Any]]:
     """Return the families best first, the smaller of equals; those that did not finish come after all that did."""
 
     def rank(row: dict[str, Any]) -> tuple[bool, float, float]:
-        return row["status"] != "ok", 0.0 if row["score"] is None else -row["score"], row["megabytes"] or 0.0
+        return row["status"] != "ok", metric.rank(row["score"]), row["megabytes"] or 0.0
 
     return sorted(rows, key=rank)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from mynah import modelfile
 from mynah.contracts.model import Model
+from mynah.contracts.own import Families
 
 
 @dataclass
@@ -18,17 +19,19 @@ class Run:
     Attributes:
         folder: where ``results.json``, ``report.html`` and ``best.mynah`` are.
         results: the document, see docs/results-schema.md.
+        families: for a kept model of a user's own family, see `mynah.load`.
     """
 
     folder: Path
     results: dict[str, Any] = field(repr=False)
+    families: Families = field(default=None, repr=False)
 
     @classmethod
-    def open(cls, folder: str | os.PathLike[str]) -> Run:
+    def open(cls, folder: str | os.PathLike[str], families: Families = None) -> Run:
         """Read a run made earlier."""
         from mynah.report.schema import read_results
 
-        return cls(Path(folder), read_results(Path(folder)))
+        return cls(Path(folder), read_results(Path(folder)), families)
 
     @property
     def board(self) -> list[dict[str, Any]]:
@@ -38,7 +41,7 @@ class Run:
     @property
     def best(self) -> Model:
         """The model that was kept."""
-        return modelfile.load(self.folder / "best.mynah")
+        return modelfile.load(self.folder / "best.mynah", families=self.families)
 
     @property
     def report(self) -> Path:

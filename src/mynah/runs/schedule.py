@@ -106,10 +106,11 @@ def run_all(
             calls = _shares(queue, clock, store) if jobs is gradient and deadline is not None else iter(queue)
             try:
                 for name in _run_side_by_side(calls, store, workers):
-                    trial = waiting.pop(name).trial
+                    ended = waiting.pop(name)
+                    trial, row = ended.trial, ended.entry.name
                     done += 1
-                    log.write("trial", family=trial.family, fold=trial.fold, hash=name)
-                    progress("train", done, total, f"{trial.family}, fold {trial.fold}{_left(deadline)}")
+                    log.write("trial", family=row, fold=trial.fold, hash=name)
+                    progress("train", done, total, f"{row}, fold {trial.fold}{_left(deadline)}")
                 break
             except LostWorker as error:
                 log.write("lost worker", why=str(error))

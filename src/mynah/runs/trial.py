@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mynah.ground.files import write_bytes
 from mynah.ground.randomness import key
 from mynah.stores import FolderStore, Store
 
@@ -113,13 +113,4 @@ _OF_A_TRIAL = ("model.mynah", "answers.npy", "events.jsonl", "result.json")
 
 def write_json(path: Path, document: Any) -> None:
     """Write JSON under its final name only when it is complete."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "w", encoding="utf-8") as file:
-            json.dump(document, file, ensure_ascii=False, indent=1, allow_nan=False)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+    write_bytes(path, json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False).encode(), durable=True)

@@ -13,7 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,9 +24,10 @@ from mynah.data.clip import Problem, Wave
 from mynah.ground.errors import BadInput, NotEnoughData, Stopped
 from mynah.ground.randomness import generator, key
 from mynah.judging import likeness
+from mynah.judging.metric import Metric, share
 from mynah.representations import ClipStatistics, Frames, LogMel
 from mynah.representations.cache import represent
-from mynah.tasks.task import Part, Stakes, Task
+from mynah.tasks.task import Gathered, Part, Task, Words
 
 #: Shorter clips than this are set aside: there is no course of a sound to learn in them.
 SHORTEST_SECONDS = 0.05
@@ -50,54 +51,6 @@ REFERENCES = 20
 LEAST_FAR = 0.1
 
 
-def check(sounds: Sounds, anyway: bool) -> tuple[Sounds, list[str]]:
-    """Return the sounds that are long enough, and what is too few in them.
-
-    Raises:
-        BadInput: all clips are too short.
-        NotEnoughData: fewer than four clips, or, where that is not accepted, too few or all of one recording.
-    """
-    short = [clip for clip in sounds if clip.seconds < SHORTEST_SECONDS]
-    if len(short) == len(sounds):
-        raise BadInput(
-            f"all clips are shorter than {1000 * SHORTEST_SECONDS:.0f} ms, too short to learn how a sound goes on",
-            where=sounds.name,
-            measured=f"{len(sounds)} clips, the longest {1000 * max(clip.seconds for clip in sounds):.0f} ms",
-            remedy="Use longer sounds.",
-        )
-    left_out = tuple(
-        Problem(clip.file, "short", "set aside", f"{1000 * clip.seconds:.0f} ms", "Use longer sounds.")
-        for clip in short
-    )
-    kept = tuple(clip for clip in sounds if clip.seconds >= SHORTEST_SECONDS)
-    leaks = tuple(leak for leak in sounds.leaks if leak.kind in ("duplicates", "groups", "takes"))
-    sounds = replace(sounds, clips=kept, problems=sounds.problems + left_out, leaks=leaks)
-    if len(kept) < 2 * LEAST_HELD:
-        raise NotEnoughData(
-            f"at least {2 * LEAST_HELD} sounds are needed, to learn from some and to judge by the others",
-            where=sounds.name,
-            measured=f"{len(kept)}",
-            remedy="Add more.",
-        )
-    one = replace(sounds, clips=tuple(replace(clip, label="sound") for clip in sounds))
-    return sounds, check_enough(one, anyway=anyway, classes=1)
-
-
-def strata(sounds: Sounds) -> Sounds:
-    """Return the sounds with a label each, so that folds hold labels alike where there are any."""
-    return replace(sounds, clips=tuple(replace(clip, label=clip.label or "sound") for clip in sounds))
-
-
-def names(labels: np.ndarray) -> np.ndarray:
-    """Return the labels, sorted; none where there are none."""
-    return np.unique(labels[labels != ""])
-
-
-def heard(sounds: Sounds) -> Sounds:
-    """Return the clips as far as they are judged."""
-    return replace(sounds, clips=tuple(_beginning(clip) for clip in sounds))
-
-
 def _beginning(clip: Clip) -> Clip:
     if clip.seconds <= HEARD_SECONDS:
         return clip
@@ -106,72 +59,9 @@ def _beginning(clip: Clip) -> Clip:
     return replace(clip, end=clip.start + HEARD_SECONDS, frames=frames, content=cut)
 
 
-def held(sounds: Sounds, clips: np.ndarray) -> np.ndarray:
-    """Return the held-out clips that are judged by: evenly of all labels, as many as there is time to make."""
-    usual = float(np.mean([min(sounds[int(i)].seconds, HEARD_SECONDS) for i in clips]))
-    count = int(np.clip(JUDGED_SECONDS / usual, LEAST_JUDGED, MOST_JUDGED))
-    by_label = clips[np.argsort([sounds.labels[int(i)] for i in clips], kind="stable")]
-    return np.sort(by_label[_spread(len(clips), count)])
-
-
-def judged_folds(folds: Sequence[Fold]) -> int:
-    """Return the fewest of the first folds that hold enough clips to judge by: one, but in small folders."""
-    clips = np.cumsum([len(fold.test) for fold in folds])
-    return min(len(folds), 1 + int(np.searchsorted(clips, LEAST_JUDGED)))
-
-
 def _spread(length: int, count: int) -> np.ndarray:
     """Return at most `count` numbers below `length`, evenly."""
     return np.unique(np.linspace(0, length - 1, min(count, length)).round().astype(int))
-
-
-def answer(model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return what each pair of a held-out clip and a made sound adds to the likeness, and how the sounds were judged.
-
-    Raises:
-        ValueError: fewer than two held-out clips.
-    """
-    if len(part.test) < 2:
-        raise ValueError("at least two held-out clips are needed to compare sounds with")
-    statistics, mel = part.judged
-    assert mel.rate is not None
-    shown = _of_all_labels(part.labels[part.test])
-    longest = HEARD_SECONDS if model.is_slow else SHOWN_SECONDS
-    seconds = [longest if number in shown else HEARD_SECONDS for number in range(len(part.test))]
-    made = [_made(model, part, int(clip), most) for clip, most in zip(part.test, seconds, strict=True)]
-    waves = [Wave(wave[None, : round(HEARD_SECONDS * mel.rate)], mel.rate) for wave in made]
-    *vectors, noise = likeness.standardised(
-        _vectors(statistics, part.train),
-        _vectors(statistics, part.test),
-        np.concatenate(represent(waves, _of(statistics), mel.rate)),
-        np.concatenate(represent(_noise(part, mel.rate), _of(statistics), mel.rate)),
-    )
-    train, real, new = vectors
-    width = likeness.usual_distance(train[_spread(len(train), 500)])
-    low, high = likeness.mmd2_interval(real, new, width, seed=part.seed)
-    noise_mmd2 = likeness.mmd2(real, noise, width)
-    far = max(noise_mmd2, LEAST_FAR)
-    copies = _copies(part, vectors, represent(waves, _of(mel), mel.rate))
-    named = _named(part, names, vectors)
-    facts = {
-        "made": len(made),
-        "mmd2": likeness.mmd2(real, new, width),
-        "mmd2_low": low,
-        "mmd2_high": high,
-        "mmd2_noise": noise_mmd2,
-        "mmd2_real": (near := _reference(part, train, real, width)),
-        "likeness_real": 1 - near / far,
-        "surprise": _surprise(model, part),
-        "unit": model.unit,
-        "diversity": likeness.diversity(real, new),
-        "copies": float(copies["is_copy"].mean()),
-        "copies_real": copies["real"],
-        "copy_distance": copies["threshold"],
-        "named_right": None if named is None else float((named[1] == part.labels[part.test]).mean()),
-        "named_right_real": None if named is None else float((named[0] == part.labels[part.test]).mean()),
-    }
-    sounds = [_shown(part, made, copies, named, i, mel.rate) for i in shown]
-    return likeness.likeness(real, new, width, far), {"judging": facts, "sounds": sounds}
 
 
 def _of(frames: Frames) -> Any:
@@ -212,7 +102,7 @@ def _of_all_labels(labels: np.ndarray) -> list[int]:
 def _surprise(model: Any, part: Part) -> float | None:
     """Return the mean surprise of the held-out clips whose labels were learned, in the model's unit."""
     known = part.test[np.isin(part.labels[part.test], model.classes_)]
-    return float(model.surprise(part.frames.take(known), part.labels[known]).mean()) if len(known) else None
+    return float(model.prediction_error(part.frames.take(known), part.labels[known]).mean()) if len(known) else None
 
 
 def _noise(part: Part, rate: int) -> list[Wave]:
@@ -285,36 +175,170 @@ def _shown(
     }
 
 
-def counts(labels: np.ndarray, names: np.ndarray) -> dict[str, int]:
-    """Return the clips of each label."""
-    return dict(sorted(Counter(str(label) for label in labels if label).items()))
+class Generate(Task):
+    """Answers are (clip,) what each pair of a held-out clip and a made sound adds to the likeness."""
+
+    name = "generate"
+    verb = "generate"
+    baseline = "shaped_noise"
+    words = Words(("label", "labels"), "of each label", "white noise")
+    metric: ClassVar[Metric] = share(
+        "likeness",
+        "likeness to held-out sounds",
+        low=None,
+        meaning="100 % is as near to the held-out clips as real sounds are, 0 % as far off as white noise, by the "
+        "squared maximum mean discrepancy of statistics of log-mel spectra; what is further off than that is negative",
+        function=lambda totals: totals[..., 1] / totals[..., 0],
+    )
+    scored_while_learning = False
+    judged_by = (ClipStatistics(), LogMel())
+    least_held = LEAST_HELD
+
+    def check(self, sounds: Sounds, anyway: bool) -> tuple[Sounds, list[str]]:
+        """Return the sounds that are long enough, and what is too few in them.
+
+        Raises:
+            BadInput: all clips are too short.
+            NotEnoughData: fewer than four clips, or, where that is not accepted, too few or all of one recording.
+        """
+        short = [clip for clip in sounds if clip.seconds < SHORTEST_SECONDS]
+        if len(short) == len(sounds):
+            raise BadInput(
+                f"all clips are shorter than {1000 * SHORTEST_SECONDS:.0f} ms, too short to learn how a sound goes on",
+                where=sounds.name,
+                measured=f"{len(sounds)} clips, the longest {1000 * max(clip.seconds for clip in sounds):.0f} ms",
+                remedy="Use longer sounds.",
+            )
+        left_out = tuple(
+            Problem(clip.file, "short", "set aside", f"{1000 * clip.seconds:.0f} ms", "Use longer sounds.")
+            for clip in short
+        )
+        kept = tuple(clip for clip in sounds if clip.seconds >= SHORTEST_SECONDS)
+        leaks = tuple(leak for leak in sounds.leaks if leak.kind in ("duplicates", "groups", "takes"))
+        sounds = replace(sounds, clips=kept, problems=sounds.problems + left_out, leaks=leaks)
+        if len(kept) < 2 * LEAST_HELD:
+            raise NotEnoughData(
+                f"at least {2 * LEAST_HELD} sounds are needed, to learn from some and to judge by the others",
+                where=sounds.name,
+                measured=f"{len(kept)}",
+                remedy="Add more.",
+            )
+        one = replace(sounds, clips=tuple(replace(clip, label="sound") for clip in sounds))
+        return sounds, check_enough(one, anyway=anyway, classes=1)
+
+    def strata(self, sounds: Sounds) -> Sounds:
+        """Return the sounds with a label each, so that folds hold labels alike where there are any."""
+        return replace(sounds, clips=tuple(replace(clip, label=clip.label or "sound") for clip in sounds))
+
+    def names(self, labels: np.ndarray) -> np.ndarray:
+        """Return the labels, sorted; none where there are none."""
+        return np.unique(labels[labels != ""])
+
+    def heard(self, sounds: Sounds) -> Sounds:
+        """Return the clips as far as they are judged."""
+        return replace(sounds, clips=tuple(_beginning(clip) for clip in sounds))
+
+    def held(self, sounds: Sounds, clips: np.ndarray) -> np.ndarray:
+        """Return the held-out clips that are judged by: evenly of all labels, as many as there is time to make."""
+        usual = float(np.mean([min(sounds[int(i)].seconds, HEARD_SECONDS) for i in clips]))
+        count = int(np.clip(JUDGED_SECONDS / usual, LEAST_JUDGED, MOST_JUDGED))
+        by_label = clips[np.argsort([sounds.labels[int(i)] for i in clips], kind="stable")]
+        return np.sort(by_label[_spread(len(clips), count)])
+
+    def folds(self, folds: Sequence[Fold]) -> int:
+        """Return the fewest of the first folds that hold enough clips to judge by: one, but in small folders."""
+        clips = np.cumsum([len(fold.test) for fold in folds])
+        return min(len(folds), 1 + int(np.searchsorted(clips, LEAST_JUDGED)))
+
+    def answer(self, model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+        """Return what each pair of a held-out clip and a made sound adds to the likeness, and how sounds were scored.
+
+        Raises:
+            ValueError: fewer than two held-out clips.
+        """
+        if len(part.test) < 2:
+            raise ValueError("at least two held-out clips are needed to compare sounds with")
+        statistics, mel = part.judged
+        assert mel.rate is not None
+        shown = _of_all_labels(part.labels[part.test])
+        longest = HEARD_SECONDS if model.is_slow else SHOWN_SECONDS
+        seconds = [longest if number in shown else HEARD_SECONDS for number in range(len(part.test))]
+        made = [_made(model, part, int(clip), most) for clip, most in zip(part.test, seconds, strict=True)]
+        waves = [Wave(wave[None, : round(HEARD_SECONDS * mel.rate)], mel.rate) for wave in made]
+        *vectors, noise = likeness.standardised(
+            _vectors(statistics, part.train),
+            _vectors(statistics, part.test),
+            np.concatenate(represent(waves, _of(statistics), mel.rate)),
+            np.concatenate(represent(_noise(part, mel.rate), _of(statistics), mel.rate)),
+        )
+        train, real, new = vectors
+        width = likeness.usual_distance(train[_spread(len(train), 500)])
+        low, high = likeness.mmd2_interval(real, new, width, seed=part.seed)
+        noise_mmd2 = likeness.mmd2(real, noise, width)
+        far = max(noise_mmd2, LEAST_FAR)
+        copies = _copies(part, vectors, represent(waves, _of(mel), mel.rate))
+        named = _named(part, names, vectors)
+        facts = {
+            "made": len(made),
+            "mmd2": likeness.mmd2(real, new, width),
+            "mmd2_low": low,
+            "mmd2_high": high,
+            "mmd2_noise": noise_mmd2,
+            "mmd2_real": (near := _reference(part, train, real, width)),
+            "likeness_real": 1 - near / far,
+            "surprise": _surprise(model, part),
+            "unit": model.unit,
+            "diversity": likeness.diversity(real, new),
+            "copies": float(copies["is_copy"].mean()),
+            "copies_real": copies["real"],
+            "copy_distance": copies["threshold"],
+            "named_right": None if named is None else float((named[1] == part.labels[part.test]).mean()),
+            "named_right_real": None if named is None else float((named[0] == part.labels[part.test]).mean()),
+        }
+        sounds = [_shown(part, made, copies, named, i, mel.rate) for i in shown]
+        return likeness.likeness(real, new, width, far), {"judging": facts, "sounds": sounds}
+
+    def counts(self, labels: np.ndarray, names: np.ndarray) -> dict[str, int]:
+        """Return the clips of each label."""
+        return dict(sorted(Counter(str(label) for label in labels if label).items()))
+
+    def use(self, model: Any, clip: Any) -> object:
+        """Make the beginning of one sound."""
+        return beginning(next(model.generate()), round(HEARD_SECONDS * model.rate_))
+
+    def statistics(self, labels: np.ndarray, answers: np.ndarray, names: np.ndarray) -> np.ndarray:
+        """Return (clip, 2): one, and what the pair adds to the likeness."""
+        gains = np.asarray(answers, dtype=float)
+        return np.stack([np.ones_like(gains), gains], axis=1)
+
+    def floor(self, labels: np.ndarray, names: np.ndarray) -> float:
+        """Return the likeness of white noise."""
+        return 0.0
+
+    def rows(self, found: Gathered, labels: np.ndarray, names: np.ndarray) -> dict[str, Any]:
+        """Return what each pair adds, how the sounds were scored, and those of the first fold that can be heard."""
+        known = zip(found.answers, found.answered, strict=True)
+        gained = {"gained": [float(gain) if ok else None for gain, ok in known]}
+        if not found.facts:
+            return gained | {"judging": None, "sounds": []}
+        judged = [facts["judging"] for facts in found.facts]
+        judging = {key: _mean([j[key] for j in judged if j[key] is not None]) for key in judged[0] if key != "unit"}
+        judging |= {"made": sum(j["made"] for j in judged), "unit": judged[0]["unit"]}
+        return gained | {"judging": judging, "sounds": found.facts[0]["sounds"]}
+
+    def recorded(self, document: dict[str, Any], family: dict[str, Any]) -> list[Any]:
+        """Return what each pair adds to the likeness."""
+        return list(family["gained"])
+
+    def worth_hearing(self, document: dict[str, Any], family: dict[str, Any], most: int) -> list[int]:
+        """Return all made sounds, the best family's first, each with its nearest clip and a held-out one."""
+        sounds = [sound for row in document["families"] for sound in row["sounds"]]
+        numbers = dict.fromkeys(sound[key] for sound in sounds for key in ("id", "nearest", "item"))
+        return list(numbers)[:most]
 
 
-def use(model: Any, clip: Any) -> object:
-    """Make the beginning of one sound."""
-    return beginning(next(model.generate()), round(HEARD_SECONDS * model.rate_))
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if len(values) else None
 
 
-TASK = Task(
-    name="generate",
-    answers="sounds",
-    metric="likeness",
-    metric_title="likeness to held-out sounds",
-    lowest="shaped_noise",
-    check=check,
-    strata=strata,
-    names=names,
-    answer=answer,
-    said=lambda gains, names: gains,
-    stakes=lambda labels, names: Stakes.alike(np.zeros(len(labels), dtype=int)),
-    gain=lambda labels, gains, names: np.asarray(gains, dtype=float),
-    scores=lambda labels, gains, names: {"likeness": float(np.mean(np.asarray(gains, dtype=float)))},
-    baseline=lambda labels, names: 0.0,
-    counts=counts,
-    use=use,
-    judged_by=(ClipStatistics(), LogMel()),
-    heard=heard,
-    held=held,
-    least_held=LEAST_HELD,
-    folds=judged_folds,
-)
+TASK = Generate()

@@ -1,49 +1,20 @@
-"""What a task is: plain functions that say what serves it, what an answer is and what it is worth."""
+"""What a task is: what serves it, what an answer is, what it is worth, and the words that the page uses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from mynah.data.splits import split
+from mynah.judging.metric import Metric
 
 if TYPE_CHECKING:
     from mynah.data import Fold, Sounds, Splits
     from mynah.representations import Frames, Representation
-
-
-@dataclass(frozen=True)
-class Stakes:
-    """What clips are worth, so that every score is a mean over strata of what was gained in them.
-
-    Attributes:
-        stratum: (clip,) numbers from zero; each stratum counts the same.
-        weight: (clip,) most that a clip can gain.
-    """
-
-    stratum: np.ndarray
-    weight: np.ndarray
-
-    @classmethod
-    def alike(cls, stratum: np.ndarray) -> Stakes:
-        """Return the stakes of clips that can each gain one."""
-        return cls(stratum, np.ones(len(stratum)))
-
-    def __getitem__(self, clips: Any) -> Stakes:
-        return Stakes(self.stratum[clips], self.weight[clips])
-
-    def __len__(self) -> int:
-        return len(self.weight)
-
-    def score(self, gain: np.ndarray) -> float:
-        """Return the mean over the strata that occur of the share that was gained."""
-        most = np.bincount(self.stratum, weights=self.weight)
-        gained = np.bincount(self.stratum, weights=gain, minlength=len(most))
-        return float((gained[most > 0] / most[most > 0]).mean())
 
 
 @dataclass(frozen=True)
@@ -69,58 +40,154 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Gathered:
+    """What a family answered on held-out clips, of all folds that have finished.
+
+    Attributes:
+        answers: (clip, ...) what `Task.answer` returned; of no meaning where not `answered`.
+        fold: (clip,) number of the fold that answered, -1 for none.
+        facts: of each fold that has finished.
+        adjustment: what `Task.adjusted` found for the kept model, such as a temperature.
+    """
+
+    answers: np.ndarray
+    fold: np.ndarray
+    facts: Sequence[dict[str, Any]]
+    adjustment: float = 1.0
+
+    @property
+    def answered(self) -> np.ndarray:
+        """(clip,) bool."""
+        return self.fold >= 0
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the page and the terminal call things, one and several.
+
+    Attributes:
+        parts: what answers are made of.
+        counted: what clips are counted by.
+        baseline: the best constant answer.
+    """
+
+    parts: tuple[str, str] = ("class", "classes")
+    counted: str = "of each class"
+    baseline: str = "chance"
+
+
 class Task:
-    """A task.
+    """A task: a subclass with a `name`, a `metric` and the methods that raise here.
 
     Attributes:
         name: what a card's `tasks` call it, and ``--task``.
-        answers: what they are: rows of class probabilities, which can be calibrated ("classes"), "texts" or "sounds".
-        metric, metric_title: what families are ranked by, a key of `scores`, and its words.
-        lowest: family of the constant answer, never kept while another is there.
-        check: returns the sounds as this task sees them, and warnings; raises where they cannot serve it. Given
-            sounds, and whether too few are accepted.
-        strata: returns (clip,) labels that folds should hold alike.
-        names: returns what answers are made of, sorted: classes or symbols; given the (clip,) labels. All that
-            follow are given it last.
-        answer: returns what a fitted model says of the held-out clips of a `Part`, as an array whose first axis is
-            these clips, and facts of it for the page as plain values.
-        said: returns (clip,) labels, texts or gains of answers.
-        stakes: returns what clips are worth; given their labels.
-        gain: returns what was gained of it; given the labels and what was said.
-        scores: returns all metrics that answers without probabilities have; given the labels and what was said.
-        baseline: returns the score of the best constant answer; given the labels.
-        counts: returns the number of clips of each name, for the page; given the labels.
-        use: does once what a user asks of a model, for its cost; given the model and a clip.
+        verb: the ``mynah`` command that uses its model.
+        metric: what families are ranked by.
+        baseline: family of the constant answer, never kept while another is there.
+        words: for page and terminal.
+        scored_while_learning: whether a family's curve has the metric too.
         judged_by: representations that answers are judged by, of the clips that `heard` returns.
-        heard: returns the clips as far as answers are judged.
-        held: returns which of a fold's held-out clips answers are asked for; given the sounds and the clip numbers.
         least_held: clips that a fold must hold out.
-        folds: returns how many of the folds are trained and judged, the first; given the folds.
+        of_scored: keys of `rows` that mean nothing without a score, and are then empty lists.
     """
 
-    name: str
-    answers: str
-    metric: str
-    metric_title: str
-    lowest: str
-    check: Callable[[Sounds, bool], tuple[Sounds, list[str]]]
-    strata: Callable[[Sounds], Sounds]
-    names: Callable[[np.ndarray], np.ndarray]
-    answer: Callable[[Any, Part, np.ndarray], tuple[np.ndarray, dict[str, Any]]]
-    said: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    stakes: Callable[[np.ndarray, np.ndarray], Stakes]
-    gain: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-    scores: Callable[[np.ndarray, np.ndarray, np.ndarray], dict[str, float]]
-    baseline: Callable[[np.ndarray, np.ndarray], float]
-    counts: Callable[[np.ndarray, np.ndarray], dict[str, int]]
-    use: Callable[[Any, Any], object] = lambda model, clip: model.predict([clip])
-    judged_by: tuple[Representation, ...] = ()
-    heard: Callable[[Sounds], Sounds] = lambda sounds: sounds
-    held: Callable[[Sounds, np.ndarray], np.ndarray] = lambda sounds, clips: clips
-    least_held: int = 1
-    folds: Callable[[Sequence[Fold]], int] = len
+    name: ClassVar[str]
+    verb: ClassVar[str] = "apply"
+    metric: ClassVar[Metric]
+    baseline: ClassVar[str]
+    words: ClassVar[Words] = Words()
+    scored_while_learning: ClassVar[bool] = True
+    judged_by: ClassVar[tuple[Representation, ...]] = ()
+    least_held: ClassVar[int] = 1
+    of_scored: ClassVar[tuple[str, ...]] = ()
+
+    # --- the data
+
+    def check(self, sounds: Sounds, anyway: bool) -> tuple[Sounds, list[str]]:
+        """Return the sounds as this task sees them, and warnings; raise where they cannot serve it.
+
+        Args:
+            anyway: whether too few are accepted.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define check")  # an abstract method
+
+    def strata(self, sounds: Sounds) -> Sounds:
+        """Return the sounds with the labels that folds should hold alike."""
+        return sounds
 
     def split(self, sounds: Sounds, *, folds: int, seed: int = 0) -> Splits:
-        """Return the folds of checked sounds, see `mynah.data.split`: all made, of which `folds` judge."""
+        """Return the folds of checked sounds that are trained and scored, see `mynah.data.split`."""
         most = max(2, len(sounds) // self.least_held)
-        return split(self.strata(sounds), folds=min(folds, most), seed=seed)
+        made = split(self.strata(sounds), folds=min(folds, most), seed=seed)
+        return made.first(self.folds(made.folds))
+
+    def folds(self, folds: Sequence[Fold]) -> int:
+        """Return how many of the folds are trained and scored, the first."""
+        return len(folds)
+
+    def heard(self, sounds: Sounds) -> Sounds:
+        """Return the clips as far as answers are scored."""
+        return sounds
+
+    def held(self, sounds: Sounds, clips: np.ndarray) -> np.ndarray:
+        """Return which of a fold's held-out clip numbers answers are wanted for."""
+        return clips
+
+    def names(self, labels: np.ndarray) -> np.ndarray:
+        """Return what answers are made of, sorted: classes or symbols of the (clip,) labels."""
+        return np.unique(labels)
+
+    def counts(self, labels: np.ndarray, names: np.ndarray) -> dict[str, int]:
+        """Return the number of clips of each name, for the page."""
+        return {str(name): int((labels == name).sum()) for name in names}
+
+    # --- the answers
+
+    def answer(self, model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+        """Return a fitted model's answers (clip, ...) to the held-out clips of a `Part`, and facts as plain values."""
+        raise NotImplementedError(f"{type(self).__name__} must define answer")  # an abstract method
+
+    def statistics(self, labels: np.ndarray, answers: np.ndarray, names: np.ndarray) -> np.ndarray:
+        """Return (clip, k) float64 what each clip adds to the totals of the metric."""
+        raise NotImplementedError(f"{type(self).__name__} must define statistics")  # an abstract method
+
+    def floor(self, labels: np.ndarray, names: np.ndarray) -> float:
+        """Return the score of the best constant answer."""
+        raise NotImplementedError(f"{type(self).__name__} must define floor")  # an abstract method
+
+    def scores(self, labels: np.ndarray, answers: np.ndarray, names: np.ndarray) -> dict[str, float]:
+        """Return every figure that answers have beside the metric, by name."""
+        return {}
+
+    def use(self, model: Any, clip: Any) -> object:
+        """Do once what a user asks of a model, for its cost."""
+        return model.predict([clip])
+
+    # --- the results and the page
+
+    def adjusted(self, found: Gathered, labels: np.ndarray, names: np.ndarray) -> Gathered:
+        """Return the answers as they are scored: calibrated, where a task calibrates."""
+        return found
+
+    def rows(self, found: Gathered, labels: np.ndarray, names: np.ndarray) -> dict[str, Any]:
+        """Return what a family's entry of the document says beside the core, as plain values."""
+        return {}
+
+    def recorded(self, document: dict[str, Any], family: dict[str, Any]) -> list[Any]:
+        """Return the answers that `rows` wrote, as `statistics` takes them; None where no fold answered."""
+        raise NotImplementedError(f"{type(self).__name__} must define recorded")  # an abstract method
+
+    def caption(self, document: dict[str, Any], family: dict[str, Any], clip: int) -> str:
+        """Return what a clip is called where it is shown with the answer that a family gave."""
+        return str(document["items"][clip]["file"])
+
+    def of_kept(self, found: Gathered, labels: np.ndarray, names: np.ndarray) -> dict[str, Any]:
+        """Return what the document says of the kept family's answers beside the core, as plain values."""
+        return {}
+
+    def finish(self, model: Any, document: dict[str, Any]) -> None:
+        """Give the kept model what was learned from held-out answers, before it is written."""
+
+    def worth_hearing(self, document: dict[str, Any], family: dict[str, Any], most: int) -> list[int]:
+        """Return the numbers of at most so many clips and made sounds, most worth hearing first."""
+        return list(range(min(most, len(document["items"]))))

@@ -9,125 +9,142 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from mynah.data import Sounds, check_enough
 from mynah.ground.errors import BadInput, NotEnoughData
 from mynah.ground.texts import best_constant, edits, errors, symbols, vocabulary
-from mynah.tasks.task import Part, Stakes, Task
+from mynah.judging.metric import Metric, share
+from mynah.tasks.task import Gathered, Part, Task, Words
 
 #: Leaks that are facts predicting a label; with a text a clip, they say nothing.
 _OF_LABELS = ("rate", "codec", "channels", "duration")
 
 
-def check(sounds: Sounds, anyway: bool) -> tuple[Sounds, list[str]]:
-    """Return the sounds without what only classes have, and what is too few in them.
+class Transcribe(Task):
+    """Answers are (clip,) texts."""
 
-    Raises:
-        BadInput: a clip without a text.
-        NotEnoughData: no texts, texts of one symbol only, or too few clips, where that is not accepted.
-    """
-    missing = [p.file for p in sounds.problems if p.kind == "unlabelled" and p.detail.startswith("no ")]
-    if missing:
-        raise BadInput(
-            "clips without a text cannot be transcribed",
-            where=sounds.name,
-            measured=f"{len(missing)}: {', '.join(missing[:5])}{', ...' * (len(missing) > 5)}",
-            remedy="Fill in their texts in the labels file, or remove their lines.",
-        )
-    if not sounds.classes:
-        raise NotEnoughData(
-            "the sounds have no texts, so there is nothing to write down",
-            where=sounds.name,
-            measured=f"{len(sounds)} clips",
-            remedy="Write the text of each clip into labels.csv (columns file,label), or name its column by --target.",
-        )
-    found = vocabulary(sounds.labels)
-    if len(found) < 2:
-        raise NotEnoughData(
-            f"all texts are made of one symbol ({found[0]!r}), so there is nothing to tell apart",
-            where=sounds.name,
-            measured=f"{len(sounds)} clips",
-            remedy="Add clips with other texts.",
-        )
-    leaks = tuple(leak for leak in sounds.leaks if leak.kind not in _OF_LABELS)
-    sounds = replace(sounds, leaks=leaks)
-    return sounds, check_enough(strata(sounds), anyway=anyway, classes=1)
+    name = "transcribe"
+    baseline = "constant_text"
+    words = Words(("symbol", "symbols"), "with each symbol", "best constant text")
+    metric: ClassVar[Metric] = share(
+        "symbol_accuracy",
+        "symbol accuracy (1 - error rate)",
+        low=None,
+        meaning="one minus the fewest substitutions, insertions and deletions that turn the answers into the texts, "
+        "over the symbols of the texts",
+        function=lambda totals: 1 - totals[..., 1] / totals[..., 0],
+    )
+
+    def check(self, sounds: Sounds, anyway: bool) -> tuple[Sounds, list[str]]:
+        """Return the sounds without what only classes have, and what is too few in them.
+
+        Raises:
+            BadInput: a clip without a text.
+            NotEnoughData: no texts, texts of one symbol only, or too few clips, where that is not accepted.
+        """
+        missing = [p.file for p in sounds.problems if p.kind == "unlabelled" and p.detail.startswith("no ")]
+        if missing:
+            raise BadInput(
+                "clips without a text cannot be transcribed",
+                where=sounds.name,
+                measured=f"{len(missing)}: {', '.join(missing[:5])}{', ...' * (len(missing) > 5)}",
+                remedy="Fill in their texts in the labels file, or remove their lines.",
+            )
+        if not sounds.classes:
+            raise NotEnoughData(
+                "the sounds have no texts, so there is nothing to write down",
+                where=sounds.name,
+                measured=f"{len(sounds)} clips",
+                remedy="Write the text of each clip into labels.csv (columns file,label), or name its column by "
+                "--target.",
+            )
+        found = vocabulary(sounds.labels)
+        if len(found) < 2:
+            raise NotEnoughData(
+                f"all texts are made of one symbol ({found[0]!r}), so there is nothing to tell apart",
+                where=sounds.name,
+                measured=f"{len(sounds)} clips",
+                remedy="Add clips with other texts.",
+            )
+        leaks = tuple(leak for leak in sounds.leaks if leak.kind not in _OF_LABELS)
+        sounds = replace(sounds, leaks=leaks)
+        return sounds, check_enough(self.strata(sounds), anyway=anyway, classes=1)
+
+    def strata(self, sounds: Sounds) -> Sounds:
+        """Return the sounds under one label: folds need not hold texts alike."""
+        return replace(sounds, clips=tuple(replace(clip, label="text") for clip in sounds))
+
+    def answer(self, model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+        """Return the (clip,) texts."""
+        return model.predict(part.frames.take(part.test)), {}
+
+    def statistics(self, labels: np.ndarray, answers: np.ndarray, names: np.ndarray) -> np.ndarray:
+        """Return (clip, 2): the symbols of each text, and the errors in its answer."""
+        pairs = [(symbols(one, names), symbols(other, names)) for one, other in zip(labels, answers, strict=True)]
+        return np.array([[len(one), errors(one, other)] for one, other in pairs], dtype=float).reshape(-1, 2)
+
+    def scores(self, labels: np.ndarray, answers: np.ndarray, names: np.ndarray) -> dict[str, float]:
+        """Return one minus the symbol error rate, that rate and its parts, and the share of texts without any error."""
+        count = substitutions = insertions = deletions = whole = 0
+        for one, other in zip(labels, answers, strict=True):
+            true_symbols = symbols(one, names)
+            wrong = [(a, b) for a, b in edits(true_symbols, symbols(other, names)) if a != b]
+            count += len(true_symbols)
+            insertions += sum(true is None for true, _ in wrong)
+            deletions += sum(found is None for _, found in wrong)
+            substitutions += sum(None not in pair for pair in wrong)
+            whole += not wrong
+        rate = (substitutions + insertions + deletions) / count
+        return {
+            "symbol_accuracy": 1 - rate,
+            "symbol_error_rate": rate,
+            "substitutions": substitutions / count,
+            "insertions": insertions / count,
+            "deletions": deletions / count,
+            "texts_right": whole / len(labels),
+        }
+
+    def floor(self, labels: np.ndarray, names: np.ndarray) -> float:
+        """Return the score of the best constant answer among the commonest texts and silence."""
+        texts = [tuple(symbols(text, names)) for text in labels]
+        count = sum(map(len, texts))
+        _, wrong = best_constant(texts, also=[()])
+        return (count - wrong) / count
+
+    def counts(self, labels: np.ndarray, names: np.ndarray) -> dict[str, int]:
+        """Return the clips that each symbol occurs in."""
+        return dict(sorted(Counter(symbol for text in labels for symbol in set(symbols(text, names))).items()))
+
+    def names(self, labels: np.ndarray) -> np.ndarray:
+        """Return the symbols of the texts, sorted."""
+        return np.array(vocabulary(labels))
+
+    def rows(self, found: Gathered, labels: np.ndarray, names: np.ndarray) -> dict[str, Any]:
+        """Return the text of each clip."""
+        known = zip(found.answers, found.answered, strict=True)
+        return {"said": [str(text) if ok else None for text, ok in known]}
+
+    def recorded(self, document: dict[str, Any], family: dict[str, Any]) -> list[Any]:
+        """Return the text of each clip."""
+        return list(family["said"])
+
+    def caption(self, document: dict[str, Any], family: dict[str, Any], clip: int) -> str:
+        """Return text, answer and file."""
+        item = document["items"][clip]
+        return f"{item['label']} transcribed as {family['said'][clip]}/{item['file']}"
+
+    def worth_hearing(self, document: dict[str, Any], family: dict[str, Any], most: int) -> list[int]:
+        """Return the clips by how many symbols of their text are wrong, the worst first."""
+        names = document["classes"]
+        wrong = {
+            clip: errors(symbols(item["label"], names), symbols(text, names))
+            for clip, (item, text) in enumerate(zip(document["items"], family["said"], strict=True))
+            if text is not None
+        }
+        return sorted(wrong, key=lambda clip: (-wrong[clip], clip))[:most]
 
 
-def strata(sounds: Sounds) -> Sounds:
-    """Return the sounds under one label: folds need not hold texts alike."""
-    return replace(sounds, clips=tuple(replace(clip, label="text") for clip in sounds))
-
-
-def answer(model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return the (clip,) texts."""
-    return model.predict(part.frames.take(part.test)), {}
-
-
-def stakes(labels: np.ndarray, names: np.ndarray) -> Stakes:
-    """Make each symbol count the same."""
-    lengths = [len(symbols(text, names)) for text in labels]
-    return Stakes(np.zeros(len(labels), dtype=int), np.array(lengths, dtype=float))
-
-
-def gain(labels: np.ndarray, said: np.ndarray, names: np.ndarray) -> np.ndarray:
-    """Return the symbols of each text less the errors in what was said."""
-    pairs = [(symbols(one, names), symbols(other, names)) for one, other in zip(labels, said, strict=True)]
-    return np.array([len(one) - errors(one, other) for one, other in pairs], dtype=float)
-
-
-def scores(labels: np.ndarray, said: np.ndarray, names: np.ndarray) -> dict[str, float]:
-    """Return one minus the symbol error rate, that rate and its parts, and the share of texts without any error."""
-    count = substitutions = insertions = deletions = whole = 0
-    for one, other in zip(labels, said, strict=True):
-        true_symbols = symbols(one, names)
-        wrong = [(a, b) for a, b in edits(true_symbols, symbols(other, names)) if a != b]
-        count += len(true_symbols)
-        insertions += sum(true is None for true, _ in wrong)
-        deletions += sum(heard is None for _, heard in wrong)
-        substitutions += sum(None not in pair for pair in wrong)
-        whole += not wrong
-    rate = (substitutions + insertions + deletions) / count
-    return {
-        "symbol_accuracy": 1 - rate,
-        "symbol_error_rate": rate,
-        "substitutions": substitutions / count,
-        "insertions": insertions / count,
-        "deletions": deletions / count,
-        "texts_right": whole / len(labels),
-    }
-
-
-def baseline(labels: np.ndarray, names: np.ndarray) -> float:
-    """Return the score of the best constant answer among the commonest texts and silence."""
-    texts = [tuple(symbols(text, names)) for text in labels]
-    count = sum(map(len, texts))
-    _, wrong = best_constant(texts, also=[()])
-    return (count - wrong) / count
-
-
-def counts(labels: np.ndarray, names: np.ndarray) -> dict[str, int]:
-    """Return the clips that each symbol occurs in."""
-    return dict(sorted(Counter(symbol for text in labels for symbol in set(symbols(text, names))).items()))
-
-
-TASK = Task(
-    name="transcribe",
-    answers="texts",
-    metric="symbol_accuracy",
-    metric_title="symbol accuracy (1 - error rate)",
-    lowest="constant_text",
-    check=check,
-    strata=strata,
-    names=lambda labels: np.array(vocabulary(labels)),
-    answer=answer,
-    said=lambda texts, names: texts,
-    stakes=stakes,
-    gain=gain,
-    scores=scores,
-    baseline=baseline,
-    counts=counts,
-)
+TASK = Transcribe()

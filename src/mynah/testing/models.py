@@ -6,25 +6,20 @@ check_model(lambda: MyModel(training=Training(budget="30epochs")))
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 
-from mynah import modelfile
-from mynah.contracts.classifier import ClassifierModel, NetModel
-from mynah.contracts.model import ByGradient, Model
+from mynah.contracts.classifier import ClassifierModel
 from mynah.contracts.transcriber import TranscriberModel
 from mynah.ground.texts import errors
 from mynah.layers.sequence_network import SequenceNetwork
 from mynah.layers.windows import detached
 from mynah.representations import Representation
-from mynah.training import Fit
+from mynah.testing.fits import check_fit
 
 RATE = 8000
 
@@ -68,12 +63,9 @@ def check_model(make: Callable[[], ClassifierModel], *, learns: float = 0.6) -> 
     clips, labels = toy()
     fitted = make().fit(clips, labels)
     check_learns(fitted, learns)
-    check_repeats(make, fitted, clips, labels)
-    check_answers_alone(fitted, clips)
-    check_file(fitted, clips)
+    check_distribution(fitted, clips)
+    check_fit(make, fitted, clips, labels, lambda model, which: model.predict_proba([clips[i] for i in which]))
     check_oddities(make, fitted)
-    if isinstance(fitted, NetModel):
-        check_resumes(make, clips, labels)
 
 
 def check_learns(fitted: ClassifierModel, least: float) -> None:
@@ -83,31 +75,11 @@ def check_learns(fitted: ClassifierModel, least: float) -> None:
     assert accuracy >= least, f"{type(fitted).__name__} names {accuracy:.2f} of new toy clips, below {least}"
 
 
-def check_repeats(
-    make: Callable[[], ClassifierModel], fitted: ClassifierModel, clips: Sequence[ToyClip], labels: np.ndarray
-) -> None:
-    """The same seed gives the same bits."""
-    again = make().fit(clips, labels).tensors()
-    for name, value in fitted.tensors().items():
-        assert np.array_equal(value, again[name]), f"{name} differs between two fits with one seed"
-
-
-def check_answers_alone(fitted: ClassifierModel, clips: Sequence[ToyClip]) -> None:
-    """A clip's probabilities are a distribution, and do not depend on the clips around it."""
-    together = fitted.predict_proba(clips)
-    assert together.shape == (len(clips), len(fitted.classes_))
-    assert np.allclose(together.sum(axis=1), 1.0)
-    alone = np.concatenate([fitted.predict_proba([clip]) for clip in clips])
-    assert np.array_equal(together, alone), "an answer depends on its neighbours"
-
-
-def check_file(fitted: ClassifierModel, clips: Sequence[ToyClip]) -> None:
-    """A saved and loaded model answers with the same bits, and is saved again as the same file."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = modelfile.save(fitted, Path(folder) / "a.mynah")
-        loaded = modelfile.load(path)
-        assert np.array_equal(loaded.predict_proba(clips), fitted.predict_proba(clips))
-        assert modelfile.save(loaded, Path(folder) / "b.mynah").read_bytes() == path.read_bytes()
+def check_distribution(fitted: ClassifierModel, clips: Sequence[ToyClip]) -> None:
+    """A clip's probabilities are a distribution over the labels."""
+    found = fitted.predict_proba(clips)
+    assert found.shape == (len(clips), len(fitted.classes_))
+    assert np.allclose(found.sum(axis=1), 1.0)
 
 
 def check_oddities(make: Callable[[], ClassifierModel], fitted: ClassifierModel) -> None:
@@ -120,16 +92,6 @@ def check_oddities(make: Callable[[], ClassifierModel], fitted: ClassifierModel)
     assert list(alone.predict(clips)) == ["only"] * len(clips)
 
 
-def check_resumes(make: Callable[[], Model], clips: Sequence[ToyClip], labels: ArrayLike) -> None:
-    """A fit that is stopped in the middle and restored in a new one ends with the same bits."""
-    whole = make().fit(clips, labels).tensors()
-    halves = make()
-    with _interrupted_fits():
-        halves.fit(clips, labels)
-    for name, value in halves.tensors().items():
-        assert np.array_equal(value, whole[name]), f"{name} differs after an interruption"
-
-
 def check_transcriber(make: Callable[[], TranscriberModel], *, learns: float | None = 0.7) -> None:
     """Run the battery of transcribers on what `make` returns; raises `AssertionError` at the first fault.
 
@@ -137,30 +99,19 @@ def check_transcriber(make: Callable[[], TranscriberModel], *, learns: float | N
         make: returns a new unfitted model, the same at each call.
         learns: share of the symbols of new clips that must be right; None for one that does not listen.
     """
-    clips, said = toy_strings()
-    fitted = make().fit(clips, said)
+    clips, texts = toy_strings()
+    fitted = make().fit(clips, texts)
     if learns is not None:
         others, true = toy_strings(seed=1)
         wrong = sum(errors(a, b) for a, b in zip(true, fitted.predict(others).tolist(), strict=True))
         right = 1 - wrong / sum(map(len, true))
         assert right >= learns, f"{type(fitted).__name__} writes {right:.2f} of new toy strings, below {learns}"
-    together = fitted.transcribe(clips)
-    assert together == [fitted.transcribe([clip])[0] for clip in clips], "an answer depends on its neighbours"
-    assert all(0 <= probability <= 1 for _, probability in together)
-    again = make().fit(clips, said).tensors()
-    for name, value in fitted.tensors().items():
-        assert np.array_equal(value, again[name]), f"{name} differs between two fits with one seed"
-    with tempfile.TemporaryDirectory() as folder:
-        path = modelfile.save(fitted, Path(folder) / "a.mynah")
-        loaded = modelfile.load(path)
-        assert loaded.transcribe(clips) == together
-        assert modelfile.save(loaded, Path(folder) / "b.mynah").read_bytes() == path.read_bytes()
+    assert all(0 <= probability <= 1 for _, probability in fitted.transcribe(clips))
+    check_fit(make, fitted, clips, texts, lambda model, which: model.transcribe([clips[i] for i in which]))
     for wave in (np.zeros((1, 800)), np.zeros((1, 1)), np.ones((1, 1))):
         (_, probability), *_ = fitted.transcribe([ToyClip(wave.astype(np.float32))])
         assert np.isfinite(probability), f"no answer for a wave of shape {wave.shape}"
     assert isinstance(make().fit(clips[:1], ["ab"]).predict(clips)[0], str)
-    if isinstance(fitted, ByGradient):
-        check_resumes(make, clips, said)
 
 
 def toy_strings(clips: int = 60, seed: int = 0) -> tuple[list[ToyClip], list[str]]:
@@ -177,35 +128,6 @@ def toy_strings(clips: int = 60, seed: int = 0) -> tuple[list[ToyClip], list[str
         wave = np.concatenate(pieces)
         waves.append(ToyClip((wave + rng.normal(0, 0.01, len(wave))).astype(np.float32)[None]))
     return waves, texts
-
-
-class _interrupted_fits:
-    """Inside, every fit is left after its third event and goes on in another `Fit` with another net's weights."""
-
-    def __enter__(self) -> None:
-        self.plain = Fit.__iter__
-        plain = self.plain
-
-        def interrupted(fit: Fit):
-            for number, event in enumerate(plain(fit)):
-                yield event
-                if number == 2:
-                    break
-            else:
-                return
-            state = fit.state()
-            with torch.no_grad():
-                for value in fit.net.parameters():
-                    value.add_(1.0)
-            other = Fit(fit.net, fit.loss, fit.batches, fit.settings, seed=fit.seed, validate=fit.validate)
-            other.restore(state)
-            yield from plain(other)
-            fit.__dict__.update(other.__dict__)
-
-        Fit.__iter__ = interrupted  # type: ignore[method-assign]
-
-    def __exit__(self, *_: object) -> None:
-        Fit.__iter__ = self.plain  # type: ignore[method-assign]
 
 
 def check_network(make: Callable[[], SequenceNetwork], inputs: int, *, tolerance: float = 1e-6) -> None:

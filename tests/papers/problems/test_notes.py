@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from mynah.contracts.next_frame import NextFrame
 from mynah.ground.randomness import generator, seeded
+from mynah.layers.next_frame import NextFrame
 from mynah.layers.sequence_network import TorchNetwork
 from mynah.papers.problems import notes
 

@@ -14,10 +14,11 @@ from itertools import islice
 import numpy as np
 import torch
 
-from mynah.contracts.next_frame import Forecast, NextFrame, continued, losses, sequence
+from mynah.contracts.spectral import losses, sequence
 from mynah.data.synthesiser import PITCH_HZ, render
 from mynah.ground.randomness import generator
 from mynah.layers.masks import time_mask
+from mynah.layers.next_frame import Forecast, NextFrame, continued
 from mynah.papers.problems.descent import PLAIN, descend
 from mynah.representations import PhaseVocoder
 from mynah.representations.phase_vocoder import Resynthesis

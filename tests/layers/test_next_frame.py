@@ -8,9 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from mynah.contracts.next_frame import Forecast, NextFrame, continued, losses, running_means, sequence
+from mynah.contracts.spectral import losses, sequence
 from mynah.ground.randomness import generator, seeded
+from mynah.layers import next_frame
+from mynah.layers.next_frame import Forecast, NextFrame, continued, running_means
 from mynah.layers.sequence_network import TorchNetwork
+from mynah.representations import phase_vocoder
 from mynah.testing.models import check_network
 from mynah.training import Batch
 
@@ -40,7 +43,7 @@ def test_the_densities_sum_to_one(spread, focus):
     told = forecast(level=0.3, spread=spread, angle=2.0, focus=focus)
     wide = 8 * float(told.spread[0, 0, 0])
     levels, angles = torch.linspace(0.3 - wide, 0.3 + wide, 4001), torch.linspace(-torch.pi, torch.pi, 4001)
-    of_level, of_angle = told.surprise(levels[:, None, None], angles[:, None, None])
+    of_level, of_angle = told.losses(levels[:, None, None], angles[:, None, None])
     assert float(torch.trapezoid((-of_level[:, 0, 0]).exp(), levels)) == pytest.approx(1, abs=1e-3)
     assert float(torch.trapezoid((-of_angle[:, 0, 0]).exp(), angles)) == pytest.approx(1, abs=1e-3)
 
@@ -129,3 +132,7 @@ def test_noise_is_heard_in_training_alone():
     assert not torch.equal(net(x)[0], net(x)[0])
     net.eval()
     assert torch.equal(net(x)[0], net(x)[0])
+
+
+def test_the_floor_is_that_of_the_phase_vocoder():
+    assert next_frame.FLOOR_DB == phase_vocoder.FLOOR_DB

@@ -1,7 +1,7 @@
-"""Networks that foretell the next frame of a phase vocoder, as a distribution that can be drawn from.
+"""Networks that predict the next frame of a phase vocoder, as a distribution that can be drawn from.
 
 Of every bin: a normal distribution of its level, and a von Mises distribution of how far its phase turns beside the
-bin's centre, an angle. Both are told relative to the frame before, so that a network that says nothing expects the
+bin's centre, an angle. Both are relative to the frame before, so that a network of zeros expects the
 sound to stay as it is. One more output is the probability that the sound has ended.
 """
 
@@ -16,12 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mynah.layers.masks import time_mask
 from mynah.layers.sequence_network import SequenceNetwork
 from mynah.layers.standardise import Standardise
-from mynah.representations.phase_vocoder import FLOOR_DB
-from mynah.training import Batch
 
+#: Level of a bin that is empty, in dB: that of `mynah.representations.PhaseVocoder`.
+FLOOR_DB = -100.0
 #: Least deviation of a level, as a share of the bin's deviation in training.
 LEAST_SPREAD = 0.02
 #: Concentrations exp(-4) (all angles alike) to exp(9) (within 0.01).
@@ -50,8 +49,8 @@ class NextFrame(SequenceNetwork):
         bins: of the phase vocoder.
         span_hz: see `PhaseVocoderModule`.
         classes: numbers beside a frame; one class needs none.
-        noise: deviation of the noise on levels (in theirs) and angles (in radians) that the network hears in training,
-            so that it has learned to go back to what it knows when it hears itself.
+        noise: deviation of the noise on levels (in theirs) and angles (in radians) in training,
+            so that the network has learned to go back to what it knows when its own frames are its input.
     """
 
     def __init__(
@@ -87,8 +86,8 @@ class NextFrame(SequenceNetwork):
         loud = (x[..., : self.bins] / -FLOOR_DB + 1).clamp(min=0.0)  # the angle of a bin that is empty says nothing
         points = torch.stack([level, torch.cos(angle), torch.sin(angle)], dim=3)
         pasts, means = running_means(points, means)  # (batch, time, bin, past, 3)
-        heard = torch.cat([level, *(loud * points[..., n] for n in (1, 2)), x[..., 2 * self.bins :]], dim=2)
-        y, before = self.body(torch.tanh(self.enter(heard)), before)
+        known = torch.cat([level, *(loud * points[..., n] for n in (1, 2)), x[..., 2 * self.bins :]], dim=2)
+        y, before = self.body(torch.tanh(self.enter(known)), before)
 
         change, spread, turn, focus, end = self.leave(y).split([self.bins] * 4 + [1], dim=2)
         steady = pasts[..., 1:].norm(dim=4)  # 1 where a bin turned evenly, near 0 in noise
@@ -151,7 +150,7 @@ class Forecast:
         level, spread, angle, focus = y[..., :-1].chunk(4, dim=2)
         return cls(level, LEAST_SPREAD + nn.functional.softplus(spread), angle, focus.clamp(*FOCUS).exp(), y[..., -1])
 
-    def surprise(self, level: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
+    def losses(self, level: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
         """Return minus the log-densities of standardised levels and of angles (batch, time, bin), in nats."""
         away = (level - self.level) / self.spread
         of_level = 0.5 * away.square() + self.spread.log() + 0.5 * math.log(2 * math.pi)
@@ -168,48 +167,20 @@ class Forecast:
         return self.level + temperature * self.spread * noise, self.angle + torch.from_numpy(turned).float()
 
 
-def sequence(net: NextFrame, batch: Batch) -> Tensor:
-    """Return x of a batch of sounds: silence and then their frames, beside each the class, (batch, time + 1, ...)."""
-    heard = torch.cat([net.silence(batch.frames), batch.frames], dim=1)
-    label = batch.target[:, None, : net.classes].expand(-1, heard.shape[1], -1)
-    return torch.cat([heard, label], dim=2)
-
-
-def losses(net: NextFrame, batch: Batch) -> Tensor:
-    """Return the mean surprise of each sound of a batch, in nats a bin of level and frequency.
-
-    The end of a sound that was not cut is included.
-
-    Args:
-        batch: frames of sounds, and (batch, class) labels.
-    """
-    forecast = Forecast.of(net(sequence(net, batch))[0])
-    level, angle = net.features(batch.frames)
-    mask = time_mask(batch.lengths, batch.frames.shape[1])
-    first = Forecast(*(getattr(forecast, name)[:, :-1] for name in ("level", "spread", "angle", "focus", "end")))
-    of_level, of_angle = first.surprise(level, angle)
-    each = (of_level + net.standardise.scale.log() + of_angle).mean(dim=2)
-    going = nn.functional.softplus(first.end)  # minus the logarithm of "it has not ended"
-    total = ((each + going / net.bins) * mask).sum(dim=1)
-    last = forecast.end.gather(1, batch.lengths[:, None])[:, 0]
-    total = total + batch.ended * nn.functional.softplus(-last) / net.bins
-    return total / batch.lengths.clamp(min=1)
-
-
 @torch.no_grad()
 def continued(
-    net: NextFrame, heard: Tensor, label: Tensor, temperature: float, rng: np.random.Generator
+    net: NextFrame, known: Tensor, label: Tensor, temperature: float, rng: np.random.Generator
 ) -> Iterator[Tensor]:
-    """Yield frames (1, 2 * bins) that go on from those heard, each fed back, until the network says it has ended.
+    """Yield frames (1, 2 * bins) that go on from those known, each fed back, until the network says it has ended.
 
     Args:
         net: in evaluation mode.
-        heard: (time, 2 * bins); may be of no frames.
+        known: (time, 2 * bins); may be of no frames.
         label: (class,) what stands beside each frame.
         temperature: see `Forecast.draw`; at 0 a sound ends when it is as probable as not that it has.
         rng: draws everything.
     """
-    frame = torch.cat([net.silence(heard[None]), heard[None]], dim=1)
+    frame = torch.cat([net.silence(known[None]), known[None]], dim=1)
     state, lasting = None, 1.0
     while True:
         beside = label.expand(1, frame.shape[1], -1)

@@ -1,0 +1,178 @@
+"""Families of a user's own file, ``mine.py:MyFamily``, and of installed packages that offer some.
+
+A file is run only because the user named it; what a model file says never loads one. A package offers a family by an
+entry point of the group ``mynah.families``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from mynah.contracts.model import Model
+from mynah.contracts.wrapped import as_family, can_wrap
+from mynah.ground.errors import MissingExtra, UsageError
+
+#: Entry points of this group are families.
+GROUP = "mynah.families"
+#: Where families come from: class names with a file or a list of them, or a path.
+Families = Mapping[str, type[Model]] | str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a family comes from, cheap to send to a worker.
+
+    Attributes:
+        path: of the file, absolute; of a package's module for an entry point.
+        name: of the class in it; of the entry point.
+        sha256: of the file: another file is another family.
+        packaged: whether it is an entry point.
+    """
+
+    path: str
+    name: str
+    sha256: str
+    packaged: bool = False
+
+    @property
+    def family(self) -> str:
+        """What the family is called: the file without its folder, and the class."""
+        return self.name if self.packaged else f"{Path(self.path).name}:{self.name}"
+
+    @property
+    def kind(self) -> type[Model]:
+        """The family's class.
+
+        Raises:
+            UsageError: the file is another by now, or has an error in it.
+        """
+        return _kind(self)
+
+
+def is_own(text: str) -> bool:
+    """Tell whether a family is written as a file."""
+    return text.partition(".py:")[1] != "" or text.endswith(".py")
+
+
+def sources(text: str) -> list[Source]:
+    """Return the families of ``mine.py:MyFamily``, or of ``mine.py``: of all classes that it defines.
+
+    Raises:
+        UsageError: no such file or class, or an error in the file.
+    """
+    place, _, name = text.rpartition(":") if not text.endswith(".py") else (text, "", "")
+    path = Path(place).expanduser().absolute()
+    content = _content(path)
+    digest = hashlib.sha256(content).hexdigest()
+    module = _module(str(path), digest)
+    there = [key for key, value in vars(module).items() if can_wrap(value) and value.__module__ == module.__name__]
+    if name and not isinstance(getattr(module, name, None), type):
+        raise UsageError("has no such class", where=text, remedy=f"There are {', '.join(there)}." if there else None)
+    if not there and not name:
+        raise UsageError("defines no family", where=text)
+    return [Source(str(path), one, digest) for one in ([name] if name else there)]
+
+
+def packaged(name: str) -> Source | None:
+    """Return the family that an installed package offers under this name, or None.
+
+    Raises:
+        MissingExtra: it cannot be imported.
+    """
+    found = [point for point in metadata.entry_points(group=GROUP) if point.name == name]
+    if not found:
+        return None
+    try:
+        path = Path(inspect.getfile(found[0].load()))
+    except Exception as error:
+        raise MissingExtra(
+            f"cannot be imported from {found[0].value}", where=name, measured=f"{type(error).__name__}: {error}"
+        ) from error
+    return Source(str(path), name, hashlib.sha256(path.read_bytes()).hexdigest(), packaged=True)
+
+
+def offered() -> list[str]:
+    """Return the names of the families that installed packages offer."""
+    return sorted({point.name for point in metadata.entry_points(group=GROUP)})
+
+
+def find(family: str, families: Families) -> type[Model] | None:
+    """Return the class of a family, of those that the user named or that packages offer; None where it is not there.
+
+    Raises:
+        UsageError: see `sources`.
+    """
+    if isinstance(families, Mapping):
+        return families.get(family)
+    named = [families] if isinstance(families, str | os.PathLike) else families or []
+    file, _, name = family.rpartition(":")
+    for text in (part.strip() for one in named for part in os.fspath(one).split(",")):
+        wanted = f"{text}:{name}" if file and Path(text).name == file else text
+        for source in sources(wanted) if is_own(wanted) else ():
+            if source.family == family:
+                return source.kind
+    offer = packaged(family)
+    return None if offer is None else offer.kind
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError("cannot be read", where=path.name, measured=error.strerror) from error
+
+
+@cache
+def _kind(source: Source) -> type[Model]:
+    if source.packaged:
+        point = next(point for point in metadata.entry_points(group=GROUP) if point.name == source.name)
+        loaded = point.load()
+        return as_family(loaded, source.family, loaded.__module__)
+    module = _module(source.path, source.sha256)
+    return as_family(getattr(module, source.name), source.family, module.__name__)
+
+
+@cache
+def _module(path: str, sha256: str) -> ModuleType:
+    """Run a file of this content, once in a process."""
+    content, file = _content(Path(path)), Path(path).name
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise UsageError("has changed since the run began", where=file, remedy="Give the command again.")
+    name = f"mynah_own_{sha256[:16]}_{Path(path).stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where classes look for their module
+    folder = str(Path(path).parent)
+    sys.path.insert(0, folder)  # it may import what lies beside it
+    try:
+        exec(compile(content, path, "exec"), vars(module))
+    except Exception as error:
+        del sys.modules[name]
+        raise UsageError("has an error in it", where=file, measured=_line(error, path)) from error
+    finally:
+        sys.path.remove(folder)
+    return module
+
+
+def _line(error: Any, path: str) -> str:
+    """Say what went wrong and in which line of the file."""
+    number = error.lineno if isinstance(error, SyntaxError) else None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == path:
+            number = trace.tb_lineno
+        trace = trace.tb_next
+    what = error.msg if isinstance(error, SyntaxError) else error
+    return f"{'' if number is None else f'line {number}, '}{type(error).__name__}: {what}"
