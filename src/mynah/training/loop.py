@@ -130,7 +130,7 @@ class Fit:
         self._pairs: tuple[list[Tensor], list[Tensor], list[tuple[Tensor, Tensor]]] | None = None
         self._parameters = list(net.parameters())
         self.step = self.validated = 0
-        self.steps = self._known_steps()
+        self.steps = _known_steps(self.budget, batches)
         self.seconds = 0.0
         self.best: dict[str, Any] = {"loss": math.inf, "error": 0.0, "step": 0, "weights": None}
         self.waited = 0
@@ -139,13 +139,6 @@ class Fit:
         self._losses: list[float] = []
         self._stops = self._late = 0.0
         self._clock = _Clock(0.0)
-
-    def _known_steps(self) -> int | None:
-        if self.budget.steps is not None:
-            return self.budget.steps
-        if self.budget.epochs is not None:
-            return self.budget.epochs * self.batches.steps_per_epoch
-        return None
 
     def state(self) -> dict[str, Any]:
         """Return everything that decides the rest of the fit, as plain values and tensors on the processor."""
@@ -382,6 +375,11 @@ class _Clock:
 
     def seconds(self) -> float:
         return time.monotonic() - self.began
+
+
+def _known_steps(budget: Budget, batches: Batches) -> int | None:
+    """Return how many steps a budget is, or None for one in seconds: a probe will tell."""
+    return budget.epochs * batches.steps_per_epoch if budget.epochs is not None else budget.steps
 
 
 def _copied(value: Any) -> Any:
