@@ -217,7 +217,7 @@ def features(before: Tensor, beat: Tensor) -> Tensor:
     vicinity = around.transpose(2, 3).flatten(3)
     spare = -notes % 12
     classes = nn.functional.pad(before[:, :, 0], (0, spare)).unflatten(2, (-1, 12)).sum(dim=2)
-    places = (torch.arange(notes)[:, None] + torch.arange(12)[None]) % 12
+    places = ((torch.arange(notes)[:, None] + torch.arange(12)[None]) % 12).to(before.device)
     context = classes[:, :, places]
     return torch.cat([vicinity, context, beat[:, :, None].expand(-1, -1, notes, -1)], dim=3)
 

@@ -142,7 +142,7 @@ class SoundVAE(nn.Module):
 
     def octaves(self, frames: Tensor, code: int) -> float:
         """Return how far frames (time, 2 * bins) lie above the low sounds of a class."""
-        return float(tuning.octaves_above(self._outline(frames)[None], self.outline[code].numpy())[0])
+        return float(tuning.octaves_above(self._outline(frames)[None], self.outline[code].cpu().numpy())[0])
 
     def cells(self, frames: Tensor, code: int, octaves: float | None = None) -> Tensor:
         """Return frames (time, 2 * bins) at the pitch of their class; beside each the octaves and the log of all."""
@@ -168,7 +168,7 @@ class SoundVAE(nn.Module):
         """
         told = torch.cat([z, label], dim=1)
         before, begin = (torch.tanh(self.begin(told))[None], 0) if state is None else state
-        clocks = torch.exp(-torch.arange(begin, begin + time)[:, None] / torch.tensor(CLOCKS))
+        clocks = torch.exp(-torch.arange(begin, begin + time, device=z.device)[:, None] / z.new_tensor(CLOCKS))
         given = torch.cat([told[:, None].expand(-1, time, -1), clocks.expand(len(z), -1, -1)], dim=2)
         h, before = self.decoder(given, before)
         return self.leave(h), (before, begin + time)

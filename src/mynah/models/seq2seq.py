@@ -128,7 +128,7 @@ class Seq2SeqNetwork(nn.Module):
         """Return what the decoder looks at, None without attention, and the state that it begins with."""
         frames, lengths = averaged(frames, lengths, self.stride)
         if lengths is None:
-            lengths = torch.full((len(frames),), frames.shape[1])
+            lengths = torch.full((len(frames),), frames.shape[1], device=frames.device)
         if self.reverse:
             frames = reversed_rows(frames, lengths)
         packed = nn.utils.rnn.pack_padded_sequence(frames, lengths.cpu(), batch_first=True, enforce_sorted=False)
@@ -161,10 +161,10 @@ class Seq2SeqNetwork(nn.Module):
     def greedy(self, frames: Tensor, lengths: Tensor | None, longest: int) -> list[Transcript]:
         """Return an answer a row: the likeliest symbol at each step, to the end or to `longest` symbols."""
         source, state = self.encode(frames, lengths)
-        symbol = torch.zeros(len(frames), dtype=torch.int64)
+        symbol = torch.zeros(len(frames), dtype=torch.int64, device=frames.device)
         written: list[list[int]] = [[] for _ in frames]
-        score, counts = torch.zeros(len(frames)), torch.zeros(len(frames))
-        going = torch.ones(len(frames), dtype=torch.bool)
+        score, counts = frames.new_zeros(len(frames)), frames.new_zeros(len(frames))
+        going = torch.ones_like(symbol, dtype=torch.bool)
         for _ in range(longest + 1):
             logits, state = self.step(symbol, source, state)
             best, symbol = torch.log_softmax(logits, dim=1).max(dim=1)
@@ -227,7 +227,7 @@ class Attention(nn.Module):
 
 def reversed_rows(frames: Tensor, lengths: Tensor) -> Tensor:
     """Return (batch, time, feature) with the real frames of each row in reverse, and its padding where it was."""
-    place = torch.arange(frames.shape[1])[None]
+    place = torch.arange(frames.shape[1], device=frames.device)[None]
     turned = torch.where(place < lengths[:, None], lengths[:, None] - 1 - place, place)
     return frames.gather(1, turned[:, :, None].expand_as(frames))
 

@@ -106,7 +106,7 @@ class Mover:
 
     def heard(self, octaves: Tensor) -> Tensor:
         """Return whether cells (..., bin) of sounds so many octaves (...,) above hold a bin: the last may not."""
-        return torch.arange(self.bins) * 2 ** octaves[..., None] <= self.bins - 1
+        return torch.arange(self.bins, device=octaves.device) * 2 ** octaves[..., None] <= self.bins - 1
 
     def down(self, frames: Tensor, octaves: float) -> Tensor:
         """Return the cells (time, 2 * bins) of frames (time, 2 * bins) that lie some octaves above."""
