@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Inexact
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -27,10 +28,14 @@ LARGE_STEP = 2**15
 #: Numbers of the largest tensor in a block of `in_blocks`, 2 MiB in float32: a few of them stay in the cache.
 BLOCK = 2**19
 
-Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
+Step = Callable[[Float[Tensor, "time batch feature"], Any], tuple[Float[Tensor, "time batch width"], Any]]
 
 
-def linear_scan(a: Tensor, b: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+def linear_scan(
+    a: Inexact[Tensor, "time batch hidden"] | Inexact[Tensor, " hidden"],
+    b: Inexact[Tensor, "time batch hidden"],
+    start: Inexact[Tensor, "batch hidden"],
+) -> tuple[Inexact[Tensor, "time batch hidden"], Inexact[Tensor, "batch hidden"]]:
     """Return h (time, batch, hidden) with h_t = a_t h_{t-1} + b_t and h_{-1} = `start`; and its last step.
 
     Args:
@@ -49,7 +54,11 @@ def linear_scan(a: Tensor, b: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
     return _LinearScan.apply(a, b, start)
 
 
-def gated_scan(gate: Tensor, candidate: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+def gated_scan(
+    gate: Float[Tensor, "time batch hidden"],
+    candidate: Float[Tensor, "time batch hidden"],
+    start: Float[Tensor, "batch hidden"],
+) -> tuple[Float[Tensor, "time batch hidden"], Float[Tensor, "batch hidden"]]:
     """Return h (time, batch, hidden) with h_t = (1 - z_t) h_{t-1} + z_t candidate_t, z = sigmoid(gate); and its last.
 
     The same as `linear_scan` of 1 - z and z candidate, in fewer passes over memory.
@@ -68,7 +77,9 @@ def gated_scan(gate: Tensor, candidate: Tensor, start: Tensor) -> tuple[Tensor, 
     return scan.apply(gate, candidate, start)
 
 
-def in_blocks(step: Step, x: Tensor, state: Any, width: int) -> tuple[Tensor, Any]:
+def in_blocks(
+    step: Step, x: Float[Tensor, "batch time feature"], state: Any, width: int
+) -> tuple[Float[Tensor, "batch time width"], Any]:
     """Run layers over blocks of time that fit the cache, each going on from the state of the one before.
 
     Args:
