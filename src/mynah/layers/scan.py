@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import isqrt
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -108,7 +108,13 @@ def _check(a: Tensor, b: Tensor, start: Tensor) -> None:
         raise ValueError(f"a scan takes one type, not {a.dtype}, {b.dtype} and {start.dtype}")
 
 
-class _LinearScan(torch.autograd.Function):
+class _Scan(torch.autograd.Function):
+    """Gives h (time, batch, hidden) and its last step."""
+
+    apply: ClassVar[Callable[..., tuple[Tensor, Tensor]]]
+
+
+class _LinearScan(_Scan):
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
         h = _forwards(a, b, start)
@@ -130,7 +136,7 @@ class _LinearScan(torch.autograd.Function):
         return by_a, g, g[0] * (back if a.dim() == 1 else back[0])
 
 
-class _GatedScan(torch.autograd.Function):
+class _GatedScan(_Scan):
     @staticmethod
     def forward(ctx: Any, gate: Tensor, candidate: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
         z = gate.sigmoid()
@@ -163,7 +169,7 @@ def _flat(x: Tensor, dims: int) -> np.ndarray:
     return (x.flatten(1) if dims == 2 else x.flatten()).numpy()
 
 
-class _GatedKernel(torch.autograd.Function):
+class _GatedKernel(_Scan):
     """`_GatedScan` in one pass over memory each way."""
 
     @staticmethod
@@ -185,7 +191,7 @@ class _GatedKernel(torch.autograd.Function):
         return by_gate, by_candidate, by_start
 
 
-class _RotatedKernel(torch.autograd.Function):
+class _RotatedKernel(_Scan):
     """`_LinearScan` of complex numbers whose a is the same at all times, in one pass over memory each way."""
 
     @staticmethod

@@ -45,7 +45,8 @@ from mynah.layers.next_frame import Forecast
 from mynah.layers.standardise import Standardise
 from mynah.representations import Frames, PhaseVocoder, Representation
 from mynah.representations import congealing as tuning
-from mynah.representations.phase_vocoder import FLOOR_DB, OverlapAdd, PhaseVocoderModule
+from mynah.representations.phase_vocoder import FLOOR_DB, PhaseVocoderModule
+from mynah.representations.stft import OverlapAdd
 from mynah.training import Batch, Training
 
 CARD = {
