@@ -5,6 +5,6 @@ from __future__ import annotations
 from beartype import BeartypeConf, beartype
 
 #: Rooms whose annotations, shapes among them, are checked at every call in a test run.
-ROOMS = ("mynah.layers", "mynah.representations")
+ROOMS = ("mynah.layers", "mynah.representations", "mynah.models")
 
 checked = beartype(conf=BeartypeConf(is_pep484_tower=True))
