@@ -11,7 +11,7 @@ demo: $(VENV)/base
 	@echo "Open mynah-demo/run/report.html in a browser."
 
 test: $(VENV)/test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --durations=20
 
 test-slow: $(VENV)/test
 	$(BIN)/python -m pytest -n 2 -m slow

@@ -112,11 +112,10 @@ def test_models_and_batteries_load_no_experiments():
 MOST_LINES, MOST_METHODS = 60, 20
 #: What is larger, and how large it may be; this list only shrinks.
 LARGER = {
-    "cli/learn.py command": 81,
     "data/packing.py pack": 69,
     "data/scan.py survey": 62,
     "representations/cache.py compute": 61,
-    "runs/learn.py Learning": 26,
+    "runs/learn.py Learning": 25,
     "using/making.py make": 64,
 }
 

@@ -166,7 +166,7 @@ def load(path: str | os.PathLike[str], *, families: own.Families = None) -> Mode
         content = _read(archive, TENSORS)
     if hashlib.sha256(content).hexdigest() != found["sha256"]:
         raise _refuse(path, "its arrays do not match their hash")
-    foreign = _foreign(path, found, own.by_family(families))
+    foreign = _foreign(path, found, families)
     try:
         kind = catalog.model_class(found["family"]) if foreign is None else foreign
         model = _unfitted(kind, found)
@@ -182,15 +182,13 @@ def load(path: str | os.PathLike[str], *, families: own.Families = None) -> Mode
     return model
 
 
-def _foreign(path: Path, found: dict[str, Any], families: Mapping[str, type[Model]]) -> type[Model] | None:
+def _foreign(path: Path, found: dict[str, Any], families: own.Families) -> type[Model] | None:
     """Return the class of a model whose family is not of this installation, or None where it is."""
     source = found["source"]
     if source is None:
         return None
     file = source["name"].removeprefix(FILE)
-    kind = families.get(found["family"])
-    if kind is None and (packaged := own.packaged(found["family"])) is not None:
-        kind = packaged.kind
+    kind = own.find(found["family"], families)
     if kind is None:
         raise IncompatibleFile(
             f"made by a family in {file}", where=path.name, remedy=f"Give --families {file}, if you trust that file."

@@ -61,7 +61,7 @@ def test_check_learn_apply_report(sounds, tmp_path, capsys):
     options = ["--families", "knn,logistic", "--executor", "sequential", "--quiet"]
     assert run(["learn", str(sounds), "--out", str(out), "--json", *options]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["schema"] == "mynah.results/1"
+    assert document["schema"] == "mynah.results/2"
     assert run(["apply", str(out / "best.mynah"), str(sounds / "kick"), "--format", "json", "--quiet"]) == 0
     answers = json.loads(capsys.readouterr().out)
     assert len(answers) == 5

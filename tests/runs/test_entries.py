@@ -1,6 +1,7 @@
 """Rows of the comparison: how they are named, what they train, and that a default row is the trial it always was."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -230,19 +231,18 @@ def test_an_edited_file_is_another_trial(mine):
 def test_families_of_a_users_file_are_trained_kept_and_used(mine, sounds, tmp_path, executor):
     options = OPTIONS | {"executor": executor, "workers": 2}
     run = learn(sounds, out=tmp_path / "run", families=["chance", f"{mine}:Trees", f"{mine}:Net"], **options)
-    assert {row["name"]: row["status"] for row in run.board} == dict.fromkeys(
-        ("chance", "mine.py:Trees", "mine.py:Net"), "ok"
-    )
+    wanted = ("chance", "mine.py:Trees", "mine.py:Net")
+    assert {row["name"]: row["status"] for row in run.board} == dict.fromkeys(wanted, "ok")
     assert run.results["best"] == "mine.py:Trees"
     assert str(tmp_path) not in json.dumps(run.results) + run.report.read_text(encoding="utf-8")
     clips = list(mynah.scan(sounds))[:3]
-    wanted = run.best.predict_proba(clips)
+    answers = run.best.predict_proba(clips)
     with pytest.raises(IncompatibleFile, match=r"made by a family in mine.py. Give --families mine.py"):
         mynah.load(run.folder / "best.mynah")
-    with pytest.raises(IncompatibleFile, match="made by a family in mine.py"):
+    with pytest.raises(IncompatibleFile, match=r"made by a family in mine.py"):
         _ = Run.open(run.folder).best
     loaded = mynah.load(run.folder / "best.mynah", families=mine)
-    assert np.array_equal(loaded.predict_proba(clips), wanted)
+    assert np.array_equal(loaded.predict_proba(clips), answers)
     plan = json.loads((run.folder / "plan.json").read_text(encoding="utf-8"))
     assert plan["options"]["families"] == ["chance", f"{mine}:Trees", f"{mine}:Net"]
 
@@ -295,13 +295,12 @@ def test_a_file_that_is_not_there(tmp_path):
     assert "none.py: cannot be read (No such file or directory)" in refused(str(tmp_path / "none.py"))
 
 
-def test_a_forward_of_another_shape_fails_in_words(mine, sounds, tmp_path):
-    text = "from torch import nn\nclass Net(nn.Linear):\n    pass\n"
-    mine.write_text(text, encoding="utf-8")
-    run = learn(sounds, out=tmp_path / "run", families=["chance", f"{mine}:Net"], **OPTIONS)
-    (row,) = [row for row in run.board if row["name"] == "mine.py:Net"]
-    assert row["status"] == "failed"
-    assert "forward of Net must return (batch, outputs)" in row["message"]
+def test_a_forward_of_another_shape_fails_in_words(mine):
+    mine.write_text("from torch import nn\nclass Net(nn.Linear):\n    pass\n", encoding="utf-8")
+    (entry,) = read(f"{mine}:Net")
+    frames = np.zeros((6, 4, 5), np.float32)
+    with pytest.raises(ValueError, match=r"forward of Net must return \(batch, outputs\), .* not \(\d, 4, 2\)"):
+        with_budget(entry.new(), "3steps").fit(frames, [0, 1] * 3)
 
 
 def test_a_family_of_an_installed_package(tmp_path, monkeypatch):
@@ -320,3 +319,29 @@ def test_a_family_of_an_installed_package(tmp_path, monkeypatch):
     X, y = rng.normal(size=(30, 6)).astype(np.float32), np.arange(30) % 3
     path = modelfile.save(entry.new().fit(X, y), tmp_path / "a.mynah")
     assert mynah.load(path).predict(X).shape == (30,)  # what is installed needs no naming
+
+
+def test_the_shown_command_names_no_folder_of_a_users_file(monkeypatch):
+    from mynah.cli.learn import _command_line
+
+    words = [
+        "mynah",
+        "learn",
+        "/home/me/sounds",
+        "--families",
+        "svm,/home/me/mine.py:Net,../b/c.py",
+        "--set",
+        "c.d=1/2",
+    ]
+    monkeypatch.setattr("sys.argv", words)
+    shown = _command_line("/home/me/sounds", Path("run"))
+    assert shown == "mynah learn sounds --families svm,mine.py:Net,c.py --set c.d=1/2"
+
+
+def test_the_example_of_the_page_is_a_family(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "families.md").read_text(encoding="utf-8")
+    (tmp_path / "mine.py").write_text(page.split("```python")[1].split("```")[0], encoding="utf-8")
+    (entry,) = read(f"{tmp_path}/mine.py:MyFamily(hidden=3)")
+    frames = np.random.default_rng(0).normal(size=(6, 4, 5)).astype(np.float32)
+    model = with_budget(entry.new(), "3steps").fit(frames, [0, 1] * 3)
+    assert model.predict(frames).shape == (6,)

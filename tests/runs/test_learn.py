@@ -63,7 +63,7 @@ def test_the_documented_keys_are_there(run):
     row = {"name", "score", "ci", "probability", "train_seconds", "ms_per_clip", "megabytes", "parameters", "status"}
     assert top <= set(run.results)
     assert all(row <= set(entry) for entry in run.board)
-    assert run.results["schema"] == "mynah.results/1"
+    assert run.results["schema"] == "mynah.results/2"
 
 
 def test_no_path_of_this_machine_is_told(run, sounds):

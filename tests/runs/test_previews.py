@@ -11,6 +11,9 @@ import soundfile
 from mynah.ground.errors import BadInput, Stopped
 from mynah.runs import previews
 from mynah.runs.previews import loudest_start, preview_order, spectrogram, write_previews
+from mynah.tasks import by_name
+
+CLASSIFY = by_name("classify")
 
 
 class Tone:
@@ -141,15 +144,15 @@ def document(labels, predicted, confidence):
 
 def test_mistakes_come_first_by_confidence_then_right_ones_in_turns():
     made = document("aaabbbab", [0, 0, 1, 1, 0, 1, 1, None], [0.9, 0.9, 0.5, 0.9, 0.8, 0.9, None, None])
-    assert preview_order(made) == [4, 2, 6, 0, 3, 1, 5]
+    assert preview_order(CLASSIFY, made) == [4, 2, 6, 0, 3, 1, 5]
 
 
 def test_many_mistakes_leave_room_for_right_ones():
     made = document("a" * 100 + "b" * 50, [1] * 100 + [1] * 50, [0.5] * 150)
-    order = preview_order(made, most=40)
+    order = preview_order(CLASSIFY, made, most=40)
     assert len(order) == 40
     assert sum(item < 100 for item in order) == 30
 
 
 def test_no_best_no_order():
-    assert preview_order(document("ab", [0, 1], [1, 1]) | {"best": None}) == []
+    assert preview_order(CLASSIFY, document("ab", [0, 1], [1, 1]) | {"best": None}) == []

@@ -103,6 +103,8 @@ def run(arguments: list[str]) -> int:
         _hush_stdout()
         return _say(f"the output cannot be written ({error.strerror})", Stopped.exit_code, debug)
     except Exception as error:
+        if isinstance(error.__cause__, Stopped):  # a signal in the middle of an import, wrapped by what it met there
+            return _say(str(error.__cause__), Stopped.exit_code, debug)
         return _bug(error, debug)
     return int(code or 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -14,61 +15,76 @@ from mynah.cli.working import work
 NAME = "learn"
 MUCH = "How the data are read"
 WORK = "How the work is done"
+#: The folders before a user's own file among the families.
+_OF_A_FILE = re.compile(r"[^,=]*[/\\](?=[^,/\\]+\.py\b)")
+
+_Families = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME,NAME",
+        help="usual, all, or names from `mynah list`, such as svm,lstm. svm@mfcc sees MFCC in place of its own choice; "
+        "'lstm(hidden=128)' has a setting; ./mine.py:MyFamily is a class in your own file, which is run.",
+    ),
+]
+_Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME.SETTING=VALUE",
+        help="A setting of a family or of its training: lstm.hidden=128, lstm.learning_rate=1e-3. Several values make "
+        "several rows: resnet.dropout=0,0.3. May be given again; two of one family are combined.",
+    ),
+]
+_Group = Annotated[
+    str | None, typer.Option(help="Its column that a split must not cut, e.g. speaker.", rich_help_panel=MUCH)
+]
+_Place = Annotated[
+    str,
+    typer.Argument(help="A folder with one sub-folder a label or a labels file; or folder or URL of a packed one."),
+]
+_Task = Annotated[
+    str, typer.Option(help="classify, transcribe, generate; auto: classify, or generate where there are no labels.")
+]
+_Anyway = Annotated[bool, typer.Option("--anyway", help="Go on with too few clips for a score.", rich_help_panel=MUCH)]
+_Repeat = Annotated[Path | None, typer.Option(help="A run whose steps are repeated exactly.", rich_help_panel=WORK)]
+_Checkpoints = Annotated[
+    str | None,
+    typer.Option(help="Keep the run here too: folder, s3://, gs:// or az://.", rich_help_panel=WORK),
+]
+_Optimizer = Annotated[
+    str | None, typer.Option(help="Of torch.optim, for all that learn by steps.", rich_help_panel=WORK)
+]
+_Activation = Annotated[
+    str | None, typer.Option(help="Of torch.nn, where a method has a choice.", rich_help_panel=WORK)
+]
+_Executor = Annotated[str, typer.Option(help="sequential, processes, ray or dask.", rich_help_panel=WORK)]
+_Tensorboard = Annotated[
+    bool, typer.Option("--tensorboard", help="Write curves for TensorBoard.", rich_help_panel=WORK)
+]
 
 
 def command(
-    place: Annotated[
-        str,
-        typer.Argument(help="A folder with one sub-folder a label or a labels file; or folder or URL of a packed one."),
-    ],
-    task: Annotated[
-        str, typer.Option(help="classify, transcribe, generate; auto: classify, or generate where there are no labels.")
-    ] = "auto",
-    families: Annotated[
-        str,
-        typer.Option(
-            help="usual, all, or names with commas from `mynah list`; svm@mfcc sees MFCC in place of its own choice; "
-            "./mine.py:MyFamily is a class in your own file."
-        ),
-    ] = "usual",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="lstm.hidden=128; resnet.dropout=0,0.3 makes two rows. May be given again."),
-    ] = None,
+    place: _Place,
+    task: _Task = "auto",
+    families: _Families = "usual",
+    settings: _Settings = None,
     budget: Annotated[str, typer.Option(help="10m in all, or 500steps or 20epochs for each fit.")] = "10m",
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("mynah-run"),
     labels: Annotated[Path | None, typer.Option(help="Labels file (CSV).", rich_help_panel=MUCH)] = None,
     target: Annotated[str, typer.Option(help="Its column with the label.", rich_help_panel=MUCH)] = "label",
-    group: Annotated[
-        str | None, typer.Option(help="Its column that a split must not cut, e.g. speaker.", rich_help_panel=MUCH)
-    ] = None,
+    group: _Group = None,
     folds: Annotated[int, typer.Option(help="Folds, where the data do not decide.", rich_help_panel=MUCH)] = 5,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at a bad file.", rich_help_panel=MUCH)] = False,
     repair: Annotated[bool, typer.Option("--repair", help="Repair bad files.", rich_help_panel=MUCH)] = False,
-    anyway: Annotated[
-        bool, typer.Option("--anyway", help="Go on with too few clips for a score.", rich_help_panel=MUCH)
-    ] = False,
+    anyway: _Anyway = False,
     seed: Annotated[int, typer.Option(help="Of everything random.", min=0, max=2**32 - 1, rich_help_panel=WORK)] = 0,
-    repeat: Annotated[
-        Path | None, typer.Option(help="A run whose steps are repeated exactly.", rich_help_panel=WORK)
-    ] = None,
-    checkpoints: Annotated[
-        str | None,
-        typer.Option(help="Keep the run here too: folder, s3://, gs:// or az://.", rich_help_panel=WORK),
-    ] = None,
-    optimizer: Annotated[
-        str | None, typer.Option(help="Of torch.optim, for all that learn by steps.", rich_help_panel=WORK)
-    ] = None,
-    activation: Annotated[
-        str | None, typer.Option(help="Of torch.nn, where a method has a choice.", rich_help_panel=WORK)
-    ] = None,
-    executor: Annotated[
-        str, typer.Option(help="sequential, processes, ray or dask.", rich_help_panel=WORK)
-    ] = "processes",
+    repeat: _Repeat = None,
+    checkpoints: _Checkpoints = None,
+    optimizer: _Optimizer = None,
+    activation: _Activation = None,
+    executor: _Executor = "processes",
     address: Annotated[str | None, typer.Option(help="Of a Ray or Dask cluster.", rich_help_panel=WORK)] = None,
-    tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Write curves for TensorBoard.", rich_help_panel=WORK)
-    ] = False,
+    tensorboard: _Tensorboard = False,
     workers: Annotated[int | None, typer.Option(help="Processes; one a core.", min=1, rich_help_panel=WORK)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
@@ -101,9 +117,8 @@ def command(
     }
     if repeat is not None:
         options |= Run.open(repeat).to_repeat(place)
-    shown = _command_line(place, out)
     return work(
-        lambda progress: learn(place, out=out, progress=progress, command=shown, **options),
+        lambda progress: learn(place, out=out, progress=progress, command=_command_line(place, out), **options),
         out,
         quiet=quiet,
         as_json=as_json,
@@ -113,4 +128,5 @@ def command(
 def _command_line(place: str, out: Path) -> str:
     """The command as typed, with folders by their names alone: it is shown in the page."""
     folders = {Path(folder): Path(folder).resolve().name for folder in (place, out) if "://" not in str(folder)}
-    return shlex.join(["mynah", *(folders.get(Path(word), word) for word in sys.argv[1:])])
+    words = (folders.get(Path(word), _OF_A_FILE.sub("", word)) for word in sys.argv[1:])
+    return shlex.join(["mynah", *words])

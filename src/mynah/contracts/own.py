@@ -107,17 +107,23 @@ def offered() -> list[str]:
     return sorted({point.name for point in metadata.entry_points(group=GROUP)})
 
 
-def by_family(families: Families) -> Mapping[str, type[Model]]:
-    """Return name to class: a mapping as it is, else of the files that are named.
+def find(family: str, families: Families) -> type[Model] | None:
+    """Return the class of a family, of those that the user named or that packages offer; None where it is not there.
 
     Raises:
         UsageError: see `sources`.
     """
-    if families is None or isinstance(families, Mapping):
-        return families or {}
-    named = [families] if isinstance(families, str | os.PathLike) else families
-    found = [source for text in named for part in os.fspath(text).split(",") for source in sources(part.strip())]
-    return {source.family: source.kind for source in found}
+    if isinstance(families, Mapping):
+        return families.get(family)
+    named = [families] if isinstance(families, str | os.PathLike) else families or []
+    file, _, name = family.rpartition(":")
+    for text in (part.strip() for one in named for part in os.fspath(one).split(",")):
+        wanted = f"{text}:{name}" if file and Path(text).name == file else text
+        for source in sources(wanted) if is_own(wanted) else ():
+            if source.family == family:
+                return source.kind
+    offer = packaged(family)
+    return None if offer is None else offer.kind
 
 
 def _content(path: Path) -> bytes:

@@ -84,8 +84,8 @@ def against(row: dict[str, Any], metric: Metric) -> str:
         return row["verdict"] or row["status"]
     gap = metric.show_gap(row["gap"])
     if row["probability"] is None:
-        return f"{row['verdict']} ({gap} less)"
-    return f"{row['verdict']}: {gap} less ({sure(row['probability'])})"
+        return f"{row['verdict']} ({gap} behind)"
+    return f"{row['verdict']}: {gap} behind ({sure(row['probability'])})"
 
 
 def sure(probability: float) -> str:

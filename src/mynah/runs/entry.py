@@ -172,6 +172,11 @@ def _seeing(entry: Entry, name: str) -> Entry:
     return replace(entry, representation=name)
 
 
+def foreign(entries: Iterable[Entry]) -> dict[str, type[Model]]:
+    """Return name to class of the families that are not in the catalog, as `mynah.load` takes them."""
+    return {entry.family: entry.kind for entry in entries if entry.source is not None}
+
+
 def combined(entries: Sequence[Entry], settings: Sequence[str]) -> list[Entry]:
     """Return the entries with ``FAMILY.SETTING=VALUE,VALUE`` applied: one for every combination of values.
 

@@ -25,6 +25,7 @@ from mynah.ground.randomness import key
 from mynah.judging.choice import Choice, Contender, choose
 from mynah.representations import Frames, Representation, compute, described
 from mynah.runs import results as documents
+from mynah.runs.entry import foreign
 from mynah.runs.job import TIMED_CLIPS, Job, new_model, settings_of
 from mynah.runs.plan import Plan
 from mynah.runs.previews import Heard, preview_order, write_previews
@@ -245,11 +246,6 @@ class Learning:
         """The families that learn by gradient steps, and so share the budget."""
         return [name for name, entry in self.entries.items() if entry.learns]
 
-    @property
-    def _own(self) -> dict[str, type[Model]]:
-        """The families that are not of this installation."""
-        return {entry.family: entry.kind for entry in self.entries.values() if entry.source is not None}
-
     def _deadline(self) -> float | None:
         """Return when training must be done: an interrupted run goes on with what was left of its time."""
         if self.budget.seconds is None:
@@ -333,7 +329,7 @@ class Learning:
                 show_clips(self.folder / "tensorboard" / "clips", self.task, document, heard, self.rate, order)
         document["how"]["seconds"] = time.monotonic() - self.began
         self._write(document)
-        return Run(self.folder, document, self._own)
+        return Run(self.folder, document, foreign(self.entries.values()))
 
     def conclude_partially(self) -> None:
         """Compare what has finished, and keep the best family's model of the first fold.
@@ -344,7 +340,7 @@ class Learning:
         if choice is None and (self.folder / "results.json").exists():
             return
         if choice is not None:
-            model = modelfile.load(self._first_model(choice.kept), families=self._own)
+            model = modelfile.load(self._first_model(choice.kept), families=foreign(self.entries.values()))
             self._keep(model, document, len(self.splits.folds[0].train))
         self._write(document)
 
@@ -388,13 +384,6 @@ class Learning:
             }
         return choice
 
-    def _sentence(self, choice: Choice | None) -> str:
-        if choice is None:
-            return "No family finished: there is nothing to compare yet."
-        if self.warnings:
-            return f"Too few sounds for an honest score ({'; '.join(self.warnings)}); kept {choice.kept}."
-        return choice.sentence
-
     def _document(self, rows: dict[str, Any], choice: Choice | None, status: str) -> dict[str, Any]:
         how = documents.circumstances()
         run, sounds = shlex.quote(self.folder.resolve().name), shlex.quote(self.sounds.name)
@@ -408,7 +397,7 @@ class Learning:
             "verb": self.task.verb,
             "words": asdict(self.task.words) | {"parts": list(self.task.words.parts)},
             "metric": self.task.metric.to_json(),
-            "verdict": self._sentence(choice),
+            "verdict": _sentence(choice, self.warnings),
             "warnings": self.warnings,
             "chance": self.task.floor(self.labels, self.names),
             "best": choice.kept if choice else None,
@@ -443,7 +432,7 @@ class Learning:
             raise
         except (MynahError, ValueError, ArithmeticError, MemoryError) as error:
             document["verdict"] += f" Training it on all clips failed ({error}): the model is that of the first fold."
-            return modelfile.load(self._first_model(family), families=self._own)
+            return modelfile.load(self._first_model(family), families=foreign(self.entries.values()))
         assert model is not None
         return model
 
@@ -483,6 +472,14 @@ class Learning:
             build(self.folder)
         except OSError as error:
             raise Stopped("the run could not be written", where=self.folder, measured=error.strerror) from error
+
+
+def _sentence(choice: Choice | None, warnings: list[str]) -> str:
+    if choice is None:
+        return "No family finished: there is nothing to compare yet."
+    if warnings:
+        return f"Too few sounds for an honest score ({'; '.join(warnings)}); kept {choice.kept}."
+    return choice.sentence
 
 
 def _usual_steps(answers: documents.Answers) -> int:

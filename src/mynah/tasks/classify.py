@@ -98,12 +98,14 @@ class Classify(Task):
     def rows(self, found: Gathered, labels: np.ndarray, names: np.ndarray) -> dict[str, Any]:
         """Return the predicted class of each clip, and the table of classes against answers."""
         seen = found.answered
+        if not seen.any():
+            return {"predicted": [None] * len(labels), "per_class": [], "confusion": []}
         predicted = found.answers.argmax(axis=1)
         matrix = statistics.confusion(np.searchsorted(names, labels[seen]), predicted[seen], len(names))
         return {
             "predicted": [int(code) if ok else None for code, ok in zip(predicted, seen, strict=True)],
-            "per_class": _per_class(matrix, [str(name) for name in names]) if seen.any() else [],
-            "confusion": matrix.tolist() if seen.any() else [],
+            "per_class": _per_class(matrix, [str(name) for name in names]),
+            "confusion": matrix.tolist(),
         }
 
     def recorded(self, document: dict[str, Any], family: dict[str, Any]) -> list[Any]:
