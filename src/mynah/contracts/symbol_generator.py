@@ -102,7 +102,7 @@ class SymbolGenerator(NetGenerator):
     def _conditions(self, target: Tensor, place: Tensor) -> Tensor:
         """Return (..., time, conditions) for classes (..., class) and numbers of samples (..., time)."""
         held = (place.clamp(min=0) / HELD).floor() * (HELD / self._rate)
-        clocks = torch.exp(-held[..., None] / place.new_tensor(CLOCKS))
+        clocks = torch.exp(-held[..., None] / torch.tensor(CLOCKS, device=place.device))
         if len(self.classes_) == 1:
             return clocks
         return torch.cat([target[..., None, :].expand(*place.shape, -1), clocks], dim=-1)

@@ -7,9 +7,9 @@ A device is no setting of a model or of its training. Settings decide the identi
 GPU must be found again by whoever goes on with it elsewhere. So the device is a context around the work, and a run
 begun on one kind of device resumes on another.
 
-Bits: the same seed gives the same bits on the same kind of device, with the same software. The processor is the
-reference; a GPU adds numbers in another order, so its weights part from the processor's in the last digits, and from
-there on. The batches are the same everywhere, since they are drawn on the processor.
+Bits: the same seed gives the same bits on the same kind of device (of a GPU, the same model), with the same software.
+The processor is the reference; a GPU adds numbers in another order, so its weights part from the processor's in the
+last digits, and from there on. The batches are the same everywhere, since they are drawn on the processor.
 
 What is not trained by `mynah.training.Fit` stays on the processor: families that learn in one go (echo state network,
 nearest neighbours, support vectors, forests), representations, and all answers and sounds of a finished model.
@@ -63,7 +63,7 @@ def why_not(kind: str) -> str | None:
 
     processes = _local("WORLD_SIZE", 1)
     if kind == "cuda":
-        if not torch.backends.cuda.is_built():  # type: ignore[no-untyped-call]
+        if not torch.backends.cuda.is_built():
             return f"torch {torch.__version__} was built without CUDA"
         if not torch.cuda.is_available():
             return f"torch {torch.__version__} finds no GPU and driver for CUDA"

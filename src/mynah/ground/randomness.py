@@ -42,7 +42,7 @@ def seeded(seed: int, build: Callable[[], Net]) -> Net:
 def generators(device: torch.device | None = None) -> tuple[torch.Generator, ...]:
     """Return the generators that draw where nothing else is said: the processor's, and that of a device."""
     if device is not None and device.type == "cuda":
-        torch.cuda.init()  # type: ignore[no-untyped-call]  # before, there are none
+        torch.cuda.init()  # before, there are none
         return torch.default_generator, torch.cuda.default_generators[device.index or 0]
     if device is not None and device.type == "mps":
         return torch.default_generator, torch.mps._get_default_mps_generator()

@@ -25,6 +25,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mynah.contracts.transcriber import NetTranscriber, Transcript, cross_entropy
@@ -112,7 +113,12 @@ class Seq2SeqNetwork(nn.Module):
         self.dropout = Dropout(dropout)
         self.answer = nn.Linear(hidden + context, outputs)
 
-    def forward(self, frames: Tensor, lengths: Tensor | None, given: Tensor) -> Tensor:
+    def forward(
+        self,
+        frames: Float[Tensor, "batch time inputs"],
+        lengths: Int[Tensor, " batch"] | None,
+        given: Int[Tensor, "batch step"],
+    ) -> Float[Tensor, "batch step outputs"]:
         """Return logits (batch, step, outputs) of the symbols that follow `given` (batch, step)."""
         source, state = self.encode(frames, lengths)
         if source is None:
@@ -218,7 +224,13 @@ class Attention(nn.Module):
         closed = (1 - time_mask(lengths, y.shape[1])).bool()
         return y, self.of_source(y), torch.zeros_like(closed, dtype=y.dtype).masked_fill(closed, float("-inf"))
 
-    def forward(self, query: Tensor, source: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    def forward(
+        self,
+        query: Float[Tensor, "batch query"],
+        source: tuple[
+            Float[Tensor, "batch time width"], Float[Tensor, "batch time query"], Float[Tensor, "batch time"]
+        ],
+    ) -> Float[Tensor, "batch width"]:
         """Return the context (batch, width) of a query (batch, query)."""
         y, known, closed = source
         energy = self.energy(torch.tanh(self.of_query(query)[:, None] + known))[:, :, 0] + closed

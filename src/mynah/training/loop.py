@@ -96,7 +96,9 @@ class Fit:
             keeps the last weights. Else the last weights are kept whose loss is within one standard error of the
             lowest (Breiman et al. 1984): a small validation set must not choose among equals.
         keeper: see `Keeper`.
-        device: to train on; None is `mynah.ground.device.current`. A net that it cannot hold stays on the processor.
+
+    Attributes:
+        device: where it trains: `mynah.ground.device.current`, or the processor for a net that this cannot hold.
     """
 
     def __init__(
@@ -109,15 +111,13 @@ class Fit:
         seed: int,
         validate: Callable[[nn.Module, Callable[[], None]], tuple[float, float, float]] | None = None,
         keeper: Keeper | None = None,
-        device: torch.device | None = None,
     ) -> None:
         self.net, self.loss, self.batches, self.settings = net, loss, batches, settings
         self.seed, self.validate, self.keeper = seed, validate, keeper or Keeper()
         if settings.schedule not in ("cosine", "constant"):
             raise UsageError("no such schedule", where=repr(settings.schedule), remedy="Use cosine or constant.")
         self.budget = Budget.parse(settings.budget)
-        device = device or current()
-        self.device = device if can_hold(device, net) else torch.device("cpu")
+        self.device = current() if can_hold(current(), net) else torch.device("cpu")
         self.is_reduced = _is_reduced(settings.precision, self.device)
         self._generators = generators(self.device)
         net.to(self.device)  # before the optimizer is told of the weights
