@@ -48,6 +48,11 @@ def test_a_device_that_is_not_there_is_refused_with_what_to_type(gpus, kind):
         device.choose(kind)
 
 
+def test_a_wish_of_another_machine_is_kept_where_it_can_be(gpus):
+    gpus(cuda=1)
+    assert [device.there_or_auto(wish) for wish in ("cuda", "mps", "cpu", "auto")] == ["cuda", "auto", "cpu", "auto"]
+
+
 def test_a_torch_without_cuda_says_so(gpus, monkeypatch):
     monkeypatch.setattr(torch.backends.cuda, "is_built", lambda: False)
     assert "built without CUDA" in device.why_not("cuda")

@@ -57,6 +57,11 @@ def choose(wish: str = "auto") -> torch.device:
     return torch.device(wish)
 
 
+def there_or_auto(wish: str) -> str:
+    """Return a wish of another time and place, or "auto" where there is no such device here."""
+    return wish if why_not(wish) is None else "auto"
+
+
 def why_not(kind: str) -> str | None:
     """Return why "cpu", "cuda" or "mps" cannot be used by this process, or None where it can."""
     import torch

@@ -10,6 +10,7 @@ from typing import Any
 from mynah import modelfile
 from mynah.contracts.model import Model
 from mynah.contracts.own import Families
+from mynah.ground.device import there_or_auto
 
 
 @dataclass
@@ -48,8 +49,12 @@ class Run:
         """The page."""
         return self.folder / "report.html"
 
-    def to_repeat(self, folder: str | os.PathLike[str]) -> dict[str, Any]:
-        """Return the options of `learn` that train every family on `folder` for the steps it took in this run."""
+    def to_repeat(self, folder: str | os.PathLike[str], device: str = "auto") -> dict[str, Any]:
+        """Return the options of `learn` that train every family on `folder` for the steps it took in this run.
+
+        Args:
+            device: to train on; "auto" is that of this run, where it is there.
+        """
         how = self.results["how"]
         options = dict(how.get("options", {}))
         if options.get("labels"):
@@ -62,6 +67,7 @@ class Run:
             "plans": plans,
             "seed": how["seed"],
             "budget": how["budget"],
+            "device": there_or_auto(how.get("device", "cpu")) if device == "auto" else device,
             "families": families,
         }
 
