@@ -257,7 +257,7 @@ class Learning:
         if self.plan.rest is not None:
             return self.began + self.plan.rest * (1 - CLOSING_SHARE)
         done = (self.store.load(self._trial(name, n)) for n in range(len(self.splits.folds)) for name in self.families)
-        spent = sum(result["seconds"] for result in done if result is not None) / self.workers
+        spent = sum(float(result["seconds"]) for result in done if result is not None) / self.workers
         return self.began + self.budget.seconds * (1 - CLOSING_SHARE) - spent
 
     def _trial(self, family: str, fold: int) -> Trial:

@@ -37,7 +37,8 @@ class Run:
     @property
     def board(self) -> list[dict[str, Any]]:
         """One dictionary a family, best first."""
-        return self.results["families"]
+        rows: list[dict[str, Any]] = self.results["families"]
+        return rows
 
     @property
     def best(self) -> Model:
