@@ -14,6 +14,7 @@ import pytest
 from jaxtyping import config, install_import_hook
 
 import shape_checker
+from browsing import browser  # noqa: F401  a fixture
 
 install_import_hook(shape_checker.ROOMS, "shape_checker.checked")  # before anything imports them
 

@@ -32,12 +32,17 @@ def command(
     families: Annotated[
         str | None, typer.Option(help="Your own file the model was made with, e.g. ./mine.py; it is run.")
     ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="Read the place as this task does, e.g. ./mine.py:MyTask; a file is run.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> int | None:
     """Label clips, or draw a timeline of long files."""
     from mynah import modelfile
     from mynah.ground.errors import UsageError
+    from mynah.tasks import by_name
     from mynah.using import cutting
+    from mynah.using.answering import answer_items
     from mynah.using.answers import FORMATS, one_line, render
     from mynah.using.listening import Windows, apply
 
@@ -48,16 +53,13 @@ def command(
     check_destination(out)
     if cut is not None:
         cutting.make_folder(cut)
+    loaded = modelfile.load(model, families=families)
     with drawn(quiet) as progress:
-        answers = list(
-            apply(
-                modelfile.load(model, families=families),
-                paths,
-                windows,
-                training_seconds=record.get("seconds"),
-                progress=progress,
-            )
-        )
+        if task is not None:
+            answers = [a for place in paths for a in answer_items(loaded, by_name(task), place, progress=progress)]
+        else:
+            known = record.get("seconds")
+            answers = list(apply(loaded, paths, windows, training_seconds=known, progress=progress))
     deliver(_table(answers, out) if form == "table" else render(answers, form), out)
     if cut is not None:
         print(f"{len(cutting.cut(answers, cut))} segments written under {cut}", file=sys.stderr)
@@ -75,7 +77,7 @@ def _table(answers: list[Answer], out: Path | None) -> str:
     from rich.console import Console
     from rich.table import Table
 
-    from mynah.using.answers import one_line
+    from mynah.using.answers import one_line, shown
 
     titles = ["file", "from", "to", "label", "probability", *(["note"] if any(a.problems for a in answers) else [])]
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -83,7 +85,7 @@ def _table(answers: list[Answer], out: Path | None) -> str:
         table.add_column(title, justify="right" if title in ("from", "to", "probability") else "left", overflow="fold")
     for answer in answers:
         note = ", ".join(answer.flags)
-        rows = [[f"{s.start:.2f}", f"{s.end:.2f}", _shown(s), f"{s.score:.2f}", note] for s in answer.segments]
+        rows = [[f"{s.start:.2f}", f"{s.end:.2f}", _shown(s), shown(s.score, 2), note] for s in answer.segments]
         for row in rows or [["", "", "not read", "", ""]]:
             table.add_row(*(one_line(cell) for cell in [answer.file, *row][: len(titles)]))
     terminal = out is None and sys.stdout is not None and sys.stdout.isatty()

@@ -108,6 +108,13 @@ class Model(BaseEstimator):
         """Return the (clip,) answers."""
         raise NotImplementedError(f"{type(self).__name__} must define predict")  # an abstract method
 
+    def segments(self, clip: Any, seconds: float) -> list[tuple[float, float, str, float | None]]:
+        """Return the answer to one clip as `mynah apply` writes it: from and to in seconds, text, probability or None.
+
+        A family that names clips needs none: it answers windows of long files.
+        """
+        return [(0.0, seconds, str(self.predict([clip])[0]), None)]
+
     # --- what a kind of model writes
 
     def _codes(self, y: ArrayLike | None, count: int) -> np.ndarray:

@@ -104,7 +104,7 @@ def sources(text: str, fits: Callable[[object], bool] = can_wrap, what: str = "f
     there = [
         key
         for key, value in vars(module).items()
-        if fits(value) and getattr(value, "__module__", "") == module.__name__
+        if fits(value) and getattr(value, "__module__", "") == module.__name__ and not key.startswith("_")
     ]
     if name and not isinstance(getattr(module, name, None), type):
         raise UsageError("has no such class", where=text, remedy=f"There are {', '.join(there)}." if there else None)

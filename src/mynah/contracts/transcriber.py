@@ -64,6 +64,11 @@ class TranscriberModel(Model):
     def _transcripts(self, frames: Frames) -> list[Transcript]:
         raise NotImplementedError(f"{type(self).__name__} must define _transcripts")  # an abstract method
 
+    def segments(self, clip: Any, seconds: float) -> list[tuple[float, float, str, float | None]]:
+        """Return the text and its probability."""
+        text, probability = self.transcribe([clip])[0]
+        return [(0.0, seconds, text, probability)]
+
     def _codes(self, y: ArrayLike | None, count: int) -> np.ndarray:
         """Return (clip, longest + 1) symbol numbers from one, then 0 for the end, then -1."""
         texts = list(np.asarray(y, dtype=object).ravel())

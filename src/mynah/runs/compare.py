@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from mynah import tasks
 from mynah.ground.errors import UsageError
 from mynah.judging import statistics
 from mynah.judging.choice import Contender, choose
@@ -65,7 +64,7 @@ def compare(folders: Sequence[str | os.PathLike[str]]) -> Comparison:
     runs = [Run.open(folder) for folder in folders]
     names = _distinct([Path(folder) for folder in folders])
     first = runs[0].results
-    task = tasks.by_name(first["task"])
+    task = runs[0].task
     files = {_identity(item): number for number, item in enumerate(first["items"])}
     entries: dict[str, tuple[str, dict[str, Any], np.ndarray]] = {}
     for run, name in zip(runs, names, strict=True):
@@ -121,7 +120,7 @@ def _compared(
         key: Contender(np.array(answers[seen].tolist(), dtype=float), row["megabytes"])
         for key, (_, row, answers) in entries.items()
     }
-    choice = choose(contenders, metric, groups, folds, baseline=task.baseline)
+    choice = choose(contenders, metric, groups, folds, baseline=task.baseline, items=task.words.items[1])
     rows = []
     for key, (name, row, _) in entries.items():
         interval = statistics.bootstrap_interval(metric, contenders[key].statistics, groups)

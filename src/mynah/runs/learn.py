@@ -30,7 +30,7 @@ from mynah.runs.entry import foreign
 from mynah.runs.job import TIMED_CLIPS, Job, new_model, settings_of
 from mynah.runs.plan import Plan
 from mynah.runs.previews import Heard, preview_order, write_previews
-from mynah.runs.run import Run
+from mynah.runs.run import PLAN, Run
 from mynah.runs.schedule import Workers, run_all
 from mynah.runs.trial import Trial, TrialStore, write_json
 from mynah.runs.watching import Log, show_clips
@@ -40,8 +40,7 @@ from mynah.training import Budget, spot_watched
 
 #: Sounds are read at their most common rate, but never above this, in Hz.
 HIGHEST_RATE = 48_000
-#: What an interrupted run goes on from.
-PLAN, PLAN_SCHEMA = "plan.json", "mynah.plan/1"
+PLAN_SCHEMA = "mynah.plan/1"
 #: Share of a time budget kept for previews and the page.
 CLOSING_SHARE = 0.03
 
@@ -381,6 +380,7 @@ class Learning:
             self.groups[found.answered],
             found.fold[found.answered],
             baseline=self.task.baseline,
+            items=self.task.words.items[1],
         )
         for name, verdict in choice.verdicts.items():
             rows[name] |= {

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mynah import modelfile
+from mynah import modelfile, tasks
 from mynah.contracts.model import Model
 from mynah.contracts.own import Families
 from mynah.ground.device import there_or_auto
+from mynah.tasks.task import Task
+
+#: What an interrupted run goes on from.
+PLAN = "plan.json"
 
 
 @dataclass
@@ -44,6 +49,22 @@ class Run:
     def best(self) -> Model:
         """The model that was kept."""
         return modelfile.load(self.folder / "best.mynah", families=self.families)
+
+    @property
+    def task(self) -> Task:
+        """What the models were asked to do; a task of a user's own file is looked for where it lay.
+
+        Raises:
+            UsageError: it is not there any more, or has an error in it.
+        """
+        name = self.results["task"]
+        if name in tasks.names():
+            return tasks.by_name(name)
+        try:
+            plan = json.loads((self.folder / PLAN).read_text(encoding="utf-8"))
+            return tasks.by_name(plan["options"]["task"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return tasks.by_name(name)
 
     @property
     def report(self) -> Path:

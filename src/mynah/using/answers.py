@@ -26,14 +26,14 @@ class Segment:
     """A stretch of a file with one answer; seconds from the start of the file.
 
     Attributes:
-        score: probability of the label, or, of "none of these", that of the nearest class.
+        score: probability of the label, or, of "none of these", that of the nearest class; None of what has none.
         nearest: the likeliest class where the label is "none of these", else empty.
     """
 
     start: float
     end: float
     label: str
-    score: float
+    score: float | None
     nearest: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -79,6 +79,11 @@ class Answer:
         return row | ({"error": self.error} if self.error else {})
 
 
+def shown(score: float | None, digits: int) -> str:
+    """Return a probability as text; empty where there is none."""
+    return "" if score is None else f"{score:.{digits}f}"
+
+
 def one_line(text: str) -> str:
     """Return text that neither breaks a line or a column nor commands a terminal: control characters replaced."""
     if text.isprintable():
@@ -120,7 +125,7 @@ def _csv(answers: Sequence[Answer]) -> str:
     for answer in answers:
         file = one_line(answer.file)
         for s in answer.segments:
-            writer.writerow([file, f"{s.start:.3f}", f"{s.end:.3f}", one_line(s.label), f"{s.score:.4f}", ""])
+            writer.writerow([file, f"{s.start:.3f}", f"{s.end:.3f}", one_line(s.label), shown(s.score, 4), ""])
         if answer.error:
             writer.writerow([file, "", "", "", "", one_line(answer.error)])
     return out.getvalue()
@@ -132,5 +137,5 @@ def _raven(answers: Sequence[Answer]) -> str:
     for number, (answer, s) in enumerate(_named(answers), 1):
         times = f"{s.start:.6f}", f"{s.end:.6f}"
         words = one_line(PurePath(answer.file).name), one_line(s.label)
-        rows.append("\t".join([str(number), "Waveform 1", "1", *times, *words, f"{s.score:.4f}"]))
+        rows.append("\t".join([str(number), "Waveform 1", "1", *times, *words, shown(s.score, 4)]))
     return "\n".join(rows) + "\n"

@@ -1,4 +1,4 @@
-"""A model at work on new files: one label or text a clip, a timeline for what is longer than what it learned from."""
+"""A model at work on new files: an answer a clip, a timeline of labels for what is longer than what it learned."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from mynah.using.files import Found, files_under
 
 if TYPE_CHECKING:
     from mynah.contracts.model import Model
-    from mynah.contracts.transcriber import TranscriberModel
 
 #: A file longer than this many times the longest training clip gets a timeline instead of one answer.
 LONG = 1.5
@@ -103,8 +102,6 @@ def apply(
         UsageError: a model that makes sounds or was fitted on arrays, or windows that cannot be meant.
         BadInput: a path that does not exist, or no sound at all.
     """
-    from mynah.contracts.transcriber import TranscriberModel
-
     if model.command != "apply":
         raise UsageError(
             "this model makes new things, and names none",
@@ -112,7 +109,7 @@ def apply(
             remedy=f"Use `mynah {model.command}` with it.",
         )
     known = USUAL | (training_seconds or {})
-    kind = _Writer if isinstance(model, TranscriberModel) else _Listener
+    kind = _Listener if hasattr(model, "predict_proba") else _Writer
     listener = kind(model, windows or Windows(), known)
     files = files_under(paths)
     for number, found in enumerate(files):
@@ -237,27 +234,27 @@ class _Listener:
 
 
 class _Writer:
-    """A model that transcribes; each file is heard whole."""
+    """A model that answers whole clips: with a text, a number, events."""
 
-    def __init__(self, model: TranscriberModel, windows: Windows, known: dict[str, float]) -> None:
+    def __init__(self, model: Model, windows: Windows, known: dict[str, float]) -> None:
         if model.rate_ is None:
             raise UsageError("this model was fitted on arrays, so it cannot read sound files")
         if windows != Windows():
-            raise UsageError("this model writes down whole clips: --window, --hop and --threshold mean nothing to it")
+            raise UsageError("this model answers whole clips: --window, --hop and --threshold mean nothing to it")
         self.model, self.rate, self.longest = model, model.rate_, known["max"]
 
     def answer(self, found: Found) -> Answer:
         seconds, problems = _judged(found)
         trained = f"{seconds:.1f} s, and the longest clip it learned from lasted {self.longest:.1f} s"
         if seconds > FAR_TOO_LONG * self.longest:
-            raise BadInput("far too long to be written down whole", measured=trained, remedy="Cut it into clips.")
+            raise BadInput("far too long to be answered whole", measured=trained, remedy="Cut it into clips.")
         if seconds > LONG * self.longest:
             problems += (Problem(found.file, "long", "flagged", trained, "Cut it into clips."),)
         wave, _ = audio.read(found.path, rate=self.rate, mono=True)
         _check(wave, self.rate)
-        text, probability = self.model.transcribe([Wave(wave, self.rate)])[0]
-        segment = Segment(0.0, seconds, text, probability)
-        return Answer(found.file, text, {}, (segment,), seconds, problems=problems, source=found)
+        segments = tuple(Segment(*one) for one in self.model.segments(Wave(wave, self.rate), seconds))
+        label = segments[0].label if len(segments) == 1 else ""
+        return Answer(found.file, label, {}, segments, seconds, problems=problems, source=found)
 
 
 def _check(wave: np.ndarray, rate: int) -> None:
