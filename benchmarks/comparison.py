@@ -351,7 +351,7 @@ def recorded(folder: Path) -> tuple[list[str], Board]:
     items, classes = results["items"], results["classes"]
     true = np.array([classes.index(item["label"]) for item in items])
     done = [family for family in results["families"] if family["status"] == "ok"]
-    right = np.array([np.array(family["predicted"]) == true for family in done])
+    right = np.array([np.array(family["details"]["predicted"]) == true for family in done])
     groups, folds = (np.array([item[key] or "" for item in items]) for key in ("group", "fold"))
     return [family["name"] for family in done], Board(right, true, groups, folds)
 

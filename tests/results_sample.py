@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mynah.ground.documents import RESULTS
 from mynah.runs.previews import preview_order, write_previews
 from mynah.tasks import by_name
 
@@ -96,6 +97,7 @@ def make_results(
     families.sort(key=lambda row: -row["score"])
     _verdicts(families)
     best = families[0]
+    predicted = best["details"]["predicted"]
     items = [
         {
             "file": f"{classes[code]}/take-{number:05d}.wav",
@@ -113,13 +115,15 @@ def make_results(
     ]
     lengths = np.array([item["seconds"] for item in items])
     return {
-        "schema": "mynah.results/2",
+        "schema": RESULTS,
         "run": "mynah-run",
         "created": "2026-11-24T15:40:00+00:00",
         "mynah": "0.1.0",
         "status": "complete",
         "task": "classify",
         "verb": "apply",
+        "next": "NEW/",
+        "remarks": [],
         "words": by_name("classify").words.to_json(),
         "metric": by_name("classify").metric.to_json(),
         "verdict": f"{best['name']} is best: it names {best['score']:.0%} of held-out clips correctly "
@@ -143,7 +147,11 @@ def make_results(
         },
         "families": families,
         "items": items,
-        "top": _top(best, codes, count, rng),
+        "answers": [
+            {"said": classes[said], "wrong": bool(said != code)} for said, code in zip(predicted, codes, strict=True)
+        ],
+        "sections": [],
+        "details": {"top": _top(predicted, codes, count, rng), "calibration": _calibration(rng)},
         "problems": [dict(zip(PROBLEM, row, strict=True)) for row in PROBLEMS],
         "ignored": {"not sound": 3, "hidden": 1},
         "duplicates": [[items[0]["file"], items[1]["file"]]],
@@ -157,7 +165,6 @@ def make_results(
                 for f in range(folds)
             ],
         },
-        "calibration": _calibration(rng),
         "how": {
             "seed": 0,
             "budget": "20m",
@@ -225,13 +232,16 @@ def _family(
             "log_loss": 0.41,
             "ece": 0.03,
         },
-        "per_class": [
-            {"label": label, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
-            for label, p, r, f, n in zip(classes, precision, recall, f1, matrix.sum(axis=1), strict=True)
-        ],
-        "confusion": matrix.tolist(),
         "curves": [_curve(f, accuracy, rng) for f in range(folds)] if facts.gradient else [],
-        "predicted": said.tolist(),
+        "sounds": [],
+        "details": {
+            "predicted": said.tolist(),
+            "per_class": [
+                {"label": label, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
+                for label, p, r, f, n in zip(classes, precision, recall, f1, matrix.sum(axis=1), strict=True)
+            ],
+            "confusion": matrix.tolist(),
+        },
     }
 
 
@@ -258,9 +268,9 @@ def _verdicts(families: list[dict[str, Any]]) -> None:
         row["gap"] = families[0]["score"] - row["score"]
 
 
-def _top(best: dict[str, Any], codes: np.ndarray, count: int, rng: np.random.Generator) -> list[Any]:
+def _top(predicted: list[int], codes: np.ndarray, count: int, rng: np.random.Generator) -> list[Any]:
     rows = []
-    for code, said in zip(codes, best["predicted"], strict=True):
+    for code, said in zip(codes, predicted, strict=True):
         first = float(rng.uniform(0.35, 0.99))
         others = [int(code)] if code != said else []
         others += [i for i in rng.permutation(count).tolist() if i not in (said, code)]

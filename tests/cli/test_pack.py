@@ -12,7 +12,7 @@ from s3_server import s3
 
 LEARN = ["--families", "chance,knn,mlp", "--budget", "30steps", "--quiet", "--json"]
 #: Of a row of the board, what the sounds decide; the rest is time.
-SAME = ("name", "score", "ci", "probability", "verdict", "predicted", "status", "parameters")
+SAME = ("name", "score", "ci", "probability", "verdict", "details", "status", "parameters")
 
 
 @pytest.fixture(autouse=True)

@@ -2,13 +2,16 @@
 
 import pytest
 
-from mynah.report import build, health, wording
+from mynah.report import build, wording
+from mynah.report.tasks import classify
 from results_sample import make_results, make_run
 
 
 def mistake(results):
     best = next(f for f in results["families"] if f["name"] == results["best"])
-    return next((r, c, n) for r, row in enumerate(best["confusion"]) for c, n in enumerate(row) if n and r != c)
+    return next(
+        (r, c, n) for r, row in enumerate(best["details"]["confusion"]) for c, n in enumerate(row) if n and r != c
+    )
 
 
 def test_reading_it_all_asks_for_nothing_and_logs_no_error(visit):
@@ -103,10 +106,10 @@ def test_another_method_can_be_chosen(visit, results):
     family = next(f for f in results["families"] if f["name"] == "elman")
     page.locator("#family").select_option("elman")
     shown = page.locator("#matrix button").all_inner_texts()
-    assert [int(text or 0) for text in shown] == [n for row in family["confusion"] for n in row]
+    assert [int(text or 0) for text in shown] == [n for row in family["details"]["confusion"] for n in row]
     assert "elman" in page.locator("#classes-family").inner_text()
     found = page.locator("#class-table tbody tr").first.locator("td").nth(1).inner_text()
-    assert found == wording.percent(family["per_class"][0]["recall"], 0)
+    assert found == wording.percent(family["details"]["per_class"][0]["recall"], 0)
 
 
 def test_the_cost_axis_can_be_chosen(visit):
@@ -172,7 +175,9 @@ def test_fifty_classes_with_odd_names_and_no_sound(visit, tmp_path):
 def test_another_method_shows_what_it_said_and_no_probabilities(visit, results):
     page = visit().matrix()
     other = next(f for f in results["families"] if f["name"] == "elman")
-    row, column = next((r, c) for r, line in enumerate(other["confusion"]) for c, n in enumerate(line) if n and r != c)
+    row, column = next(
+        (r, c) for r, line in enumerate(other["details"]["confusion"]) for c, n in enumerate(line) if n and r != c
+    )
     assert page.locator("#panel-clips .top3").count() > 0
     page.locator("#family").select_option("elman")
     page.locator(f'#matrix button[data-r="{row}"][data-c="{column}"]').click()
@@ -185,13 +190,17 @@ def test_another_method_shows_what_it_said_and_no_probabilities(visit, results):
 def test_doubt_is_where_the_table_of_doubtful_labels_says(visit, results):
     page = visit().matrix()
     data = page.evaluate("JSON.parse(document.getElementById('results').textContent)")
-    assert data["doubtful"] == health.doubtful(results)
+    assert data["doubtful"] == classify.doubtful(results)
     best = next(f for f in results["families"] if f["name"] == results["best"])
-    for row, line in enumerate(best["confusion"]):
+    for row, line in enumerate(best["details"]["confusion"]):
         for column, count in enumerate(line):
             if count and row != column:
                 page.locator(f'#matrix button[data-r="{row}"][data-c="{column}"]').click()
-                here = [k for k in data["doubtful"] if data["labels"][k] == row and best["predicted"][k] == column]
+                here = [
+                    k
+                    for k in data["doubtful"]
+                    if data["labels"][k] == row and best["details"]["predicted"][k] == column
+                ]
                 assert page.locator("#panel-clips .doubt").count() == len(here)
 
 

@@ -131,14 +131,16 @@ def test_a_doubtful_label_leads_to_its_player(visit, results, tmp_path):
     document = copy.deepcopy(results)
     best = next(f for f in document["families"] if f["name"] == document["best"])
     item = next(
-        k for k, said in enumerate(best["predicted"]) if document["classes"][said] != document["items"][k]["label"]
+        k
+        for k, said in enumerate(best["details"]["predicted"])
+        if document["classes"][said] != document["items"][k]["label"]
     )
-    document["top"][item] = [
-        [best["predicted"][item], 0.97],
-        *[pair for pair in document["top"][item][1:] if pair[1] < 0.03],
+    document["details"]["top"][item] = [
+        [best["details"]["predicted"][item], 0.97],
+        *[pair for pair in document["details"]["top"][item][1:] if pair[1] < 0.03],
     ]
     seen = visit(build(make_run(tmp_path, document, previews=60)).as_uri())
-    link = seen.page.locator(f'#data a[href="#clip-{item}"]')
+    link = seen.page.locator(f'#doubtful a[href="#clip-{item}"]')
     assert link.inner_text() == document["items"][item]["file"]
     opened = link.evaluate("""(link) => { // without the browser's own help, which not every one gives
         link.addEventListener("click", (event) => event.preventDefault(), { once: true });

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from mynah.ground.errors import IncompatibleFile, Stopped
-from mynah.report import build, embed, health, svg
+from mynah.report import build, embed, svg
+from mynah.report.tasks import classify
 from results_sample import make_results, make_run
 
 
@@ -32,7 +33,18 @@ def text_of(results, folder, previews=0, **options):
 
 def test_sections_stand_in_the_order_of_questions(page):
     found = re.findall(r'<section id="(\w+)"', page)
-    assert found == ["result", "cost", "mistakes", "classes", "learning", "data", "method", "clips"]
+    assert found == [
+        "result",
+        "cost",
+        "mistakes",
+        "classes",
+        "learning",
+        "calibration",
+        "data",
+        "doubtful",
+        "method",
+        "clips",
+    ]
 
 
 def test_nothing_is_fetched(page):
@@ -105,8 +117,9 @@ def test_the_least_important_sounds_go_first_and_the_page_says_so(run, tmp_path)
 
 def partial_results():
     results = make_results(per_class=6)
-    results |= {"status": "partial", "best": None, "model": None, "calibration": None, "top": [None] * 60}
-    nothing = {"score": None, "ci": [None, None], "scores": {}, "per_class": [], "confusion": [], "curves": []}
+    results |= {"status": "partial", "best": None, "model": None, "answers": [], "details": {}}
+    nothing = {"score": None, "ci": [None, None], "scores": {}, "curves": []}
+    nothing["details"] = {"predicted": [None] * 60, "per_class": [], "confusion": []}
     nothing |= {
         "train_seconds": None,
         "ms_per_clip": None,
@@ -118,10 +131,9 @@ def partial_results():
         row |= {"verdict": "", "gap": None, "probability": None}
         if number:
             row |= nothing | {"status": "failed", "message": "ran out of memory", "fold_scores": [None] * 5}
-            row["predicted"] = [None] * 60
         else:
             row |= {"status": "partial", "fold_scores": [0.8, 0.9, None, None, None]}
-            row["predicted"][30:] = [None] * 30
+            row["details"]["predicted"][30:] = [None] * 30
     return results
 
 
@@ -159,7 +171,7 @@ def test_verdicts_are_put_in_words_with_the_gap_and_how_sure_it_is(tmp_path):
     assert "62 % sure" not in page
     assert "23.0 points lower; unclear; 94 % sure" in page
     assert "42.0 points lower; worse; over 99 % sure" in page
-    assert '"Unclear" means that the gap is larger than its standard error, but the clips are too few' in page
+    assert '"Unclear" means that the gap is larger than its standard error, but there is too little to be sure' in page
 
 
 def test_too_few_recordings_are_not_judged(tmp_path):
@@ -240,7 +252,7 @@ def test_a_loss_that_is_cut_off_is_marked_with_its_highest_value(tmp_path):
 
 def test_calibration_names_well_filled_bins_and_the_line_keeps_to_them(tmp_path):
     results = make_results(per_class=6)
-    results["calibration"]["bins"] = [
+    results["details"]["calibration"]["bins"] = [
         {"confidence": 0.35, "accuracy": 1.0, "count": 3},
         {"confidence": 0.75, "accuracy": 0.57, "count": 16},
         {"confidence": 0.85, "accuracy": 0.81, "count": 12},
@@ -271,8 +283,8 @@ def test_calibration_names_well_filled_bins_and_the_line_keeps_to_them(tmp_path)
 )
 def test_a_label_is_doubted_when_the_model_is_sure_of_another_and_rules_it_out(top, doubted):
     results = make_results(per_class=2)
-    results["top"] = [top, *[None] * (len(results["items"]) - 1)]
-    assert health.doubtful(results) == [0] * doubted
+    results["details"]["top"] = [top, *[None] * (len(results["items"]) - 1)]
+    assert classify.doubtful(results) == [0] * doubted
 
 
 def test_the_page_says_what_was_checked_when_nothing_was_found(tmp_path):
@@ -295,7 +307,7 @@ def test_one_fold_no_curves_no_previews_and_an_empty_list_of_problems(tmp_path):
     for row in results["families"]:
         row["curves"] = []
     results |= {"problems": [], "duplicates": [], "leaks": [], "ignored": {}}
-    results["top"] = [None] * len(results["items"])
+    results["details"]["top"] = [None] * len(results["items"])
     page = text_of(results, tmp_path)
     assert "There is one fold only" in page
     assert "Nothing unusual was found" in page

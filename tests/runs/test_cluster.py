@@ -32,7 +32,7 @@ def test_a_ray_cluster_finishes_though_a_node_is_lost(tmp_path):
         ray.shutdown()
         cluster.shutdown()
     assert lost
-    assert {r["name"]: r["predicted"] for r in run.board} == {r["name"]: r["predicted"] for r in straight.board}
+    assert {r["name"]: r["details"] for r in run.board} == {r["name"]: r["details"] for r in straight.board}
 
 
 @pytest.mark.slow

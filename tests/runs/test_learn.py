@@ -87,8 +87,8 @@ def test_the_kept_model_beats_chance_and_knows_its_labels(run, sounds):
 def test_the_same_seed_and_steps_give_the_same_bits(run, sounds, tmp_path):
     again = learn(sounds, out=tmp_path / "run", **OPTIONS)
     for one, other in zip(run.board, again.board, strict=True):
-        assert (one["name"], one["score"], one["ci"], one["predicted"]) == (
-            other["name"], other["score"], other["ci"], other["predicted"]
+        assert (one["name"], one["score"], one["ci"], one["details"]) == (
+            other["name"], other["score"], other["ci"], other["details"]
         )  # fmt: skip
     a, b = (modelfile.load(r.folder / "best.mynah").tensors() for r in (run, again))
     assert all(np.array_equal(a[name], b[name]) for name in a)
@@ -97,7 +97,7 @@ def test_the_same_seed_and_steps_give_the_same_bits(run, sounds, tmp_path):
 def test_a_timed_run_can_be_repeated_by_its_steps(sounds, tmp_path):
     timed = learn(sounds, out=tmp_path / "timed", **{**OPTIONS, "families": ["mlp"], "budget": "4s"})
     again = learn(sounds, out=tmp_path / "again", **{**OPTIONS, **Run.open(tmp_path / "timed").to_repeat(sounds)})
-    assert timed.board[0]["predicted"] == again.board[0]["predicted"]
+    assert timed.board[0]["details"] == again.board[0]["details"]
     assert timed.board[0]["steps"] == again.board[0]["steps"]
     a, b = (modelfile.load(r.folder / "best.mynah").tensors() for r in (timed, again))
     assert all(np.array_equal(a[name], b[name]) for name in a)
@@ -218,7 +218,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(sounds, tmp_path, executor, numb
         assert "Traceback" not in said
     assert turn > 0
     a, b = (Run.open(tmp_path / name) for name in ("straight", "run"))
-    assert [row["predicted"] for row in a.board] == [row["predicted"] for row in b.board]
+    assert [row["details"] for row in a.board] == [row["details"] for row in b.board]
     one, other = (modelfile.load(r.folder / "best.mynah").tensors() for r in (a, b))
     assert all(np.array_equal(one[name], other[name]) for name in one)
     assert not list(out.glob("trials/*/checkpoints/*/*"))  # what is finished needs none
@@ -274,7 +274,7 @@ def test_a_repetition_takes_over_labels_and_split(sounds, tmp_path):
     again = learn(sounds, out=tmp_path / "again", executor="sequential", **table_gone)
     assert run.results["split"]["description"] == "3 folds, each judged by one player left out"
     assert again.results["split"] == run.results["split"]
-    assert again.board[0]["predicted"] == run.board[0]["predicted"]
+    assert again.board[0]["details"] == run.board[0]["details"]
     assert "--out run-again" in run.results["how"]["repeat"]
     table.unlink()
 

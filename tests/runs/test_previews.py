@@ -136,9 +136,9 @@ def document(labels, predicted, confidence):
     return {
         "best": "m",
         "classes": ["a", "b"],
-        "families": [{"name": "m", "predicted": predicted}],
+        "families": [{"name": "m", "details": {"predicted": predicted}}],
         "items": [{"label": label} for label in labels],
-        "top": [None if c is None else [[0, c]] for c in confidence],
+        "details": {"top": [None if c is None else [[0, c]] for c in confidence]},
     }
 
 

@@ -31,7 +31,7 @@ def straight(sounds, tmp_path_factory):
 
 
 def assert_same(one, other):
-    assert {r["name"]: r["predicted"] for r in one.board} == {r["name"]: r["predicted"] for r in other.board}
+    assert {r["name"]: r["details"] for r in one.board} == {r["name"]: r["details"] for r in other.board}
     a, b = (modelfile.load(r.folder / "best.mynah").tensors() for r in (one, other))
     assert all(np.array_equal(a[name], b[name]) for name in a)
 

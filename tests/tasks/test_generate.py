@@ -59,17 +59,17 @@ def test_a_run_makes_sounds_and_judges_them(run):
     validate(results, strict=True)
     assert (results["task"], results["verb"], results["folds"]) == ("generate", "generate", 1)
     row = next(row for row in run.board if row["name"] == "shaped_noise")
-    judged = row["judging"]
+    judged = row["details"]["judging"]
     assert row["status"] == "ok", row["message"]
     assert row["score"] == pytest.approx(1 - judged["mmd2"] / max(judged["mmd2_noise"], generate.LEAST_FAR))
     assert judged["mmd2_low"] < judged["mmd2"] < judged["mmd2_high"]
     assert judged["mmd2_real"] < judged["mmd2"] < judged["mmd2_noise"]
     assert judged["named_right_real"] == 1
-    assert judged["made"] == sum(gain is not None for gain in row["gained"]) == 12
-    test = {k for k, gain in enumerate(row["gained"]) if gain is not None}
+    assert judged["made"] == sum(gain is not None for gain in row["details"]["gained"]) == 12
+    test = {k for k, gain in enumerate(row["details"]["gained"]) if gain is not None}
     for sound in row["sounds"]:
         assert sound["item"] in test
-        assert sound["nearest"] not in test
+        assert sound["details"]["nearest"] not in test
         assert results["items"][sound["item"]]["label"] == sound["label"]
         wave, rate = mynah.read(run.folder / sound["file"])
         assert rate == RATE
@@ -79,7 +79,7 @@ def test_a_run_makes_sounds_and_judges_them(run):
 def test_the_page_has_each_sound_once(run):
     row = run.board[0]
     page = build(run.folder).read_text(encoding="utf-8")
-    heard = {sound[key] for sound in row["sounds"] for key in ("id", "item", "nearest")}
+    heard = {n for s in row["sounds"] for n in (s["id"], s["item"], s["details"]["nearest"])}
     assert page.count("data:audio/mpeg") == len(heard)
     assert "Judged without ears" in page
     assert "a copy</p>" not in page
@@ -96,7 +96,7 @@ def test_runs_can_be_compared_and_repeated(run):
     assert compare([run.folder]).rows[0]["score"] == pytest.approx(run.board[0]["score"])
     assert run.to_repeat(run.folder.parent / "sounds")["task"] == "generate"
     assert "best.mynah --label high" in str(run)
-    assert "labels  high, low" in str(run)
+    assert "Labels: high, low" in str(run)
     assert "mynah generate best.mynah --label high" in (run.folder / "report.html").read_text(encoding="utf-8")
 
 
@@ -104,7 +104,7 @@ def test_without_labels_learn_makes_sounds_by_itself(tmp_path):
     folder = folder_of(tmp_path / "some", labels=("sound",)) / "sound"
     run = mynah.learn(folder, out=tmp_path / "run", executor="sequential", families="shaped_noise")
     assert (run.results["task"], run.results["classes"]) == ("generate", [])
-    assert run.board[0]["judging"]["named_right"] is None
+    assert run.board[0]["details"]["judging"]["named_right"] is None
     assert "there are no labels, so" in str(run)
     assert "Named as asked" not in (tmp_path / "run/report.html").read_text(encoding="utf-8")
 
@@ -123,7 +123,7 @@ def test_a_handful_of_clips_is_judged_by_several_folds(clips, tmp_path):
     folder = folder_of(tmp_path / "some", labels=("sound",), clips=clips) / "sound"
     run = mynah.learn(folder, out=tmp_path / "run", executor="sequential", families="shaped_noise", anyway=True)
     assert run.results["best"] == "shaped_noise"
-    assert run.board[0]["judging"]["made"] == clips
+    assert run.board[0]["details"]["judging"]["made"] == clips
     assert (tmp_path / "run" / "report.html").exists()
 
 
@@ -241,7 +241,7 @@ def test_the_fade_at_the_end_hides_no_copy(tmp_path):
     learning, part = prepared(folder_of(tmp_path / "some", seconds=0.2), tmp_path)
     parrot = Parrot().fit(part.inputs.take(part.train), part.targets[part.train])
     _, facts = generate.TASK.answer(parrot, part, learning.names)
-    assert all(sound["copy"] and sound["distance"] < 1e-3 for sound in facts["sounds"])
+    assert all(sound["details"]["copy"] and sound["details"]["distance"] < 1e-3 for sound in facts["sounds"])
 
 
 def copies_among(waves, part):
@@ -321,7 +321,10 @@ def test_a_copier_is_found_out(tmp_path):
     assert facts["judging"]["copies_real"] <= 0.25
     assert facts["judging"]["named_right"] == 1
     assert parts.mean() > 0.8
-    assert all(sound["copy"] and sound["distance"] < facts["judging"]["copy_distance"] for sound in facts["sounds"])
+    assert all(
+        sound["details"]["copy"] and sound["details"]["distance"] < facts["judging"]["copy_distance"]
+        for sound in facts["sounds"]
+    )
 
 
 @pytest.mark.parametrize(("clips", "folds"), [(60, 1), (59, 2), (18, 4), (10, 5), (400, 1)])

@@ -71,7 +71,7 @@ def _prospects(sounds: Sounds, folds: int) -> tuple[list[str], str | None, Mynah
     from mynah.ground.errors import BadInput, NotEnoughData
 
     warnings: list[str] = []
-    task = tasks.by_name("classify" if sounds.classes else "generate")
+    task = tasks.by_name(tasks.LABELLED if sounds.classes else tasks.UNLABELLED)
     try:
         sounds, warnings = task.check(sounds, False)
         return warnings, task.split(sounds, folds=folds).description, None

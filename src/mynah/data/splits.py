@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from mynah.data.clip import Sounds
+from mynah.data.corpus import Corpus
 from mynah.data.labels import TEST
 from mynah.ground.errors import NotEnoughData, UsageError
 
@@ -49,7 +50,7 @@ class Splits:
         return Splits(self.kind, words, self.folds[:count])
 
 
-def split(sounds: Sounds, *, folds: int = 5, seed: int = 0) -> Splits:
+def split(sounds: Corpus[Any], *, folds: int = 5, seed: int = 0) -> Splits:
     """Choose the folds; the same sounds and seed give the same folds.
 
     A group column that was asked for leaves out one group at a time, or whole groups in `folds` parts if there are
@@ -80,14 +81,14 @@ def split(sounds: Sounds, *, folds: int = 5, seed: int = 0) -> Splits:
     return _stratified(sounds, folds, seed)
 
 
-def _by_value(sounds: Sounds, values: Sequence[str], kind: str, words: str) -> Splits:
+def _by_value(sounds: Corpus[Any], values: Sequence[str], kind: str, words: str) -> Splits:
     array = np.array(values)
     names = sorted(set(values), key=lambda v: (0, int(v), v) if v.isdecimal() else (1, 0, v))
     parts = [Fold(name, np.flatnonzero(array != name), np.flatnonzero(array == name)) for name in names]
     return _described(sounds, kind, words.format(n=len(parts)), parts)
 
 
-def _official_split(sounds: Sounds, sides: Sequence[str]) -> Splits:
+def _official_split(sounds: Corpus[Any], sides: Sequence[str]) -> Splits:
     test = np.array([side in TEST for side in sides], dtype=bool)
     fold = Fold("test", np.flatnonzero(~test), np.flatnonzero(test))
     if not (len(fold.train) and len(fold.test)):
@@ -101,7 +102,7 @@ def _official_split(sounds: Sounds, sides: Sequence[str]) -> Splits:
     return _described(sounds, "official split", words, [fold])
 
 
-def _described(sounds: Sounds, kind: str, words: str, parts: Sequence[Fold]) -> Splits:
+def _described(sounds: Corpus[Any], kind: str, words: str, parts: Sequence[Fold]) -> Splits:
     """Add to the words which classes are judged but never trained."""
     labels = np.array(sounds.labels)
     for fold in parts:
@@ -111,7 +112,7 @@ def _described(sounds: Sounds, kind: str, words: str, parts: Sequence[Fold]) -> 
     return Splits(kind, words, tuple(parts))
 
 
-def _stratified(sounds: Sounds, folds: int, seed: int) -> Splits:
+def _stratified(sounds: Corpus[Any], folds: int, seed: int) -> Splits:
     """Make folds of whole groups; a class with fewer groups than folds is missing from some test parts."""
     codes, of_clip = np.unique(np.array(sounds.groups), return_inverse=True)
     label_of_clip = np.unique(np.array(sounds.labels), return_inverse=True)[1]
@@ -155,7 +156,7 @@ def _deal(group: np.ndarray, label: np.ndarray, count: int, seed: int) -> np.nda
     return place
 
 
-def check_enough(sounds: Sounds, *, anyway: bool = False, classes: int = 2) -> list[str]:
+def check_enough(sounds: Corpus[Any], *, anyway: bool = False, classes: int = 2) -> list[str]:
     """Return warnings, or refuse a question that these sounds cannot answer.
 
     Args:
@@ -202,7 +203,7 @@ def check_enough(sounds: Sounds, *, anyway: bool = False, classes: int = 2) -> l
     return warnings
 
 
-def _one_group(sounds: Sounds) -> NotEnoughData:
+def _one_group(sounds: Corpus[Any]) -> NotEnoughData:
     return NotEnoughData(
         f"all clips are of one {sounds.grouped_by}, so nothing is left to judge by",
         where=sounds.name,
@@ -211,7 +212,7 @@ def _one_group(sounds: Sounds) -> NotEnoughData:
     )
 
 
-def _for_one_class(sounds: Sounds) -> str:
+def _for_one_class(sounds: Corpus[Any]) -> str:
     folders = sorted({clip.file.split("/")[1] for clip in sounds if clip.file.count("/") >= 2})
     if len(folders) > 1:
         first, label = ", ".join(folders[:3]), sounds.classes[0]

@@ -25,10 +25,15 @@ LARGEST_BYTES, LONGEST_SECONDS = 16 << 20, 7200
 
 @dataclass(frozen=True)
 class Found:
-    """What a folder holds: the pieces, and of each file or folder left out why, as one sentence."""
+    """What a folder holds: the pieces with their files, and of each file or folder left out why, as one sentence.
+
+    Attributes:
+        files: (piece,) paths inside the folder, with forward slashes.
+    """
 
     pieces: tuple[Piece, ...]
     problems: tuple[str, ...]
+    files: tuple[str, ...]
 
 
 def read(path: str | os.PathLike[str]) -> Piece:
@@ -201,7 +206,7 @@ def read_folder(folder: str | os.PathLike[str]) -> Found:
             measured=f"{len(files)} files: {', '.join(others[:5])}" if files else "nothing at all",
             remedy="I read .mid and .midi.",
         )
-    pieces = []
+    pieces, names = [], []
     problems = [
         f"{place.relative_to(root).as_posix()}: `mynah compose` wrote this folder, so nothing there is learned."
         for place in sorted(ours)
@@ -214,6 +219,7 @@ def read_folder(folder: str | os.PathLike[str]) -> Found:
                     f"it holds drums only (channel {DRUMS + 1})", where=path, remedy="Add a file with a melody."
                 )
             pieces.append(piece)
+            names.append(path.relative_to(root).as_posix())
         except BadInput as error:
             error.where = path.relative_to(root).as_posix()
             problems.append(str(error))
@@ -224,7 +230,7 @@ def read_folder(folder: str | os.PathLike[str]) -> Found:
             measured=f"{len(midi)} files; {problems[0]}",
             remedy="Put in files with notes on a channel other than 10.",
         )
-    return Found(tuple(pieces), tuple(problems))
+    return Found(tuple(pieces), tuple(problems), tuple(names))
 
 
 def _files(root: Path, ours: list[Path]) -> Iterator[Path]:

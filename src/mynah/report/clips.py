@@ -1,99 +1,71 @@
-"""The last part: clips to hear. Each sound is here once: scripts take it from here, without them this is a list."""
+"""The last part: the items and their answers. Each sound is here once; scripts take it from here."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from mynah.ground import texts
-from mynah.report import wording
-from mynah.report.confusion import part_of_file
+from mynah.report import tasks, wording
 from mynah.report.embed import Preview
-from mynah.report.health import tops
 
 #: Mistakes without sound that are still named.
 MOST_SILENT = 500
+#: Answers without sound that are still listed, where the task says of none whether it is wrong.
+MOST_UNJUDGED = 100
 
 
 def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
-    """Return what templates/clips.html shows, or None with nothing to list."""
-    family = next((f for f in results["families"] if f["name"] == results["best"]), None)
-    if results["verb"] == "generate" or (family is None and not heard):
+    """Return what templates/clips.html shows, or None where no answer has a text and there is nothing to hear."""
+    answers = results["answers"]
+    if answers and not any(answer["said"] or answer["wrong"] for answer in answers):
+        return None  # what is heard stands in the task's own section
+    if not answers and not heard:
         return None
-    sounding = {preview.item for preview in heard}
-    wrong = [] if family is None else [k for k in range(len(results["items"])) if _is_wrong(results, family, k)]
-    mistaken = set(wrong)
-    silent = [k for k in wrong if k not in sounding]
+    previews = {preview.item: preview for preview in heard if preview.item < len(results["items"])}
+    mistakes = [item for item, answer in enumerate(answers) if answer["wrong"]]
+    judged = any(answer["wrong"] is not None for answer in answers)
+    silent = [item for item in mistakes if item not in previews]
+    wrong = {*mistakes}
+    others = [item for item in previews if item not in wrong]
+    if not judged:
+        said = (item for item, answer in enumerate(answers) if answer["said"] and item not in previews)
+        others += [item for item, _ in zip(said, range(MOST_UNJUDGED), strict=False)]
+    listed = [item for item in previews if item in wrong] + silent[:MOST_SILENT]
     return {
-        "listed": sounding | set(silent[:MOST_SILENT]),
+        "listed": {*listed, *others},
         "family": results["best"],
-        "mistakes": [_row(results, family, p.item, p) for p in heard if p.item in mistaken]
-        + [_row(results, family, k, None) for k in silent[:MOST_SILENT]],
-        "right": [_row(results, family, p.item, p) for p in heard if p.item not in mistaken],
-        "wrong": len(wrong),
+        "mistakes": [_row(results, item, previews.get(item)) for item in listed],
+        "others": [_row(results, item, previews.get(item)) for item in others],
+        "judged": judged,
+        "wrong": len(mistakes),
         "more": max(0, len(silent) - MOST_SILENT),
         "heard": len(heard),
-        "unheard": len(results["items"]) - len(heard),
+        "sounds": any(item["seconds"] is not None for item in results["items"]),
         "dropped": dropped,
-        "written": family is not None and "said" in family,
+        "own": tasks.of(results["task"]).clip_template,
     }
 
 
-def _said(results: dict[str, Any], family: dict[str, Any] | None, item: int) -> str | None:
-    """Return the label or text that a family gave to an item."""
-    if family is None:
-        return None
-    if "said" in family:
-        return family["said"][item]
-    code = family["predicted"][item] if "predicted" in family else None
-    return None if code is None else results["classes"][code]
-
-
-def _is_wrong(results: dict[str, Any], family: dict[str, Any], item: int) -> bool:
-    said, label = _said(results, family, item), results["items"][item]["label"]
-    if said is None or "said" not in family:
-        return said is not None and said != label
-    return texts.symbols(said, results["classes"]) != texts.symbols(label, results["classes"])
-
-
-def marked(true: str, said: str, names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """Return the pieces of a text and of what was said, each a run of symbols that are right, or of wrong ones.
-
-    `missing` pieces stand where the other has a symbol more.
-    """
-    space = " " if any(len(name) > 1 for name in names) else ""
-    rows: dict[str, list[dict[str, Any]]] = {"true": [], "said": []}
-    for one, other in texts.edits(texts.symbols(true, names), texts.symbols(said, names)):
-        for row, symbol in (("true", one), ("said", other)):
-            kind = "right" if one == other else "missing" if symbol is None else "wrong"
-            rows[row].append({"kind": kind, "text": ("\u2205" if symbol is None else symbol) + space})
-    return rows
-
-
-def _row(results: dict[str, Any], family: dict[str, Any] | None, item: int, preview: Preview | None) -> dict[str, Any]:
-    facts, classes = results["items"][item], results["classes"]
-    said = _said(results, family, item)
-    written = family is not None and "said" in family and said is not None
-    top = tops(results)[item] or []
+def _row(results: dict[str, Any], item: int, preview: Preview | None) -> dict[str, Any]:
+    facts = results["items"][item]
+    answer = results["answers"][item] if results["answers"] else {"said": None, "wrong": None}
     return {
         "item": item,
-        "file": facts["file"] + part_of_file(facts),
+        "file": facts["file"] + wording.part_of_file(facts),
         "label": facts["label"],
-        "said": said,
-        "wrong": family is not None and _is_wrong(results, family, item),
-        "marked": marked(facts["label"], said or "", classes) if written else None,
-        "top": [{"label": classes[c], "share": round(100 * p, 1), "p": wording.percent(p, 0)} for c, p in top],
+        **answer,
+        "own": tasks.of(results["task"]).clip(results, item),
         "facts": _facts(facts, preview),
         "preview": preview,
     }
 
 
 def _facts(item: dict[str, Any], preview: Preview | None) -> list[str]:
-    words = [wording.duration(item["seconds"])]
-    if item["fold"] is not None:
-        words.insert(0, f"fold {item['fold']}")
+    words = [] if item["fold"] is None else [f"fold {item['fold']}"]
+    if item["seconds"] is not None:
+        words.append(wording.duration(item["seconds"]))
     if preview is not None:
-        if preview.seconds + 0.05 < item["seconds"]:
+        if item["seconds"] is not None and preview.seconds + 0.05 < item["seconds"]:
             words.append(f"loudest {wording.duration(preview.seconds)}, from {wording.duration(preview.start)}")
         words.append(f"played {wording.decibels(preview.gain_db)}")
     return words + list(item["flags"])

@@ -14,10 +14,10 @@ from mynah.judging.metric import Metric
 from mynah.report import svg, wording
 from mynah.report.verdict import LOOKS, above_chance, interval, look, metric_of, shown, whisker
 
-#: key of a family, its name on the button and on the axis, how a value is written
+#: key of a family, its name on the button and on the axis, with what an item is called, how a value is written
 AXES: list[tuple[str, str, str, Callable[[float | None], str]]] = [
     ("train_seconds", "training", "time to train one fold", wording.duration),
-    ("ms_per_clip", "per clip", "time for one clip", wording.milliseconds),
+    ("ms_per_clip", "per {item}", "time for one {item}", wording.milliseconds),
     ("megabytes", "size", "size of the model file", wording.megabytes),
 ]
 #: Round times, in seconds: decades would be odd from a minute on.
@@ -63,12 +63,14 @@ def section(results: dict[str, Any]) -> dict[str, Any] | None:
         return None
     above, below = above_chance(scored, results)
     charts = []
-    for key, button, title, unit in AXES:
+    item = results["words"]["items"][0]
+    for key, button, axis, unit in AXES:
+        title = axis.format(item=item)
         placed = [family for family in above if family[key] is not None and family[key] > 0]
         if placed:
             drawings = {frame: _chart(placed, key, title, unit, results, frame) for frame in FRAMES}
             missing = [family["name"] for family in above if family not in placed]
-            charts.append({"key": key, "button": button, "drawings": drawings, "missing": missing})
+            charts.append({"key": key, "button": button.format(item=item), "drawings": drawings, "missing": missing})
     if not charts:
         return None
     return {

@@ -95,7 +95,7 @@ def _score(curves: list[dict[str, Any]], title: str, metric: Metric) -> Markup:
     return svg.drawing(
         WIDTH,
         HEIGHT,
-        f"{title}: {metric.title} on validation clips; the numbers are in the table below",
+        f"{title}: {metric.title} in validation; the numbers are in the table below",
         *parts,
         kind="curve",
     )

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mynah.report import wording
+from mynah.judging.metric import Metric
+from mynah.report import tasks, wording
 from mynah.report.verdict import metric_of, shown, still_improving, trained_on
 
 #: verdict -> what it does not say
 MEANINGS = {
-    "as good": '"As good" means that the gap is no larger than its standard error: these clips do not show a '
+    "as good": '"As good" means that the gap is no larger than its standard error: the scores do not show a '
     "difference, which does not mean that there is none.",
-    "unclear": '"Unclear" means that the gap is larger than its standard error, but the clips are too few to be '
+    "unclear": '"Unclear" means that the gap is larger than its standard error, but there is too little to be '
     "sure that it is real.",
     "not tested": '"Not tested" means that there are too few recordings for intervals and tests: '
     "the order of the methods may be luck.",
@@ -73,41 +74,33 @@ def _options(asked: dict[str, Any]) -> str:
 
 def _other_scores(results: dict[str, Any]) -> dict[str, Any]:
     names = list(dict.fromkeys(name for f in results["families"] for name in f["scores"]))
-    in_numbers = {"log_loss"}
-    titles = {"ece": "calibration error", "macro_f1": "macro F1", "log_loss": "log loss"}
+    figures = {metric_of(results).name: metric_of(results), **tasks.of(results["task"]).figures}
+    figures = {name: figures.get(name) or Metric(name, name.replace("_", " "), digits=3) for name in names}
     rows = []
     for family in results["families"]:
         values = [family["scores"].get(name) for name in names]
         if any(value is not None for value in values):
-            words = [
-                wording.NONE if v is None else wording.fixed(v, 3) if n in in_numbers else wording.percent(v)
-                for n, v in zip(names, values, strict=True)
-            ]
+            words = [wording.typeset(figures[n].show(v)) for n, v in zip(names, values, strict=True)]
             rows.append((family["name"], words))
-    return {"names": [titles.get(name, name.replace("_", " ")) for name in names], "rows": rows}
+    return {"names": [figures[name].title for name in names], "rows": rows}
 
 
 def limits(results: dict[str, Any]) -> list[str]:
     """Say what the numbers do not show, in the order of how often it misleads."""
-    per_class = list(results["dataset"]["per_class"].values())
+    several = results["words"]["items"][1]
     grouped = results["split"]["grouped_by"]
     said = [
-        f"The scores hold for sounds like these. Other microphones, rooms, players or places were not tested unless "
+        f"The scores hold for {several} like these. Other microphones, rooms, players or places were not tested unless "
         f"they are different groups here (folds are grouped by {grouped}).",
-        "The best of several methods was picked on the clips it is scored on, so its score is a little flattering; "
-        "the interval does not contain this.",
+        f"The best of several methods was picked on the {several} it is scored on, so its score is a little "
+        "flattering; the interval does not contain this.",
     ]
     if results["folds"] < 2:
         said.append(
-            "There is one fold only: the tests know how the choice of clips moves a score, "
+            f"There is one fold only: the tests know how the choice of {several} moves a score, "
             "not how the luck of training does."
         )
-    if any(f.get("per_class") for f in results["families"]) and per_class and min(per_class) < 20:
-        said.append(
-            f"The smallest class has {wording.plural(min(per_class), 'clip')}: one clip more or less moves its "
-            f"line in the table of classes by {wording.fixed(100 / max(min(per_class), 1), 0)} points."
-        )
-    said += _cut_short(results)
+    said += tasks.of(results["task"]).limits(results) + _cut_short(results)
     if results["leaks"]:
         said.append("Something about the files or the split may make scores too good (see the health of the data).")
     if results["status"] != "complete":

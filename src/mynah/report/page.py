@@ -8,34 +8,23 @@ from typing import Any
 
 from markupsafe import Markup
 
-from mynah.report import (
-    calibration,
-    classes,
-    clips,
-    confusion,
-    cost,
-    generated,
-    health,
-    learning,
-    method,
-    verdict,
-)
+from mynah.report import clips, cost, health, learning, method, tasks, verdict
 from mynah.report.embed import Preview, previews
 from mynah.report.offline import asset, date_of, environment, hash_of, write
 from mynah.report.privacy import without_paths
 from mynah.report.schema import read_results
+from mynah.report.tasks import Additions, Section
 
-SECTIONS = {
-    "verdict": verdict.section,
-    "cost": cost.section,
-    "confusion": confusion.section,
-    "classes": classes.section,
-    "learning": learning.section,
-    "calibration": calibration.section,
-    "health": health.section,
-    "method": method.section,
-}
-SCRIPTS = ("wording.js", "player.js", "matrix.js", "tables.js")
+#: The sections that every page may have, in their order, before that of the items; those of a task follow one of them.
+GENERAL = (
+    Section("verdict.html", lambda results, heard, dropped: verdict.section(results), "Result", "result"),
+    Section("cost.html", lambda results, heard, dropped: cost.section(results), "Cost", "cost"),
+    Section("learning.html", lambda results, heard, dropped: learning.section(results), "Learning", "learning"),
+    Section("health.html", lambda results, heard, dropped: health.section(results), "Data", "data"),
+    Section("method.html", lambda results, heard, dropped: method.section(results), "Method", "method"),
+)
+#: The sections that a document brings follow this one.
+BEFORE_BROUGHT = "cost.html"
 
 
 def build(run_folder: Path, out: Path | None = None, *, max_mb: float = 25) -> Path:
@@ -58,7 +47,7 @@ def build(run_folder: Path, out: Path | None = None, *, max_mb: float = 25) -> P
     results = without_paths(read_results(run_folder))
     page = Path(out) if out is not None else run_folder / "report.html"
     bare = _render(results, [], 0)
-    made = sum(len(family.get("sounds", ())) for family in results["families"])
+    made = sum(len(family["sounds"]) for family in results["families"])
     found = list(previews(run_folder / "previews", len(results["items"]) + made))
     fitting = _fitting(found, int(max_mb * 1e6) - len(bare.encode()))
     text = _render(results, fitting, len(found) - len(fitting)) if fitting or found else bare
@@ -77,11 +66,13 @@ def _fitting(found: list[Preview], room: int) -> list[Preview]:
 
 
 def _render(results: dict[str, Any], heard: list[Preview], dropped: int) -> str:
-    css, script = asset("page.css"), "\n".join(asset(name) for name in SCRIPTS)
+    own = tasks.of(results["task"])
+    data = own.data(results)
+    names = ("wording.js", "player.js", *(f"tasks/{name}" for name in own.scripts if data), "tables.js")
+    css, script = asset("page.css"), "\n".join(map(asset, names))
     script = f'(() => {{\n"use strict";\n{script}\n}})();'
-    sections = {name: make(results) for name, make in SECTIONS.items()}
-    sections["clips"] = clips.section(results, heard, dropped)
-    sections["generated"] = generated.section(results, heard, dropped)
+    parts = _parts(results, own, heard, dropped)
+    played = {str(p.item): [p.seconds, p.start, p.gain_db, p.max_hz] for p in heard}
     return (
         environment()
         .get_template("page.html")
@@ -92,10 +83,40 @@ def _render(results: dict[str, Any], heard: list[Preview], dropped: int) -> str:
             script=Markup(script),
             css_hash=hash_of(css),
             script_hash=hash_of(script),
-            data=Markup(_json(confusion.payload(results, heard))),
-            **sections,
+            data=Markup(_json(data | {"previews": played})),
+            parts=parts,
+            one=results["words"]["items"][0],
+            several=results["words"]["items"][1],
+            **{"clips": None} | {part["name"]: part["shown"] for part in parts},
         )
     )
+
+
+def _parts(results: dict[str, Any], own: Additions, heard: list[Preview], dropped: int) -> list[dict[str, Any]]:
+    """Return the sections in their order, each with what it shows; those that show nothing are left out."""
+    ordered: list[Section] = []
+    for general in (*GENERAL, Section("clips.html", clips.section, results["words"]["items"][1].capitalize(), "clips")):
+        ordered += [general, *(section for section in own.sections if section.after == general.template)]
+        if general.template == BEFORE_BROUGHT:
+            brought = enumerate(results["sections"], 1)
+            ordered += [_brought(section, f"section-{number}") for number, section in brought]
+    made = [(section, section.make(results, heard, dropped)) for section in ordered]
+    return [
+        {
+            "name": section.name,
+            "template": section.template,
+            "title": section.title,
+            "anchor": section.anchor,
+            "shown": shown,
+        }
+        for section, shown in made
+        if shown is not None
+    ]
+
+
+def _brought(section: dict[str, Any], anchor: str) -> Section:
+    """Return a section that a document brings."""
+    return Section("section.html", lambda results, heard, dropped: section, section["title"], anchor)
 
 
 def _json(value: Any) -> str:

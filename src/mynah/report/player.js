@@ -1,5 +1,7 @@
 // Clips: a spectrogram with a playhead, a native player, and one sound at a time.
 
+const data = JSON.parse(document.getElementById("results").textContent);
+
 const make = (name, attributes = {}, ...children) => {
   const svg = ["svg", "rect"].includes(name);
   const element = svg ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);

@@ -1,22 +1,24 @@
 """The schema of results.json: what each field is called, holds and means; and the check of a document.
 
-`FIELDS` is the one source: `validate` enforces it and docs/results-schema.md is written from it (`as_markdown`).
-Adding an optional field keeps the version; any other change needs a new one.
+`FIELDS` is the core, which every task has; what a task of this package has in `details` is beside its sections in
+`mynah.report.tasks`. These are the one source: `validate` enforces them and docs/results-schema.md is written from them
+(`as_markdown`). Adding an optional field keeps the version; any other change needs a new one.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from mynah.ground.documents import RESULTS
 from mynah.ground.errors import BadInput, IncompatibleFile
-from mynah.report import version_1
+from mynah.report import tasks, version_1
 
-SCHEMA = "mynah.results/2"
 VERSION_1 = "mynah.results/1"
 
 #: path -> (type, meaning). Types: string, number, integer, boolean, object; `?` may be null; `[]` list of;
@@ -28,7 +30,8 @@ FIELDS: dict[str, tuple[str, str]] = {
     "mynah": ("string", "Version that wrote the document."),
     "status": ("string", "`complete`, or `partial` after an interruption."),
     "task": ("string", "Name of the task, or file and class of a user's own."),
-    "verb": ("string", "The `mynah` command that uses the model: `apply` or `generate`."),
+    "verb": ("string", "The `mynah` command that uses the model."),
+    "next": ("string", "What follows `mynah VERB MODEL` in a first call; without paths, may be empty."),
     "words": ("object", "What the page calls things."),
     "words.parts": ("string[]", "What answers are made of, one and several."),
     "words.counted": ("string", "What clips are counted by."),
@@ -46,6 +49,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "metric.high": ("number?", "Highest possible score, null where there is none."),
     "metric.meaning": ("string", "One sentence."),
     "verdict": ("string", "The outcome as one sentence."),
+    "remarks": ("string[]", "What else is said in the terminal and on the page, as sentences."),
     "warnings": ("string[]", "Why there is no score, where too few sounds judge for an honest one; else empty."),
     "chance": ("number", "Score of the best constant answer."),
     "best": (
@@ -56,7 +60,8 @@ FIELDS: dict[str, tuple[str, str]] = {
     "clips": ("integer", "Clips used."),
     "classes": (
         "string[]",
-        "Labels, sorted; all class indexes below count in this list. Of a transcription, the symbols of the texts.",
+        "What answers are made of, sorted, such as labels or the symbols of texts; class indexes count in this list. "
+        "Empty where answers are amounts.",
     ),
     "skipped": ("integer", "Files set aside."),
     "folds": ("integer", "Number of folds."),
@@ -125,19 +130,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "families[].fold_scores": ("number?[]", "The metric per fold, null where the fold has not finished."),
     "families[].scores": (
         "{number?}",
-        "All metrics: `accuracy`, `balanced_accuracy`, `macro_f1`, `log_loss`, `ece`; of a transcription "
-        "`symbol_accuracy`, `symbol_error_rate`, of which `substitutions`, `insertions` and `deletions`, and "
-        "`texts_right`; of made sounds `likeness`; empty without a score.",
-    ),
-    "families[].per_class": ("object[]", "One entry a class; empty without a score, and of texts."),
-    "families[].per_class[].label": ("string", "The class."),
-    "families[].per_class[].precision": ("number", "Share of the clips given this name that bear it."),
-    "families[].per_class[].recall": ("number", "Share of the clips that bear this name that were given it."),
-    "families[].per_class[].f1": ("number", "Harmonic mean of the two."),
-    "families[].per_class[].support": ("integer", "Clips that bear this name."),
-    "families[].confusion": (
-        "integer[][]",
-        "Counts: row = labelled, column = heard as; empty without a score, and of texts.",
+        "The metric and all other figures that the task has, by name; empty without a score.",
     ),
     "families[].curves": ("object[]", "One entry a fold, for families trained step by step."),
     "families[].curves[].fold": ("string", "Name of the fold."),
@@ -146,51 +139,13 @@ FIELDS: dict[str, tuple[str, str]] = {
     "families[].curves[].valid_loss": ("number?[]", "Loss on the inner validation clips."),
     "families[].curves[].valid_score": ("number?[]", "The metric on the inner validation clips."),
     "families[].curves[].best_step": ("integer?", "Step whose weights were kept."),
-    "families[].predicted": (
-        "integer?[]",
-        "Class index a clip, in the order of `items`; null where no fold answered, and of texts.",
-    ),
-    "families[].said": ("string?[]", "Text a clip, where the task is to transcribe; null where no fold answered."),
-    "families[].gained": (
-        "number?[]",
-        "Where sounds are made: what each held-out clip and the sound made beside it add to the score; null for clips "
-        "that no sound was made beside.",
-    ),
-    "families[].judging": ("object?", "How made sounds were judged, the mean over folds; null when no fold finished."),
-    "families[].judging.made": ("number?", "Sounds made, and held-out clips they are compared with."),
-    "families[].judging.mmd2": (
-        "number?",
-        "Squared maximum mean discrepancy (unbiased, Gaussian kernel) between statistics of made and held-out sounds.",
-    ),
-    "families[].judging.mmd2_low": ("number?", "Lower end of its 95 % interval (bootstrap)."),
-    "families[].judging.mmd2_high": ("number?", "Upper end."),
-    "families[].judging.mmd2_real": ("number?", "The same between held-out clips and as many training clips."),
-    "families[].judging.mmd2_noise": ("number?", "The same between held-out clips and white noise as long."),
-    "families[].judging.likeness_real": ("number?", "The score of training clips, had a family made them."),
-    "families[].judging.surprise": ("number?", "Mean loss on held-out clips, in `unit`."),
-    "families[].judging.unit": ("string", "Of `surprise`; figures of different units cannot be compared."),
-    "families[].judging.diversity": ("number?", "Mean distance between two made sounds over that of two real ones."),
-    "families[].judging.copies": ("number?", "Share of made sounds nearer to a training clip than `copy_distance`."),
-    "families[].judging.copies_real": ("number?", "The same share of held-out clips."),
-    "families[].judging.copy_distance": (
-        "number?",
-        "First percentile of the distance of training clips to their nearest other one, in dB; at least 1.",
-    ),
-    "families[].judging.named_right": (
-        "number?",
-        "Share of made sounds that a classifier of the training clips names as they were asked for; null without "
-        "labels to tell apart.",
-    ),
-    "families[].judging.named_right_real": ("number?", "Its share on the held-out clips."),
-    "families[].sounds": ("object[]", "Some of the made sounds, for the page."),
+    "families[].sounds": ("object[]", "Some of the sounds that it made, for the page; empty where none are made."),
     "families[].sounds[].id": ("integer", "Number of its preview, after those of the items."),
     "families[].sounds[].file": ("string", "Where it is in the run's folder."),
-    "families[].sounds[].label": ("string?", "What was asked for."),
-    "families[].sounds[].item": ("integer", "Held-out clip that it was made beside."),
-    "families[].sounds[].nearest": ("integer", "Training clip that is nearest to it."),
-    "families[].sounds[].distance": ("number", "How far that is, in dB."),
-    "families[].sounds[].copy": ("boolean", "Whether that makes it a copy."),
-    "families[].sounds[].named": ("string?", "What a classifier of the training clips names it."),
+    "families[].sounds[].label": ("string?", "The requested label."),
+    "families[].sounds[].item": ("integer", "Held-out item that it was made beside."),
+    "families[].sounds[].details": ("object", "What the task says of it."),
+    "families[].details": ("object", "What the task says of the family's answers."),
     "items": ("object[]", "One entry a clip."),
     "items[].file": ("string", "Path inside the folder, with forward slashes."),
     "items[].label": ("string?", "The label or text."),
@@ -202,11 +157,21 @@ FIELDS: dict[str, tuple[str, str]] = {
     "items[].flags": ("string[]", "What is odd about it: `clipped`, `dc`, `truncated` ..."),
     "items[].start": ("number", "Where in the file it begins, in seconds."),
     "items[].end": ("number?", "Where it ends; null is the end of the file."),
-    "top": (
-        "list?[]",
-        "A clip's three likeliest classes as `[class index, probability]`: of the kept family, held "
-        "out, calibrated; null where there is no answer.",
+    "answers": (
+        "object[]",
+        "What the kept family answered to each item, in the order of `items`; empty where none was kept.",
     ),
+    "answers[].said": (
+        "string?",
+        "The answer as text; null where no fold answered, empty where answers say nothing.",
+    ),
+    "answers[].wrong": ("boolean?", "Whether it is wrong; null where the task does not say."),
+    "sections": ("object[]", "What else the task shows on the page."),
+    "sections[].title": ("string", "Its heading."),
+    "sections[].text": ("string", "Stands above the table; may be empty."),
+    "sections[].columns": ("string[]", "Headings of the table; empty for none."),
+    "sections[].rows": ("string[][]", "As many cells a row as there are columns."),
+    "details": ("object", "What the task says of the kept family's answers; empty where none was kept."),
     "problems": ("object[]", "What inspection found, one entry a file and kind."),
     "problems[].file": ("string", "Path inside the folder."),
     "problems[].kind": ("string", "`truncated`, `silent`, `nan`, `empty`, `unreadable`, `clipped`, `dc` ..."),
@@ -228,14 +193,6 @@ FIELDS: dict[str, tuple[str, str]] = {
     "split.folds[].name": ("string", "Name."),
     "split.folds[].train": ("integer", "Clips trained on."),
     "split.folds[].test": ("integer", "Clips held out."),
-    "calibration": ("object?", "Of the kept family; null without one, and of texts."),
-    "calibration.temperature": ("number", "The logits of the kept model are divided by this."),
-    "calibration.threshold": ("number", 'Below this probability the answer is "none of these".'),
-    "calibration.reject_rate": ("number", "Share of the held-out clips below it."),
-    "calibration.bins": ("object[]", "Reliability, by confidence."),
-    "calibration.bins[].confidence": ("number?", "Mean probability of the named class."),
-    "calibration.bins[].accuracy": ("number?", "Share that was right."),
-    "calibration.bins[].count": ("integer", "Clips in the bin."),
     "how": ("object", "What is needed to repeat it."),
     "how.seed": ("integer", "Of everything random."),
     "how.budget": ("string", "As asked for."),
@@ -266,15 +223,6 @@ OPTIONAL = frozenset(
     {
         "families[].plans",
         "families[].ended",
-        "families[].said",
-        "families[].predicted",
-        "families[].per_class",
-        "families[].confusion",
-        "top",
-        "calibration",
-        "families[].gained",
-        "families[].judging",
-        "families[].sounds",
         "how.device",
         "how.options",
         "how.options.optimizer",
@@ -315,7 +263,7 @@ def read_results(run: Path) -> dict[str, Any]:
         raise IncompatibleFile("not JSON", where=path, measured=error, remedy="Run mynah learn again.") from error
     try:
         if isinstance(document, dict) and document.get("schema") == VERSION_1:
-            document = version_1.upgraded(document) | {"schema": SCHEMA}
+            document = version_1.upgraded(document) | {"schema": RESULTS}
         validate(document)
     except IncompatibleFile as error:
         error.where = path
@@ -324,7 +272,7 @@ def read_results(run: Path) -> dict[str, Any]:
 
 
 def validate(document: Any, *, strict: bool = False) -> None:
-    """Check a document against the schema.
+    """Check a document against the schema; `details` of a task that is not of this package are any plain values.
 
     Args:
         document: what results.json holds.
@@ -335,63 +283,91 @@ def validate(document: Any, *, strict: bool = False) -> None:
     """
     if not isinstance(document, dict) or not isinstance(document.get("schema"), str):
         raise IncompatibleFile("not a results document", measured="no schema named")
-    if document["schema"] != SCHEMA:
+    if document["schema"] != RESULTS:
         raise IncompatibleFile(
             "results of another version",
-            measured=f"{document['schema'][:60]}, this is {SCHEMA}",
+            measured=f"{document['schema'][:60]}, this is {RESULTS}",
             remedy="Use the version of Mynah that wrote them, or run mynah learn again.",
         )
-    _check_object(document, "", strict)
+    _schema_of(str(document.get("task"))).check_object(document, "", strict)
     _check_sizes(document)
+    tasks.of(document["task"]).check(document)
 
 
-def _check_object(value: Any, path: str, strict: bool) -> None:
-    children = _children(path)
-    for name, full in children.items():
-        if name not in value:
-            if full not in OPTIONAL:
-                raise IncompatibleFile("a field is missing", measured=full)
-            continue
-        _check(value[name], FIELDS[full][0], full, strict)
-    unknown = [name for name in value if name not in children]
-    if strict and children and unknown:
-        raise IncompatibleFile("a field the schema does not name", measured=f"{path}.{unknown[0]}".lstrip("."))
+@dataclass(frozen=True)
+class _Schema:
+    """Fields, and those that may be absent."""
+
+    fields: Mapping[str, tuple[str, str]]
+    optional: frozenset[str]
+
+    def check_object(self, value: Any, path: str, strict: bool) -> None:
+        """Check what is in an object; one without fields of its own may hold any plain values."""
+        children = self._children.get(path, {})
+        if not children:
+            return _check_plain(value, path)
+        for name, full in children.items():
+            if name not in value:
+                if full not in self.optional:
+                    raise IncompatibleFile("a field is missing", measured=full)
+                continue
+            self._check(value[name], self.fields[full][0], full, strict)
+        unknown = [name for name in value if name not in children]
+        if strict and unknown:
+            raise IncompatibleFile("a field the schema does not name", measured=f"{path}.{unknown[0]}".lstrip("."))
+        return None
+
+    def _check(self, value: Any, kind: str, path: str, strict: bool) -> None:
+        if kind.endswith("[]"):
+            if not isinstance(value, list):
+                raise _wrong(path, kind, value)
+            for entry in value:
+                self._check(entry, kind[:-2], path + "[]", strict)
+        elif kind.startswith("{"):
+            if not isinstance(value, dict):
+                raise _wrong(path, kind, value)
+            for entry in value.values():
+                self._check(entry, kind[1:-1], path + "{}", strict)
+        elif not (value is None and kind.endswith("?")):
+            plain = kind.removesuffix("?")
+            mistaken = isinstance(value, bool) and plain != "boolean"
+            if mistaken or _is_endless(value) or not isinstance(value, _PLAIN[plain]):
+                raise _wrong(path, kind, value)
+            if plain == "object":
+                self.check_object(value, path, strict)
+
+    @cached_property
+    def _children(self) -> dict[str, dict[str, str]]:
+        """Path of an object -> name -> full path of the fields directly inside it."""
+        found: dict[str, dict[str, str]] = {}
+        for full in self.fields:
+            path, _, name = full.rpartition(".")
+            found.setdefault(path, {})[name] = full
+        return found
 
 
-def _check(value: Any, kind: str, path: str, strict: bool) -> None:
-    if kind.endswith("[]"):
-        if not isinstance(value, list):
-            raise _wrong(path, kind, value)
-        for entry in value:
-            _check(entry, kind[:-2], path + "[]", strict)
-    elif kind.startswith("{"):
-        if not isinstance(value, dict):
-            raise _wrong(path, kind, value)
-        for entry in value.values():
-            _check(entry, kind[1:-1], path + "{}", strict)
-    elif not (value is None and kind.endswith("?")):
-        plain = kind.removesuffix("?")
-        mistaken = isinstance(value, bool) and plain != "boolean"
-        endless = isinstance(value, float) and not math.isfinite(value)
-        if mistaken or endless or not isinstance(value, _PLAIN[plain]):
-            raise _wrong(path, kind, value)
-        if plain == "object":
-            _check_object(value, path, strict)
+@cache
+def _schema_of(task: str) -> _Schema:
+    """Return the core with the fields of a task."""
+    own = tasks.of(task)
+    return _Schema(FIELDS | dict(own.fields), OPTIONAL | own.optional)
+
+
+def _is_endless(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _check_plain(value: Any, path: str) -> None:
+    """Refuse what JSON cannot hold."""
+    if isinstance(value, dict | list):
+        for entry in value.values() if isinstance(value, dict) else value:
+            _check_plain(entry, path)
+    elif _is_endless(value) or not (value is None or isinstance(value, str | int | float)):
+        raise _wrong(path, "plain values", value)
 
 
 def _wrong(path: str, kind: str, value: Any) -> IncompatibleFile:
     return IncompatibleFile(f"{path} should be {kind}", measured=f"found {str(value)[:40]}")
-
-
-@cache
-def _children(path: str) -> dict[str, str]:
-    """Return name -> full path of the fields directly inside an object."""
-    prefix = f"{path}." if path else ""
-    return {
-        full[len(prefix) :]: full
-        for full in FIELDS
-        if full.startswith(prefix) and not set(".[") & set(full[len(prefix) :]) and full != path
-    }
 
 
 def _check_sizes(document: dict[str, Any]) -> None:
@@ -399,52 +375,47 @@ def _check_sizes(document: dict[str, Any]) -> None:
     for what, found, wanted in _sizes(document):
         if found != wanted:
             raise IncompatibleFile(f"{what} does not fit the rest", measured=f"{found}, expected {wanted}")
-    classes = len(document["classes"])
-    for family in document["families"]:
-        if any(code is not None and not 0 <= code < classes for code in family.get("predicted", ())):
-            raise IncompatibleFile(f"{family['name']} predicts a class that does not exist")
     metric = document["metric"]
     if not (0 < metric["scale"] <= 1e9 and 0 <= metric["digits"] <= 9 and len(document["words"]["parts"]) == 2):
         raise IncompatibleFile("a metric that cannot be written", measured=f"{metric['scale']}, {metric['digits']}")
-    clips = len(document["items"])
-    made = [sound for family in document["families"] for sound in family.get("sounds", ())]
-    if [sound["id"] for sound in made] != list(range(clips, clips + len(made))):
-        raise IncompatibleFile("the made sounds are not numbered after the clips")
-    if any(not 0 <= sound[key] < clips for sound in made for key in ("item", "nearest")):
-        raise IncompatibleFile("a made sound stands beside a clip that does not exist")
-    for row in document.get("top") or []:
-        for pair in row or []:
-            if not (isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], int) and 0 <= pair[0] < classes):
-                raise IncompatibleFile("top should hold [class index, probability]", measured=f"found {str(pair)[:40]}")
-            _check(pair[1], "number", "top", False)
+    items = len(document["items"])
+    made = [sound for family in document["families"] for sound in family["sounds"]]
+    if [sound["id"] for sound in made] != list(range(items, items + len(made))):
+        raise IncompatibleFile("the made sounds are not numbered after the items")
+    if any(not 0 <= sound["item"] < items for sound in made):
+        raise IncompatibleFile("a made sound stands beside an item that does not exist")
     if document["best"] is not None and document["best"] not in {f["name"] for f in document["families"]}:
         raise IncompatibleFile("best is not one of the families", measured=document["best"][:40])
 
 
 def _sizes(document: dict[str, Any]) -> Iterator[tuple[str, int, int]]:
-    classes, items = len(document["classes"]), len(document["items"])
+    items = len(document["items"])
     yield "clips", document["clips"], items
-    if document.get("top") is not None:
-        yield "top", len(document["top"]), items
+    yield "words.items", len(document["words"]["items"]), 2
+    if document["answers"]:
+        yield "answers", len(document["answers"]), items
+    for section in document["sections"]:
+        for row in section["rows"]:
+            yield f"a row of the section {section['title'][:40]!r}", len(row), len(section["columns"])
     for family in document["families"]:
         name = family["name"]
         yield f"ci of {name}", len(family["ci"]), 2
-        for key in ("predicted", "said", "gained"):
-            yield f"{key} of {name}", len(family.get(key, document["items"])), items
-        for key in ("per_class", "confusion"):
-            if family.get(key):
-                yield f"{key} of {name}", len(family[key]), classes
-        for row in family.get("confusion", ()):
-            yield f"confusion of {name}", len(row), classes
         for curve in family["curves"]:
             for key in ("train_loss", "valid_loss", "valid_score"):
                 yield f"{key} of {name}", len(curve[key]), len(curve["step"])
 
 
 def as_markdown() -> str:
-    """Return the table of docs/results-schema.md."""
-    lines = ["| field | type | meaning |", "| --- | --- | --- |"]
-    for path, (kind, meaning) in FIELDS.items():
-        absent = " (may be absent)" if path in OPTIONAL else ""
-        lines.append(f"| `{path}` | `{kind}`{absent} | {meaning} |")
-    return "\n".join(lines) + "\n"
+    """Return the tables of docs/results-schema.md."""
+    parts = ["## Every task", *_table(FIELDS, OPTIONAL)]
+    for task in tasks.names():
+        own = tasks.of(task)
+        parts += ["", f"## `{task}`", *_table(own.fields, own.optional)]
+    return "\n".join(parts) + "\n"
+
+
+def _table(fields: Mapping[str, tuple[str, str]], optional: frozenset[str]) -> Iterator[str]:
+    yield from ["", "| field | type | meaning |", "| --- | --- | --- |"]
+    for path, (kind, meaning) in fields.items():
+        absent = " (may be absent)" if path in optional else ""
+        yield f"| `{path}` | `{kind}`{absent} | {meaning} |"

@@ -77,5 +77,4 @@ document.addEventListener("DOMContentLoaded", () => {
   startCommands();
   startLists();
   startDetails();
-  startMatrix();
 });

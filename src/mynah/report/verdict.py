@@ -6,7 +6,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from mynah.judging.error_rate import error_rate
 from mynah.judging.metric import Metric, how_sure
 from mynah.report import svg, wording
 
@@ -29,22 +28,22 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
     scale = _scale(results)
     rows = [_row(family, results, scale) for family in results["families"]]
     data = results["dataset"]
+    parts, seconds = len(results["classes"]), data["seconds"]
     facts = [
-        wording.plural(results["clips"], "clip"),
-        wording.plural(len(results["classes"]), *results["words"]["parts"]),
-        f"{wording.duration(data['seconds'])} of sound",
+        wording.items(results, results["clips"]),
+        wording.plural(parts, *results["words"]["parts"]) if parts else "",
+        "" if seconds is None else f"{wording.duration(seconds)} of sound",
         f"{wording.plural(results['folds'], 'fold')} grouped by {results['split']['grouped_by']}",
         f"{results['words']['baseline']} {shown(results, results['chance'], 0)}",
-        *map(_unbroken, error_rate(results)),
+        *map(_unbroken, results["remarks"]),
     ]
     return {
         "sentence": _unbroken(results["verdict"]),
         "partial": results["status"] != "complete",
-        "facts": facts,
+        "facts": [fact for fact in facts if fact],
         "rows": rows,
         "axis": _axis(scale, metric_of(results)),
         "metric": metric_of(results).title,
-        "makes": results["verb"] == "generate",
         "intervals": any(family["ci"][0] is not None for family in results["families"]),
         "kept": results["best"],
         "model": results["model"],
@@ -71,7 +70,9 @@ def interval(results: dict[str, Any], ends: list[float | None]) -> str:
 def trained_on(results: dict[str, Any]) -> str:
     """Return what the kept model was trained on."""
     whole = results["status"] == "complete"
-    return f"all {wording.plural(results['clips'], 'clip')}" if whole else "the training clips of one fold only"
+    if whole:
+        return f"all {wording.items(results, results['clips'])}"
+    return f"the training {results['words']['items'][1]} of one fold only"
 
 
 def _unbroken(sentence: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mynah.ground import texts
 from mynah.ground.errors import IncompatibleFile
 
 #: Verdict then -> verdict now. "Not proven" said less than it seems to: a gap outside an interval, and no proof of it.
@@ -14,6 +15,10 @@ KINDS = {
     "texts": ("apply", ["symbol", "symbols"], "with each symbol", "best constant text"),
     "sounds": ("generate", ["label", "labels"], "of each label", "white noise"),
 }
+#: What a family's entry, a made sound and the document had beside the core.
+OF_FAMILY = ("predicted", "per_class", "confusion", "said", "gained", "judging")
+OF_SOUND = ("nearest", "distance", "copy", "named")
+OF_DOCUMENT = ("top", "calibration")
 #: Metrics that were not bounded by 0.
 UNBOUNDED = ("symbol_accuracy", "likeness")
 
@@ -36,8 +41,14 @@ def _upgraded(document: dict[str, Any]) -> dict[str, Any]:
     name = document["metric"]
     title = document.pop("metric_title", name.replace("_", " "))
     document["families"] = [_family(family, document["families"]) for family in document["families"]]
+    details = {key: document.pop(key) for key in OF_DOCUMENT if key in document}
     return document | {
         "verb": verb,
+        "next": "NEW/" if verb == "apply" else "",
+        "remarks": [],
+        "answers": _answers(document),
+        "sections": [],
+        "details": details,
         "words": {"parts": parts, "counted": counted, "baseline": baseline, "items": ["clip", "clips"]},
         "metric": {
             "name": name,
@@ -61,8 +72,31 @@ def _family(family: dict[str, Any], families: list[dict[str, Any]]) -> dict[str,
     if best is not None and family["score"] is not None and family["verdict"] != "":
         gap = best - family["score"]
     del family["p_vs_best"]
+    details = {key: family.pop(key) for key in OF_FAMILY if key in family}
     return family | {
+        "sounds": [_sound(sound) for sound in family.get("sounds", ())],
+        "details": details,
         "verdict": VERDICTS.get(family["verdict"], family["verdict"]),
         "gap": gap,
         "probability": None,
     }
+
+
+def _sound(sound: dict[str, Any]) -> dict[str, Any]:
+    core = {key: value for key, value in sound.items() if key not in OF_SOUND}
+    return core | {"details": {key: sound[key] for key in OF_SOUND}}
+
+
+def _answers(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what the kept family answered to each item."""
+    kept = next((family["details"] for family in document["families"] if family["name"] == document["best"]), None)
+    if kept is None:
+        return []
+    classes = document["classes"]
+    codes = kept.get("predicted", [None] * len(document["items"]))
+    said = kept.get("said", [None if code is None else classes[code] for code in codes])
+    cut = texts.symbols if "said" in kept else lambda text, names: text
+    return [
+        {"said": text, "wrong": None if text is None else cut(text, classes) != cut(item["label"] or "", classes)}
+        for text, item in zip(said, document["items"], strict=True)
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from markupsafe import Markup
 
@@ -104,6 +105,19 @@ def number(value: int) -> str:
 def plural(number: int, one: str, many: str | None = None) -> str:
     """1 clip, 2 clips."""
     return f"{thousands(number)} {one if number == 1 else many or one + 's'}"
+
+
+def items(results: dict[str, Any], number: int) -> str:
+    """Return so many of what a document's run learned from: 1 clip, 12 pieces."""
+    return plural(number, *results["words"]["items"])
+
+
+def part_of_file(item: dict[str, Any]) -> str:
+    """Return where in the file an item lies, for items that are not a whole file."""
+    if not item["start"] and item["end"] is None:
+        return ""
+    end = "end" if item["end"] is None else f"{item['end']:g}{THIN}s"
+    return f" ({item['start']:g} to {end})"
 
 
 def breakable(path: str) -> Markup:

@@ -8,33 +8,25 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from mynah.judging.error_rate import error_rate
 from mynah.judging.metric import Metric, how_sure
 from mynah.training.budget import Budget
-
-COLUMNS = ("family", "score [95 %]", "against the best", "train", "ms/clip", "MB", "parameters")
 
 
 def as_text(results: dict[str, Any], folder: Path) -> str:
     """Return what `mynah learn` prints: the data, the table, the verdict, the files in the run's folder."""
     metric = Metric.from_json(results["metric"])
-    lines = [_data(results, folder), *aligned([COLUMNS, *(cells(row, metric) for row in results["families"])])]
+    lines = [_data(results, folder), *aligned([columns(results), *(cells(row, metric) for row in results["families"])])]
     lines += [f"  {row['name']}: {row['message']}" for row in results["families"] if row["message"]]
     if results["status"] == "partial":
         lines.append("This run was interrupted: only what had finished is compared.")
     lines.append(f"Verdict: {results['verdict']}")
-    lines += [f"{words[0].upper()}{words[1:]}" for words in error_rate(results)]
+    lines += [f"{words[:1].upper()}{words[1:]}" for words in results["remarks"]]
     lines += _overrun(results["how"])
     lines.append(f"report  {folder / results['report']}")
     if results["model"]:
         lines.append(f"model   {folder / results['model']}")
         model = shlex.quote(str(folder / results["model"]))
-        names = results["classes"]
-        verb = results["verb"]
-        label = f" --label {shlex.quote(names[0])}" if verb == "generate" and names else ""
-        lines.append(f"next    mynah {verb} {model}{label}{' NEW/' if verb == 'apply' else ''}")
-        if label:
-            lines.append(f"labels  {', '.join(names)}")
+        lines.append(f"next    mynah {results['verb']} {model} {results['next']}".rstrip())
     return "\n".join(lines)
 
 
@@ -48,13 +40,19 @@ def _overrun(how: dict[str, Any]) -> list[str]:
 
 def as_html(results: dict[str, Any]) -> str:
     """Return the table for a notebook."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in COLUMNS)
+    head = "".join(f"<th>{escape(name)}</th>" for name in columns(results))
     metric = Metric.from_json(results["metric"])
     rows = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells(row, metric)) + "</tr>"
         for row in results["families"]
     )
     return f"<p>{escape(results['verdict'])}</p><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def columns(results: dict[str, Any]) -> tuple[str, ...]:
+    """Return the headings of the table."""
+    each = f"ms/{results['words']['items'][0]}"
+    return "family", "score [95 %]", "against the best", "train", each, "MB", "parameters"
 
 
 def cells(row: dict[str, Any], metric: Metric) -> tuple[str, ...]:
@@ -89,19 +87,26 @@ def against(row: dict[str, Any], metric: Metric) -> str:
     return f"{row['verdict']}: {gap} behind ({how_sure(row['probability'])})"
 
 
+def counted(number: int, words: Sequence[str]) -> str:
+    """Return "1 clip" or "12 clips" of the words for one and several."""
+    return f"{number} {words[number != 1]}"
+
+
 def number(value: float | None, form: str) -> str:
     return "-" if value is None else form.format(value)
 
 
 def _data(results: dict[str, Any], folder: Path) -> str:
-    data, metric = results["dataset"], Metric.from_json(results["metric"])
+    data, words, metric = results["dataset"], results["words"], Metric.from_json(results["metric"])
+    what = [counted(results["clips"], words["items"])]
+    if results["classes"]:
+        what.append(counted(len(results["classes"]), words["parts"]))
+    if (length := data["duration"]) is not None:
+        what.append(f"{length['min']:.1f}-{length['max']:.1f} s")
     text = (
-        f"{data['name']}: {results['clips']} clips, {len(results['classes'])} {results['words']['parts'][1]}, "
-        f"{data['duration']['min']:.1f}-{data['duration']['max']:.1f} s; {results['split']['description']}; "
-        f"score: {metric.title}, {results['words']['baseline']} {metric.show(results['chance'], 0)}"
+        f"{data['name']}: {', '.join(what)}; {results['split']['description']}; "
+        f"score: {metric.title}, {words['baseline']} {metric.show(results['chance'], 0)}"
     )
-    if results["verb"] == "generate" and not results["classes"]:
-        text += "\n  there are no labels, so what was learned is to make sounds like these"
     if results["skipped"]:
         text += f"\n  {results['skipped']} files set aside, see {folder / 'skipped.csv'}"
     for leak in results["leaks"]:

@@ -14,7 +14,7 @@ from mynah.ground.errors import UsageError
 from mynah.judging import statistics
 from mynah.judging.choice import Contender, choose
 from mynah.judging.metric import Metric
-from mynah.runs.board import against, aligned, number, score_text
+from mynah.runs.board import against, aligned, counted, number, score_text
 from mynah.runs.run import Run
 from mynah.tasks.task import Task
 
@@ -30,13 +30,14 @@ class Comparison:
     verdict: str
     clips: int
     metric: Metric
+    items: tuple[str, str] = ("clip", "clips")
 
     def to_json(self) -> dict[str, Any]:
         """Return the comparison as one document."""
         return {"schema": "mynah.comparison/2", "clips": self.clips, "verdict": self.verdict, "rows": self.rows}
 
     def __str__(self) -> str:
-        table = [("run", "family", "score [95 %]", "against the best", "train", "ms/clip", "MB")]
+        table = [("run", "family", "score [95 %]", "against the best", "train", f"ms/{self.items[0]}", "MB")]
         for row in self.rows:
             table.append(
                 (
@@ -49,7 +50,7 @@ class Comparison:
                     number(row["megabytes"], "{:.2f}"),
                 )
             )
-        return "\n".join([f"{self.clips} clips in common", *aligned(table), f"Verdict: {self.verdict}"])
+        return "\n".join([f"{counted(self.clips, self.items)} in common", *aligned(table), f"Verdict: {self.verdict}"])
 
 
 def compare(folders: Sequence[str | os.PathLike[str]]) -> Comparison:
@@ -139,4 +140,4 @@ def _compared(
         )
     rows.sort(key=lambda row: metric.rank(row["score"]))
     verdict = choice.sentence if same_folds else f"{choice.sentence} {_OTHER_FOLDS}"
-    return Comparison(rows, verdict, int(seen.sum()), metric)
+    return Comparison(rows, verdict, int(seen.sum()), metric, task.words.items)

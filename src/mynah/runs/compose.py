@@ -34,6 +34,7 @@ from mynah.music.piece import tick_of
 from mynah.report import music
 from mynah.report.wording import plural
 from mynah.stores import FolderStore
+from mynah.tasks.compose import TASK as COMPOSE
 from mynah.training import Budget, Checkpoints, Saver, noticed
 
 MODEL, DOCUMENT, PAGE, PREVIEWS = "composer.mynah", midi.DOCUMENT, "report.html", "previews"
@@ -130,6 +131,8 @@ class Composition:
                 f"surprise at {plural(held['pieces'], 'piece')} held out: {held['surprise']:.3f} {held['unit']}; "
                 f"of one who knows how often each event comes, and no more: {held['without_learning']:.3f}"
             )
+        elif document.get("saved") is not None:
+            lines.append(f"{COMPOSE.metric.title}: {COMPOSE.metric.show(document['saved'])} of unseen pieces")
         else:
             lines.append("no piece was held out, so what was learned is not judged")
         of_held = (document["borrowed"] or {}).get("held_out")
@@ -265,16 +268,26 @@ def _files(number: int, order: Order) -> dict[str, str]:
 
 def _facts(document: dict[str, Any]) -> dict[str, Any]:
     """Return what a model file keeps of the document."""
-    return {name: document[name] for name in ("dataset", "learned", "fit", "held_out", "history")}
+    kept = ("dataset", "learned", "fit", "held_out", "history", "saved")
+    return {name: document[name] for name in kept if name in document}
 
 
 def _opened(path: Path) -> tuple[Composer, dict[str, Any]]:
     model = modelfile.load(path)
-    facts = modelfile.manifest(path)["record"].get("music")
+    record = modelfile.manifest(path)["record"]
+    facts = record.get("music") or _facts_of_run(record)
     if not isinstance(model, Composer) or not isinstance(facts, dict):
         raise IncompatibleFile("this model makes no music", where=path.name, remedy="Make one with `mynah compose`.")
     card = catalog.card(catalog.name_of(type(model)))
     return model, {"schema": music.SCHEMA, "family": card.name, "title": card.title, "problems": [], **facts}
+
+
+def _facts_of_run(record: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what is known of a model that `mynah learn --task compose` kept; None of any other."""
+    if record.get("metric") != COMPOSE.metric.name:
+        return None
+    known = {"dataset": str(record.get("dataset", "")), "learned": int(record.get("clips", 0))}
+    return known | {"fit": "", "held_out": None, "history": [], "saved": record.get("score")}
 
 
 def _learned(

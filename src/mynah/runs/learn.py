@@ -19,6 +19,7 @@ from mynah import modelfile, tasks
 from mynah.contracts.model import ByGradient, Model
 from mynah.data import Corpus, Splits
 from mynah.ground.device import current, on_device, there_or_auto
+from mynah.ground.documents import RESULTS
 from mynah.ground.errors import IncompatibleFile, MynahError, Stopped, UsageError
 from mynah.ground.processes import joined, world
 from mynah.ground.progress import Progress, silent
@@ -158,10 +159,10 @@ class Learning:
     def prepare(cls, path: str | os.PathLike[str], out: Path, plan: Plan, progress: Progress, command: str) -> Learning:
         """Look at the folder and refuse what cannot be learned, before anything is trained."""
         reading = Reading(plan.labels, plan.target, plan.group, plan.repair, plan.strict, progress)
-        task = tasks.by_name("classify" if plan.task == tasks.AUTO else plan.task)
+        task = tasks.by_name(tasks.LABELLED if plan.task == tasks.AUTO else plan.task)
         corpus = task.read(path, reading)
         if plan.task == tasks.AUTO:
-            plan = replace(plan, task="classify" if corpus.classes else "generate")
+            plan = replace(plan, task=tasks.LABELLED if corpus.classes else tasks.UNLABELLED)
             task = tasks.by_name(plan.task)
         corpus, warnings = task.check(corpus, plan.anyway)
         splits = task.split(corpus, folds=plan.folds, seed=plan.seed)
@@ -331,7 +332,7 @@ class Learning:
             order, heard = preview_order(self.task, document), Heard(self.corpus, self.folder, document)
             write_previews(heard, order, self.folder / "previews", progress=self.progress)
             if self.plan.tensorboard:
-                show_clips(self.folder / "tensorboard" / "clips", self.task, document, heard, self.rate, order)
+                show_clips(self.folder / "tensorboard" / "clips", document, heard, self.rate, order)
         document["how"]["seconds"] = time.monotonic() - self.began
         self._write(document)
         return Run(self.folder, document, foreign(self.entries.values()))
@@ -358,10 +359,13 @@ class Learning:
         choice = self._choose(rows, answers)
         document = self._document(rows, choice, status)
         if choice is not None:
-            document |= self.task.of_kept(answers[choice.kept].found, self.targets, self.names)
+            found = answers[choice.kept].found
+            document["answers"] = documents.answers_of(self.task, found, self.targets, self.names)
+            details = self.task.of_kept(found, self.targets, self.names)
+            document |= {"sections": details.pop("sections", []), "details": details}
         if self.warnings:
             document["families"] = [documents.without_score(row, self.task) for row in document["families"]]
-        return answers, choice, document
+        return answers, choice, document | self.task.closing(document)
 
     def _answers(self, family: str) -> documents.Answers:
         folds = range(len(self.splits.folds))
@@ -394,7 +398,7 @@ class Learning:
         how = documents.circumstances()
         run, sounds = shlex.quote(self.folder.resolve().name), shlex.quote(self.corpus.name)
         return {
-            "schema": documents.SCHEMA,
+            "schema": RESULTS,
             "run": self.folder.resolve().name,
             "created": how.pop("created"),
             "mynah": mynah.__version__,
@@ -412,7 +416,10 @@ class Learning:
             "folds": len(self.splits.folds),
             "dataset": documents.dataset(self.corpus, self.rate, self.task.counts(self.targets)),
             "families": documents.numbered(documents.ranked(rows.values(), self.task.metric), len(self.corpus)),
-            "items": documents.items(self.corpus, self.splits, self.task),
+            "items": documents.items(self.corpus, self.splits, self.task, self.names),
+            "answers": [],
+            "sections": [],
+            "details": {},
             **documents.health(self.corpus),
             "split": documents.split_facts(self.splits, self.corpus),
             "how": how

@@ -109,11 +109,15 @@ class Plan:
     def _named(self) -> list[Entry]:
         """The families, before `settings`."""
         found = None if self.task == AUTO else tasks.find(self.task)
-        possible = ("classify", "generate") if found is None else (tasks.of(found).name,)
+        possible = (tasks.LABELLED, tasks.UNLABELLED) if found is None else (tasks.of(found).name,)
         serving = [card.name for card in catalog.cards() if set(possible) & set(card.tasks)]
         if self.families in (None, ALL):
-            usual = [Entry(n) for n in serving if self.families == ALL or not catalog.card(n).asked]
-            return usual + [entry for entry in _beside(found) if set(possible) & set(entry.card.tasks)]
+            usual = [name for name in serving if not catalog.card(name).asked]
+            usual = serving if self.families == ALL or not usual else usual
+            beside = [entry for entry in _beside(found) if set(possible) & set(entry.card.tasks)]
+            if not usual and not beside:
+                raise UsageError("no family serves this task: name some", where=self.task, remedy="Give --families.")
+            return [Entry(name) for name in usual] + beside
         named = split(self.families) if isinstance(self.families, str) else self.families
         chosen = list(dict.fromkeys(entry for name in named for entry in read(name)))
         wrong = [entry.name for entry in chosen if not set(possible) & set(entry.card.tasks)]

@@ -67,7 +67,7 @@ class Heard(Sequence[Readable]):
 
     def __init__(self, clips: Sequence[Readable], folder: Path, document: dict[str, Any]) -> None:
         self.clips = clips
-        made = (sound for family in document["families"] for sound in family.get("sounds", ()))
+        made = (sound for family in document["families"] for sound in family["sounds"])
         self.made = {sound["id"]: _MadeSound(folder / sound["file"]) for sound in made}
 
     def __len__(self) -> int:

@@ -23,7 +23,6 @@ from mynah.runs.entry import Entry
 from mynah.tasks.task import Gathered, Task
 from mynah.training import Budget
 
-SCHEMA = "mynah.results/2"
 #: What a family's entry says where too few sounds judge for a score to mean something.
 NO_SCORE: dict[str, Any] = {
     "score": None,
@@ -109,6 +108,7 @@ def family_row(
     card = answers.entry.card
     done = answers.done
     per_fold = [result if result is not None and result["status"] == "ok" else None for result in answers.results]
+    found = answers.found
     row: dict[str, Any] = {
         "name": answers.entry.name,
         "title": card.title,
@@ -132,23 +132,25 @@ def family_row(
         "ended": [r["record"].get("ended") if r else None for r in per_fold],
         "fold_scores": answers.fold_scores,
         "curves": [_curve(task, str(i + 1), r) for i, r in enumerate(answers.results) if r and r.get("history")],
-        **task.rows(answers.found, targets, names),
+        "sounds": found.facts[0].get("sounds", []) if found.facts else [],
+        "details": task.rows(found, targets, names),
     }
     if not done or answers.status == "failed":  # a score over the folds that worked would be no score
         return without_score(row, task)
-    seen = answers.found.answered
+    seen = found.answered
     score = float(task.metric.score(answers.statistics.sum(axis=0)))
     interval = statistics.bootstrap_interval(task.metric, answers.statistics, groups[seen], seed=seed)
     return row | {
         "score": score,
         "ci": [None, None] if interval is None else list(interval),
-        "scores": {task.metric.name: score} | task.scores(targets[seen], answers.found.answers[seen], names),
+        "scores": {task.metric.name: score} | task.scores(targets[seen], found.answers[seen], names),
     }
 
 
 def without_score(row: dict[str, Any], task: Task) -> dict[str, Any]:
     """Return a family's entry without its score and what means nothing without one."""
-    return row | NO_SCORE | {key: [] for key in task.of_scored if key in row}
+    details = row["details"] | {key: [] for key in task.of_scored if key in row["details"]}
+    return row | NO_SCORE | {"details": details}
 
 
 def _budget_seconds(done: Sequence[dict[str, Any]]) -> float | None:
@@ -199,13 +201,24 @@ def _counted(corpus: Corpus[Any], name: str) -> dict[str, int]:
     return {str(value): count for value, count in sorted(Counter(values).items())}
 
 
-def items(corpus: Corpus[Any], splits: Splits, task: Task) -> list[dict[str, Any]]:
+def items(corpus: Corpus[Any], splits: Splits, task: Task, names: np.ndarray) -> list[dict[str, Any]]:
     """Describe each item: what the page needs to name and to group it."""
     fold_of = {int(i): fold.name for fold in splits.folds for i in fold.test}
     rows = []
     for number, item in enumerate(corpus):
-        label = item.label if item.target is None else task.written(item.target)
+        label = item.label if item.target is None else task.written(item.target, names)
         rows.append({**item.described(), "label": label, "fold": fold_of.get(number)})
+    return rows
+
+
+def answers_of(task: Task, found: Gathered, targets: np.ndarray, names: np.ndarray) -> list[dict[str, Any]]:
+    """Return of each item what the kept family answered, and whether that is wrong, where the task can say so."""
+    rows: list[dict[str, Any]] = []
+    for target, answer, known in zip(targets, found.answers, found.answered, strict=True):
+        said = task.written(answer, names) if known else None
+        right = task.written(target, names)
+        told = said is not None and len(names) > 0 and bool(said or right)
+        rows.append({"said": said, "wrong": said != right if told else None})
     return rows
 
 
@@ -246,7 +259,7 @@ def ranked(rows: Iterable[dict[str, Any]], metric: Metric) -> list[dict[str, Any
 
 def numbered(rows: list[dict[str, Any]], first: int) -> list[dict[str, Any]]:
     """Return the families with a number for each of their sounds, from `first` on, after those of the clips."""
-    for number, sound in enumerate((sound for row in rows for sound in row.get("sounds", ())), first):
+    for number, sound in enumerate((sound for row in rows for sound in row["sounds"]), first):
         sound["id"] = number
     return rows
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from mynah.ground.errors import MissingExtra
-from mynah.tasks.task import Task
 from mynah.training import Event
 
 #: Clips of each kind that TensorBoard can play.
@@ -67,21 +66,22 @@ class Curves:
                 self.writer.add_scalar(name, value, event.step)
 
 
-def show_clips(folder: Path, task: Task, document: dict[str, Any], sounds: Any, rate: int, order: list[int]) -> None:
+def show_clips(folder: Path, document: dict[str, Any], sounds: Any, rate: int, order: list[int]) -> None:
     """Write sounds and spectrograms of what is most worth hearing for TensorBoard, named by label and answer."""
     from mynah.runs.previews import spectrogram
 
-    row = next(row for row in document["families"] if row["name"] == document["best"])
     writer = summary_writer(folder)
     for clip in order[:HEARD]:
         wave = sounds[clip].read(rate)[0]
-        name = _titled(task, document, row, clip)
+        name = _titled(document, clip)
         writer.add_audio(name, np.clip(wave, -1, 1)[None], 0, sample_rate=rate)
         writer.add_image(name, spectrogram(wave, rate)[::-1].copy(), 0, dataformats="HW")
     writer.close()
 
 
-def _titled(task: Task, document: dict[str, Any], row: dict[str, Any], clip: int) -> str:
+def _titled(document: dict[str, Any], clip: int) -> str:
     if clip >= len(document["items"]):
         return f"made/{clip - len(document['items'])}"
-    return task.caption(document, row, clip)
+    item, said = document["items"][clip], document["answers"][clip]["said"]
+    words = [item["label"] or "", "" if said is None else f"answered {said}"]
+    return "/".join(filter(None, [" ".join(filter(None, words)), item["file"]]))

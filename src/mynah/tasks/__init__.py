@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from mynah.contracts.own import Source
     from mynah.tasks.task import Task
 
-#: In place of a task: to classify, or, where there are no labels, to generate.
+#: In place of a task: the first where there are labels, else the second.
 AUTO = "auto"
+LABELLED, UNLABELLED = "classify", "generate"
 #: Entry points of this group are tasks.
 GROUP = "mynah.tasks"
 

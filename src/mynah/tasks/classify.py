@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -53,6 +54,10 @@ class Classify(Task):
     def counts(self, targets: np.ndarray) -> dict[str, int]:
         """Return the classes, sorted, with the clips of each."""
         return dict(sorted(Counter(targets.tolist()).items()))
+
+    def written(self, value: Any, names: Sequence[str] | np.ndarray = ()) -> str:
+        """Return a label, or the name of the likeliest class of (class,) probabilities."""
+        return str(value) if isinstance(value, str) else str(names[int(np.argmax(value))])
 
     def answer(self, model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
         """Return (clip, class) probabilities; answers that are none must not be left out of the score in silence.
@@ -120,12 +125,7 @@ class Classify(Task):
 
     def recorded(self, document: dict[str, Any], family: dict[str, Any]) -> list[Any]:
         """Return the (clip, 2 classes) statistics of the class numbers."""
-        return recorded_rows(self, document, family["predicted"])
-
-    def caption(self, document: dict[str, Any], family: dict[str, Any], clip: int) -> str:
-        """Return label, prediction and file."""
-        item, code = document["items"][clip], family["predicted"][clip]
-        return f"{item['label']} predicted as {document['classes'][code]}/{item['file']}"
+        return recorded_rows(self, document, family["details"]["predicted"])
 
     def of_kept(self, found: Gathered, targets: np.ndarray, names: np.ndarray) -> dict[str, Any]:
         """Return the calibration of the kept family, and each clip's three likeliest classes."""
@@ -145,8 +145,8 @@ class Classify(Task):
     def finish(self, model: Any, document: dict[str, Any]) -> None:
         """Calibrate the kept model."""
         if isinstance(model, ClassifierModel):
-            model.temperature_ = document["calibration"]["temperature"]
-            model.threshold_ = document["calibration"]["threshold"]
+            model.temperature_ = document["details"]["calibration"]["temperature"]
+            model.threshold_ = document["details"]["calibration"]["threshold"]
 
     def worth_hearing(self, document: dict[str, Any], family: dict[str, Any], most: int) -> list[int]:
         """Return mistakes, the most confident first, then right ones taken from each class in turn."""
@@ -154,13 +154,13 @@ class Classify(Task):
         labels = [code.get(item["label"]) for item in document["items"]]
         mistakes: list[tuple[float, int]] = []
         right: dict[int, list[int]] = {number: [] for number in code.values()}
-        for clip, (label, predicted) in enumerate(zip(labels, family["predicted"], strict=True)):
+        for clip, (label, predicted) in enumerate(zip(labels, family["details"]["predicted"], strict=True)):
             if label is None or predicted is None:
                 continue
             if predicted == label:
                 right[label].append(clip)
             else:
-                top = document["top"][clip]
+                top = document["details"]["top"][clip]
                 mistakes.append((-(top[0][1] if top else 0.0), clip))
         turns = [clip for turn in itertools.zip_longest(*right.values()) for clip in turn if clip is not None]
         room = max(most - len(turns), most * 3 // 4)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -169,10 +170,12 @@ def _shown(
         "file": f"trials/{part.folder.name}/{name}",
         "label": str(part.targets[part.test[number]]) or None,
         "item": int(part.test[number]),
-        "nearest": int(copies["nearest"][number]),
-        "distance": float(copies["distances"][number]),
-        "copy": bool(copies["is_copy"][number]),
-        "named": None if named is None else str(named[1][number]),
+        "details": {
+            "nearest": int(copies["nearest"][number]),
+            "distance": float(copies["distances"][number]),
+            "copy": bool(copies["is_copy"][number]),
+            "named": None if named is None else str(named[1][number]),
+        },
     }
 
 
@@ -313,26 +316,38 @@ class Generate(Task):
         """Return the likeness of white noise."""
         return 0.0
 
+    def written(self, value: Any, names: Sequence[str] | np.ndarray = ()) -> str:
+        """Return nothing: a made sound does not answer the clip it was made beside."""
+        return ""
+
     def rows(self, found: Gathered, targets: np.ndarray, names: np.ndarray) -> dict[str, Any]:
-        """Return what each pair adds, how the sounds were scored, and those of the first fold that can be heard."""
+        """Return what each pair adds, and how the sounds were scored."""
         known = zip(found.answers, found.answered, strict=True)
         gained = {"gained": [float(gain) if ok else None for gain, ok in known]}
         if not found.facts:
-            return gained | {"judging": None, "sounds": []}
+            return gained | {"judging": None}
         judged = [facts["judging"] for facts in found.facts]
         judging = {key: _mean([j[key] for j in judged if j[key] is not None]) for key in judged[0] if key != "unit"}
         judging |= {"made": sum(j["made"] for j in judged), "unit": judged[0]["unit"]}
-        return gained | {"judging": judging, "sounds": found.facts[0]["sounds"]}
+        return gained | {"judging": judging}
 
     def recorded(self, document: dict[str, Any], family: dict[str, Any]) -> list[Any]:
         """Return the (clip, 2) statistics of what each pair adds to the likeness."""
-        return recorded_rows(self, document, family["gained"])
+        return recorded_rows(self, document, family["details"]["gained"])
+
+    def closing(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return the first label as what follows, and all that may be asked for."""
+        names = document["classes"]
+        if not names:
+            remark = "there are no labels, so what was learned is to make sounds like these"
+            return {"next": "", "remarks": [remark]}
+        return {"next": f"--label {shlex.quote(names[0])}", "remarks": [f"labels: {', '.join(names)}"]}
 
     def worth_hearing(self, document: dict[str, Any], family: dict[str, Any], most: int) -> list[int]:
         """Return all made sounds, the best family's first, each with its nearest clip and a held-out one."""
         sounds = [sound for row in document["families"] for sound in row["sounds"]]
-        numbers = dict.fromkeys(sound[key] for sound in sounds for key in ("id", "nearest", "item"))
-        return list(numbers)[:most]
+        found = (number for sound in sounds for number in (sound["id"], sound["details"]["nearest"], sound["item"]))
+        return list(dict.fromkeys(found))[:most]
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -188,10 +188,10 @@ class Task:
         """Return what the (item,) targets are made of, sorted, with the items of each: none of amounts."""
         return {}
 
-    def written(self, value: Any) -> str:
-        """Return a target or an answer as the page writes it."""
+    def written(self, value: Any, names: Sequence[str] | np.ndarray = ()) -> str:
+        """Return a target or an answer as the page writes it; empty where an answer says nothing of its item."""
         if isinstance(value, str):
-            return value
+            return str(value)
         return " ".join(f"{number:.4g}" for number in np.ravel(np.asarray(value, dtype=float)))
 
     # --- the answers
@@ -226,22 +226,26 @@ class Task:
         return found
 
     def rows(self, found: Gathered, targets: np.ndarray, names: np.ndarray) -> dict[str, Any]:
-        """Return what a family's entry of the document says beside the core, as plain values."""
+        """Return the `details` of a family's entry of the document, as plain values."""
         seen = found.answered
         rows = iter(self.statistics(targets[seen], found.answers[seen], names) if seen.any() else ())
         return {"statistics": [[float(value) for value in next(rows)] if ok else None for ok in seen]}
 
     def recorded(self, document: dict[str, Any], family: dict[str, Any]) -> list[Any]:
         """Return the (item, k) statistics of what `rows` wrote; None where no fold answered."""
-        return list(family["statistics"])
-
-    def caption(self, document: dict[str, Any], family: dict[str, Any], clip: int) -> str:
-        """Return what a clip is called where it is shown with the answer that a family gave."""
-        return str(document["items"][clip]["file"])
+        return list(family["details"]["statistics"])
 
     def of_kept(self, found: Gathered, targets: np.ndarray, names: np.ndarray) -> dict[str, Any]:
-        """Return what the document says of the kept family's answers beside the core, as plain values."""
+        """Return the `details` of the document: what is said of the kept family's answers, as plain values.
+
+        Under the key ``sections`` may stand what the page shows of any task: a list of ``{"title": ..., "text": ...,
+        "columns": [...], "rows": [[...]]}``, all of them strings.
+        """
         return {}
+
+    def closing(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return what follows ``mynah VERB MODEL`` as `next`, and sentences for page and terminal as `remarks`."""
+        return {"next": "NEW/", "remarks": []}
 
     def finish(self, model: Any, document: dict[str, Any]) -> None:
         """Give the kept model what was learned from held-out answers, before it is written."""

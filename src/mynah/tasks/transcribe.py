@@ -8,6 +8,7 @@ together, over the number of symbols in all texts; it can pass 100 %.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -19,6 +20,7 @@ from mynah.ground.texts import best_constant, edits, errors, symbols, vocabulary
 from mynah.judging.metric import Metric, share
 from mynah.tasks.task import Gathered, Task, Words, recorded_rows
 
+RATE = share("symbol_error_rate", "symbol error rate")
 #: Leaks that are facts predicting a label; with a text a clip, they say nothing.
 _OF_LABELS = ("rate", "codec", "channels", "duration")
 
@@ -92,7 +94,7 @@ class Transcribe(Task):
         rate = (substitutions + insertions + deletions) / count
         return {
             "symbol_accuracy": 1 - rate,
-            "symbol_error_rate": rate,
+            RATE.name: rate,
             "substitutions": substitutions / count,
             "insertions": insertions / count,
             "deletions": deletions / count,
@@ -112,6 +114,11 @@ class Transcribe(Task):
         found = Counter(symbol for text in targets for symbol in set(symbols(text, names)))
         return {name: found[name] for name in names}
 
+    def written(self, value: Any, names: Sequence[str] | np.ndarray = ()) -> str:
+        """Return a text without what is no symbol of it, so that texts are written alike where no symbol is wrong."""
+        between = " " if any(len(name) > 1 for name in names) else ""
+        return between.join(symbols(str(value), names))
+
     def rows(self, found: Gathered, targets: np.ndarray, names: np.ndarray) -> dict[str, Any]:
         """Return the text of each clip."""
         known = zip(found.answers, found.answered, strict=True)
@@ -119,19 +126,25 @@ class Transcribe(Task):
 
     def recorded(self, document: dict[str, Any], family: dict[str, Any]) -> list[Any]:
         """Return the (clip, 2) statistics of the texts."""
-        return recorded_rows(self, document, family["said"])
+        return recorded_rows(self, document, family["details"]["said"])
 
-    def caption(self, document: dict[str, Any], family: dict[str, Any], clip: int) -> str:
-        """Return text, answer and file."""
-        item = document["items"][clip]
-        return f"{item['label']} transcribed as {family['said'][clip]}/{item['file']}"
+    def closing(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return what follows, and the symbol error rate with its interval: the metric is one minus it."""
+        family = next((f for f in document["families"] if f["name"] == document["best"]), None)
+        rate = None if family is None else family["scores"].get(RATE.name)
+        remarks = []
+        if family is not None and rate is not None:
+            low, high = family["ci"]
+            interval = "" if low is None else f", 95 % interval {RATE.show_interval([1 - high, 1 - low])}"
+            remarks.append(f"{RATE.title} of {family['name']}: {RATE.show(rate)}{interval}")
+        return {"next": "NEW/", "remarks": remarks}
 
     def worth_hearing(self, document: dict[str, Any], family: dict[str, Any], most: int) -> list[int]:
         """Return the clips by how many symbols of their text are wrong, the worst first."""
         names = document["classes"]
         wrong = {
             clip: errors(symbols(item["label"], names), symbols(text, names))
-            for clip, (item, text) in enumerate(zip(document["items"], family["said"], strict=True))
+            for clip, (item, text) in enumerate(zip(document["items"], family["details"]["said"], strict=True))
             if text is not None
         }
         return sorted(wrong, key=lambda clip: (-wrong[clip], clip))[:most]

@@ -1,6 +1,5 @@
 // The confusion matrix: cells are buttons that open their clips; arrow keys move between them.
 
-const data = JSON.parse(document.getElementById("results").textContent);
 const PAGE = 12; // clips shown at a time
 const doubtful = new Set(data.doubtful);
 const byId = (id) => document.getElementById(id);
@@ -93,7 +92,7 @@ const drawMixUps = () => {
 const facts = (clip) => {
   const words = [];
   if (data.folds[clip] >= 0) words.push(`fold ${data.foldNames[data.folds[clip]]}`);
-  words.push(duration(data.seconds[clip]));
+  if (data.seconds[clip] !== null) words.push(duration(data.seconds[clip]));
   const preview = data.previews[clip];
   if (preview) {
     const [seconds, start, gain] = preview;
@@ -204,7 +203,6 @@ const choose = (name, first = false) => {
 };
 
 const startMatrix = () => {
-  if (!data.kept) return;
   byId("matrix").addEventListener("keydown", move);
   byId("matrix").addEventListener("focusin", (event) => { if (event.target.dataset.r) tabStop(event.target); });
   byId("matrix").addEventListener("click", (event) => {
@@ -224,3 +222,5 @@ const startMatrix = () => {
   observer.observe(byId("mistakes"));
   byId("mistakes").addEventListener("focusin", begin, { once: true });
 };
+
+document.addEventListener("DOMContentLoaded", startMatrix);

@@ -1,4 +1,4 @@
-"""The section of made sounds: each beside its nearest training clip and a real one, and how they were judged."""
+"""What making sounds adds: each beside its nearest training clip and a real one, and how they were judged."""
 
 from __future__ import annotations
 
@@ -6,11 +6,57 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from mynah.ground.errors import IncompatibleFile
+from mynah.judging.metric import share
 from mynah.report import wording
-from mynah.report.confusion import part_of_file
 from mynah.report.embed import Preview
+from mynah.report.tasks import Additions, Section
 from mynah.report.verdict import shown
 
+FIELDS: dict[str, tuple[str, str]] = {
+    "families[].details.gained": (
+        "number?[]",
+        "What each held-out clip and the sound made beside it add to the score; null for clips without one.",
+    ),
+    "families[].details.judging": (
+        "object?",
+        "How made sounds were judged, the mean over folds; null when no fold finished.",
+    ),
+    "families[].details.judging.made": ("number?", "Sounds made, and held-out clips they are compared with."),
+    "families[].details.judging.mmd2": (
+        "number?",
+        "Squared maximum mean discrepancy (unbiased, Gaussian kernel) between statistics of made and held-out sounds.",
+    ),
+    "families[].details.judging.mmd2_low": ("number?", "Lower end of its 95 % interval (bootstrap)."),
+    "families[].details.judging.mmd2_high": ("number?", "Upper end."),
+    "families[].details.judging.mmd2_real": ("number?", "The same between held-out clips and as many training clips."),
+    "families[].details.judging.mmd2_noise": ("number?", "The same between held-out clips and white noise as long."),
+    "families[].details.judging.likeness_real": ("number?", "The score of training clips, had a family made them."),
+    "families[].details.judging.surprise": ("number?", "Mean loss on held-out clips, in `unit`."),
+    "families[].details.judging.unit": ("string", "Of `surprise`; figures of different units cannot be compared."),
+    "families[].details.judging.diversity": (
+        "number?",
+        "Mean distance between two made sounds over that of two real ones.",
+    ),
+    "families[].details.judging.copies": (
+        "number?",
+        "Share of made sounds nearer to a training clip than `copy_distance`.",
+    ),
+    "families[].details.judging.copies_real": ("number?", "The same share of held-out clips."),
+    "families[].details.judging.copy_distance": (
+        "number?",
+        "First percentile of the distance of training clips to their nearest other one, in dB; at least 1.",
+    ),
+    "families[].details.judging.named_right": (
+        "number?",
+        "Share of made sounds that a classifier gives their requested label; null without labels.",
+    ),
+    "families[].details.judging.named_right_real": ("number?", "Its share on the held-out clips."),
+    "families[].sounds[].details.nearest": ("integer", "Training clip that is nearest to it."),
+    "families[].sounds[].details.distance": ("number", "How far that is, in dB."),
+    "families[].sounds[].details.copy": ("boolean", "Whether that makes it a copy."),
+    "families[].sounds[].details.named": ("string?", "What a classifier of the training clips names it."),
+}
 #: Of each figure: what it can say, and what it cannot.
 MEANINGS = [
     (
@@ -50,14 +96,25 @@ MEANINGS = [
 ]
 
 
+def check(document: dict[str, Any]) -> None:
+    """Refuse lists that do not fit each other, and sounds beside clips that do not exist."""
+    clips = len(document["items"])
+    for family in document["families"]:
+        if (found := len(family["details"]["gained"])) != clips:
+            what = f"gained of {family['name']} does not fit the rest"
+            raise IncompatibleFile(what, measured=f"{found}, expected {clips}")
+        if any(not 0 <= sound["details"]["nearest"] < clips for sound in family["sounds"]):
+            raise IncompatibleFile("a made sound stands beside a clip that does not exist")
+
+
 def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
     """Return what templates/generated.html shows, or None where no sounds are made."""
-    made = [family for family in results["families"] if family.get("judging")]
+    made = [family for family in results["families"] if family["details"]["judging"]]
     if not made:
         return None
     sounding = {preview.item: preview for preview in heard}
     shown: set[int] = set()  # each sound is in the page once; other places of it take it from there
-    reference = made[0]["judging"]
+    reference = made[0]["details"]["judging"]
     return {
         "families": [_family(family, results, sounding, shown) for family in made],
         "rows": [_judged(family, results) for family in made],
@@ -82,7 +139,7 @@ def _fixed(value: float | None) -> str:
 
 def _judged(family: dict[str, Any], results: dict[str, Any]) -> dict[str, str]:
     """Return a family's line of the table."""
-    judged = family["judging"]
+    judged = family["details"]["judging"]
     surprise = judged["surprise"]
     return {
         "name": family["name"],
@@ -99,20 +156,21 @@ def _judged(family: dict[str, Any], results: dict[str, Any]) -> dict[str, str]:
 def _family(
     family: dict[str, Any], results: dict[str, Any], sounding: dict[int, Preview], shown: set[int]
 ) -> dict[str, Any]:
-    threshold = family["judging"]["copy_distance"]
+    threshold = family["details"]["judging"]["copy_distance"]
     rows = []
     for number, sound in enumerate(family["sounds"], 1):
-        words = [f"asked for {sound['label']}"] if sound["label"] else []
-        if sound["named"] is not None:
-            words.append(f"a classifier says {sound['named']}")
-        far = f"{wording.fixed(sound['distance'], 1)}{wording.THIN}dB away"
+        facts = sound["details"]
+        words = [f"requested label {sound['label']}"] if sound["label"] else []
+        if facts["named"] is not None:
+            words.append(f"a classifier answers {facts['named']}")
+        far = f"{wording.fixed(facts['distance'], 1)}{wording.THIN}dB away"
         limit = "" if threshold is None else f", a copy below {wording.fixed(threshold, 1)}{wording.THIN}dB"
         rows.append(
             {
                 "made": _cell(sound["id"], f"{family['name']} {number}", words, sounding, shown),
-                "nearest": _clip(sound["nearest"], [far + limit], results, sounding, shown),
+                "nearest": _clip(facts["nearest"], [far + limit], results, sounding, shown),
                 "real": _clip(sound["item"], [], results, sounding, shown),
-                "is_copy": sound["copy"],
+                "is_copy": facts["copy"],
             }
         )
     return {
@@ -127,7 +185,7 @@ def _clip(
     item: int, words: list[str], results: dict[str, Any], sounding: dict[int, Preview], shown: set[int]
 ) -> dict[str, Any]:
     facts = results["items"][item]
-    return _cell(item, facts["file"] + part_of_file(facts), words, sounding, shown)
+    return _cell(item, facts["file"] + wording.part_of_file(facts), words, sounding, shown)
 
 
 def _cell(number: int, name: str, words: list[str], sounding: dict[int, Preview], shown: set[int]) -> dict[str, Any]:
@@ -142,3 +200,11 @@ def _cell(number: int, name: str, words: list[str], sounding: dict[int, Preview]
         "audible": preview is not None,
         "preview": preview if first else None,
     }
+
+
+ADDITIONS = Additions(
+    fields=FIELDS,
+    check=check,
+    sections=(Section("generated.html", section, "Sounds", "made", after="verdict.html"),),
+    figures={"likeness": share("likeness", "likeness", low=None)},
+)
