@@ -11,8 +11,12 @@ import json
 
 import numpy as np
 import pytest
+from jaxtyping import config, install_import_hook
 
+import shape_checker
 from browsing import browser  # noqa: F401  a fixture
+
+install_import_hook(shape_checker.ROOMS, "shape_checker.checked")  # before anything imports them
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -23,6 +27,14 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the real recordings (shared/data beside the checkout) are not here")
     return SHARED_DATA
+
+
+@pytest.fixture
+def unchecked():
+    """Shapes are not checked, as when Mynah runs: such a test meets the errors that a function raises itself."""
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture

@@ -169,6 +169,7 @@ def make_results(
             "seed": 0,
             "budget": "20m",
             "executor": "processes",
+            "device": "cpu",
             "workers": 2,
             "python": "3.11.9",
             "platform": "Linux x86_64",

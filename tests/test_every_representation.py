@@ -20,6 +20,14 @@ def test_battery(kind, rate):
     check_representation(kind(), rate)
 
 
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_waves_of_another_shape_are_refused(kind):
+    for wrong in (torch.zeros(2, 5), torch.zeros(1, 1, 0)):
+        with pytest.raises(ValueError, match=r"waves must be \(batch, channel, time\)"):
+            kind().build(8000)(wrong)
+
+
 def signals(rate):
     """Noise, a loud tone over quiet noise, a click, silence with a little at the end, and all near the floor."""
     rng = np.random.default_rng(0)

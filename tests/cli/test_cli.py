@@ -34,6 +34,7 @@ def sounds(tmp_path_factory):
         (["learn"], 2),
         (["learn", "nowhere"], 3),
         (["learn", "nowhere", "--budget", "soon"], 2),
+        (["learn", "nowhere", "--device", "tpu"], 2),
         (["list", "nonsense-nonsense"], 2),
         (["apply", "nothing.mynah", "x.wav"], 4),
         (["report", "nowhere"], 3),

@@ -43,7 +43,7 @@ def test_the_densities_sum_to_one(spread, focus):
     told = forecast(level=0.3, spread=spread, angle=2.0, focus=focus)
     wide = 8 * float(told.spread[0, 0, 0])
     levels, angles = torch.linspace(0.3 - wide, 0.3 + wide, 4001), torch.linspace(-torch.pi, torch.pi, 4001)
-    of_level, of_angle = told.losses(levels[:, None, None], angles[:, None, None])
+    of_level, of_angle = told.losses(*(x[:, None, None].expand(-1, 1, BINS) for x in (levels, angles)))
     assert float(torch.trapezoid((-of_level[:, 0, 0]).exp(), levels)) == pytest.approx(1, abs=1e-3)
     assert float(torch.trapezoid((-of_angle[:, 0, 0]).exp(), angles)) == pytest.approx(1, abs=1e-3)
 

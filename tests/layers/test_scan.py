@@ -111,6 +111,7 @@ def test_blocks_are_one_pass(monkeypatch, block):
     assert by_x[0][:, 0].abs().min() > 0
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_what_does_not_fit_is_refused():
     a, b, start = (x.detach() for x in drawn(5, REAL))
     for given, match in [

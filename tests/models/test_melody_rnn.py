@@ -71,13 +71,14 @@ def test_what_is_known_before_a_step_is_in_its_row(variant):
 def test_moving_keeps_the_tune_and_its_repeats():
     model = MelodyRNN("lookback")
     rows = torch.from_numpy(model.encode(quarters(60, 62, 60, 62, meter=(2, 4))))[None].repeat(200, 1, 1)
-    moved, _, _ = model.varied(rows, None, None, torch.Generator().manual_seed(0))
+    moved, _, _ = model.varied(rows, torch.full((200,), 16), rows, torch.Generator().manual_seed(0))
     shifts = moved[:, 0, -1] - rows[:, 0, -1]
     assert shifts.unique().tolist() == list(range(-6, 6))
     for row, shift in zip(moved, shifts.int().tolist(), strict=True):
         assert row.tolist() == model.encode(quarters(*(p + shift for p in (60, 62, 60, 62)), meter=(2, 4))).tolist()
     low = torch.from_numpy(model.encode(quarters(48)))[None].repeat(20, 1, 1)
-    assert model.varied(low, None, None, torch.Generator().manual_seed(0))[0][:, 0, -1].min() == 2
+    moved, _, _ = model.varied(low, torch.full((20,), low.shape[1]), low, torch.Generator().manual_seed(0))
+    assert moved[:, 0, -1].min() == 2
 
 
 @pytest.mark.parametrize(("variant", "low", "high"), [("basic", 48, 84), ("mono", 0, 128), ("attention", 48, 84)])

@@ -261,6 +261,7 @@ def test_a_second_call_leaves_nothing_of_the_first(folder, made, tmp_path):
         ({"temperature": -1.0}, UsageError, "between 0 .* and 10"),
         ({"temperature": float("inf")}, UsageError, "between 0 .* and 10"),
         ({"bars": 0}, UsageError, "1 bar or more"),
+        ({"device": "tpu"}, UsageError, "no such device"),
         ({"prime": "nowhere.mid"}, BadInput, "cannot be read"),
         ({"prime": "drums.mid"}, BadInput, "drums only"),
         ({"soundfont": "nowhere.sf2"}, BadInput, "no such soundfont"),

@@ -12,6 +12,7 @@ import pytest
 
 from mynah import modelfile
 from mynah.data.builtin import builtin
+from mynah.ground.device import on_device
 from mynah.ground.errors import NotEnoughData, UsageError
 from mynah.runs.compare import compare
 from mynah.runs.learn import Learning, learn
@@ -110,6 +111,31 @@ def test_finished_trials_are_not_repeated(sounds, tmp_path):
     learn(sounds, out=tmp_path / "run", **OPTIONS)
     changed = [path for path, when in results.items() if path.stat().st_mtime_ns != when]
     assert len(changed) == 1
+
+
+def test_the_device_decides_no_trial(sounds, tmp_path, monkeypatch):
+    wished = []
+
+    def noted(wish):
+        wished.append(wish)
+        return on_device(wish)
+
+    monkeypatch.setattr("mynah.runs.job.on_device", noted)
+    options = OPTIONS | {"families": ["mlp"], "out": tmp_path / "run"}
+    found = learn(sounds, device="cpu", **options)
+    assert set(wished) == {"cpu"}
+    assert found.results["how"]["device"] == found.to_repeat(sounds)["device"] == "cpu"
+    assert found.to_repeat(sounds, "cuda")["device"] == "cuda"
+    wished.clear()
+    learn(sounds, device="auto", **options)
+    assert not wished  # what was trained on one device is found from another
+
+
+def test_a_device_that_is_not_there_is_refused_before_anything_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UsageError, match=r"no cuda here \(torch .*\)\. Use --device auto, or --device cpu"):
+        learn(tmp_path / "nowhere", out=tmp_path / "run", device="cuda")
+    assert not (tmp_path / "run").exists()
 
 
 def test_interruption_leaves_a_usable_run(sounds, tmp_path):

@@ -79,6 +79,18 @@ def test_another_machine_goes_on_from_a_bucket(sounds, straight, tmp_path):
     assert_same(there, straight)
 
 
+def test_a_run_goes_on_where_its_device_is_not(sounds, straight, tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    with pytest.raises(KeyboardInterrupt):
+        learn(sounds, out=tmp_path / "run", progress=stop_after(7), **OPTIONS)
+    plan = json.loads((tmp_path / "run" / "plan.json").read_text())
+    plan["options"]["device"] = "mps"
+    (tmp_path / "run" / "plan.json").write_text(json.dumps(plan))
+    with pytest.raises(UsageError, match="no mps here"):
+        resume(tmp_path / "run", device="mps")
+    assert_same(resume(tmp_path / "run"), straight)
+
+
 def test_what_cannot_go_on_says_so(tmp_path, sounds, straight):
     with pytest.raises(IncompatibleFile, match="no run that can go on"):
         resume(tmp_path)

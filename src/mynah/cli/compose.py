@@ -24,6 +24,7 @@ def command(
     render: Annotated[bool, typer.Option("--render", help="Write a WAV file beside each piece.")] = False,
     soundfont: Annotated[Path | None, typer.Option(help="Render with FluidSynth and this soundfont.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the pieces, the model and the page.")] = Path("mynah-music"),
+    device: Annotated[str, typer.Option(help="To train on: auto, cpu, cuda or mps.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print music.json.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -39,6 +40,7 @@ def command(
         prime=None if prime is None else str(prime),
         render=render,
         soundfont=None if soundfont is None else str(soundfont),
+        device=device,
     )
     with drawn(quiet) as progress:
         made = compose(place, family=family, budget=budget, order=order, out=out, progress=progress)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from mynah.cli.working import work
+from mynah.ground.progress import Progress
 
 NAME = "learn"
 MUCH = "How the data are read"
@@ -58,6 +59,12 @@ _Activation = Annotated[
     str | None, typer.Option(help="Of torch.nn, where a method has a choice.", rich_help_panel=WORK)
 ]
 _Executor = Annotated[str, typer.Option(help="sequential, processes, ray or dask.", rich_help_panel=WORK)]
+_Device = Annotated[
+    str,
+    typer.Option(
+        help="For networks to train on: auto (a GPU where there is one), cpu, cuda, mps.", rich_help_panel=WORK
+    ),
+]
 _Tensorboard = Annotated[
     bool, typer.Option("--tensorboard", help="Write curves for TensorBoard.", rich_help_panel=WORK)
 ]
@@ -84,6 +91,7 @@ def command(
     activation: _Activation = None,
     executor: _Executor = "processes",
     address: Annotated[str | None, typer.Option(help="Of a Ray or Dask cluster.", rich_help_panel=WORK)] = None,
+    device: _Device = "auto",
     tensorboard: _Tensorboard = False,
     workers: Annotated[int | None, typer.Option(help="Processes; one a core.", min=1, rich_help_panel=WORK)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
@@ -111,18 +119,17 @@ def command(
         "activation": activation,
         "executor": executor,
         "address": address,
+        "device": device,
         "tensorboard": tensorboard,
         "workers": workers,
-        "plans": None,
     }
     if repeat is not None:
-        options |= Run.open(repeat).to_repeat(place)
-    return work(
-        lambda progress: learn(place, out=out, progress=progress, command=_command_line(place, out), **options),
-        out,
-        quiet=quiet,
-        as_json=as_json,
-    )
+        options |= Run.open(repeat).to_repeat(place, device)
+
+    def job(progress: Progress) -> Run:
+        return learn(place, out=out, progress=progress, command=_command_line(place, out), **options)
+
+    return work(job, out, quiet=quiet, as_json=as_json)
 
 
 def _command_line(place: str, out: Path) -> str:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from mynah.contracts import checks
 from mynah.contracts.model import ByGradient, Model
+from mynah.ground.device import of
 from mynah.ground.errors import UsageError
 from mynah.ground.randomness import generator, seeded
 from mynah.layers.cells import set_forget_bias, zero_biases
@@ -253,7 +254,7 @@ class Heldout:
         means = []
         for array in self.frames:
             poll()
-            means.append(float(self.losses(net, pad([array])[0]).mean()))
+            means.append(float(self.losses(net, pad([array])[0].to(of(net))).mean()))
         return float(np.mean(means)), float(np.std(means) / np.sqrt(len(means))), -float(np.mean(means))
 
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from mynah.contracts import checks
 from mynah.contracts.model import ByGradient, Model, Score
+from mynah.ground.device import of
 from mynah.ground.randomness import generator, key, seeded
 from mynah.layers.temperature import checked
 from mynah.representations import Frames, Representation, Waveform
@@ -368,7 +369,7 @@ class _Validation:
         found = []
         for step in range(self.batches.steps_per_epoch):
             poll()
-            found.append(self.losses(net, self.batches[step]))
+            found.append(self.losses(net, self.batches[step].to(of(net))))
         each = torch.cat(found)
         error = float(each.std(unbiased=False)) / math.sqrt(len(each))
         return float(each.mean()), error, -float(each.mean())

@@ -319,6 +319,7 @@ class ByGradient(Model):
             "best_step": fit.best["step"],
             "ended": fit.ended,
             "held_out": len(held),
+            "device": fit.device.type,
         }
         self.finish(frames, codes)
 

@@ -95,13 +95,14 @@ class SymbolGenerator(NetGenerator):
     def losses(self, net: NextSymbol, batch: Batch) -> Tensor:
         symbols = batch.frames[:, :, 0].long()
         nats = net.told(symbols, self._conditions(batch.target, batch.frames[:, 1:, 1]))
-        real = (torch.arange(1, symbols.shape[1]) < batch.lengths[:, None]) & (symbols[:, 1:] != net.start)
+        number = torch.arange(1, symbols.shape[1], device=symbols.device)
+        real = (number < batch.lengths[:, None]) & (symbols[:, 1:] != net.start)
         return (nats * real).sum(dim=1) / (math.log(2) * real.sum(dim=1).clamp(min=1))
 
     def _conditions(self, target: Tensor, place: Tensor) -> Tensor:
         """Return (..., time, conditions) for classes (..., class) and numbers of samples (..., time)."""
         held = (place.clamp(min=0) / HELD).floor() * (HELD / self._rate)
-        clocks = torch.exp(-held[..., None] / torch.tensor(CLOCKS))
+        clocks = torch.exp(-held[..., None] / torch.tensor(CLOCKS, device=place.device))
         if len(self.classes_) == 1:
             return clocks
         return torch.cat([target[..., None, :].expand(*place.shape, -1), clocks], dim=-1)

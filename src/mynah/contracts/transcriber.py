@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from mynah.contracts import checks
 from mynah.contracts.model import ByGradient, Model
+from mynah.ground.device import of
 from mynah.ground.randomness import seeded
 from mynah.ground.texts import errors, joint, symbols, vocabulary
 from mynah.layers.standardise import Standardise
@@ -185,7 +186,7 @@ def cross_entropy(net: Any, batch: Batch) -> Tensor:
 
 def losses(net: Any, batch: Batch) -> Tensor:
     """Return the loss of each symbol (batch, step), zero on padding."""
-    begin = torch.zeros(len(batch.target), 1, dtype=torch.int64)
+    begin = torch.zeros_like(batch.target[:, :1])
     given = torch.cat([begin, batch.target[:, :-1].clamp(min=0)], dim=1)
     logits = net(batch.frames, batch.lengths, given)
     return nn.functional.cross_entropy(logits.transpose(1, 2), batch.target, ignore_index=-1, reduction="none")
@@ -201,9 +202,10 @@ class TextValidation(Validation):
             poll()
             frames, lengths = pad([self.examples[int(i)] for i in part])
             target = torch.from_numpy(self.codes[part])
-            lost = losses(net, Batch(frames, lengths, target)).sum(dim=1)
+            batch = Batch(frames, lengths, target).to(of(net))
+            lost = losses(net, batch).sum(dim=1).cpu()
             means += (lost / (target >= 0).sum(dim=1)).tolist()
-            for row, transcript in zip(target.tolist(), net.greedy(frames, lengths), strict=True):
+            for row, transcript in zip(target.tolist(), net.greedy(batch.frames, batch.lengths), strict=True):
                 true = [symbol for symbol in row if symbol > 0]
                 wrong, count = wrong + errors(true, transcript.numbers), count + len(true)
         return float(np.mean(means)), float(np.std(means) / np.sqrt(len(means))), 1 - wrong / count

@@ -69,7 +69,7 @@ def seconds_of(piece: Piece) -> float:
 
 
 def _peak(blocks: Iterable[np.ndarray]) -> float:
-    return max(np.abs(block).max(initial=0.0) for block in blocks)
+    return max(float(np.abs(block).max(initial=0.0)) for block in blocks)
 
 
 def _scaled(blocks: Iterable[np.ndarray], peak: float) -> Iterator[np.ndarray]:
@@ -133,7 +133,7 @@ def _tone(kind: str, pitch: int, count: int, rate: int) -> np.ndarray:
     wave = np.pad(wave, (0, count - len(wave)))
     fade = min(count, round(RELEASE_SECONDS * rate))
     wave[count - fade :] *= np.linspace(1, 0, fade) ** 2
-    return wave / (np.sqrt(np.mean(wave[: rate // 10] ** 2)) + 1e-12)
+    return wave / (float(np.sqrt(np.mean(wave[: rate // 10] ** 2))) + 1e-12)
 
 
 def check_fluidsynth(soundfont: str | os.PathLike[str]) -> str:

@@ -44,11 +44,11 @@ class MynahError(Exception):
             line += f" ({self.measured})"
         return f"{line}. {self.remedy}" if self.remedy else line
 
-    def __reduce__(self):  # so that the error survives the way back from a worker process
+    def __reduce__(self) -> tuple[object, ...]:  # so that the error survives the way back from a worker process
         return _rebuild, (type(self), self.what, self.where, self.measured, self.remedy)
 
 
-def _rebuild(kind, what, where, measured, remedy):
+def _rebuild(kind: type[MynahError], what: str, where: object, measured: object, remedy: str | None) -> MynahError:
     return kind(what, where=where, measured=measured, remedy=remedy)
 
 

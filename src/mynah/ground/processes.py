@@ -12,6 +12,8 @@ import torch
 import torch.distributed as distributed
 from torch import Tensor
 
+from mynah.ground.device import current
+
 
 @dataclass(frozen=True)
 class World:
@@ -55,16 +57,28 @@ def world() -> World:
 
 @contextlib.contextmanager
 def joined() -> Iterator[World]:
-    """Inside, the processes that torchrun started are one world, on gloo: fits run on processors."""
+    """Inside, the processes that torchrun started are one world.
+
+    They talk by gloo of what lies on the processor (losses, values, who must stop). On a GPU, which `on_device` chose
+    before, gradients meet by nccl.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or distributed.is_initialized():
         yield world()
         return
-    distributed.init_process_group("gloo")
+    distributed.init_process_group(_backends(current()))
     try:
         yield world()
         distributed.barrier()  # who leaves first would cut the others off
     finally:
         distributed.destroy_process_group()
+
+
+def _backends(device: torch.device) -> str:
+    """Return how processes talk that train on such devices, one each."""
+    if device.type != "cuda":
+        return "gloo"
+    torch.cuda.set_device(device)  # else all processes would begin on the first GPU
+    return "cpu:gloo,cuda:nccl"
 
 
 class _Rows:

@@ -35,7 +35,8 @@ def standardised(train: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, ..
 def squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return (x, y) squared Euclidean distances."""
     inner = x @ y.T
-    return np.maximum((x * x).sum(axis=1)[:, None] + (y * y).sum(axis=1)[None] - 2 * inner, 0.0)
+    squared: np.ndarray = np.maximum((x * x).sum(axis=1)[:, None] + (y * y).sum(axis=1)[None] - 2 * inner, 0.0)
+    return squared
 
 
 def usual_distance(x: np.ndarray) -> float:
@@ -105,7 +106,8 @@ def likeness(real: np.ndarray, made: np.ndarray, width: float, far: float) -> np
     of_real, of_made, between = _kernels(real, made, width)
     count = len(real)
     parts = (of_real + of_made).sum(axis=1) / (count - 1) - between.mean(axis=0) - between.mean(axis=1)
-    return 1 - (2 * parts - parts.mean()) / far
+    influence: np.ndarray = 1 - (2 * parts - parts.mean()) / far
+    return influence
 
 
 def diversity(real: np.ndarray, made: np.ndarray) -> float:
@@ -135,7 +137,8 @@ def named_right(train: np.ndarray, labels: np.ndarray, *others: np.ndarray) -> l
 
 def levelled(frames: np.ndarray) -> np.ndarray:
     """Return log-mel frames (..., time, band) in dB below their loudest, down to `RANGE_DB`: copies may be louder."""
-    return np.maximum(frames - frames.max(axis=(-2, -1), keepdims=True), -RANGE_DB).astype(np.float32)
+    below: np.ndarray = np.maximum(frames - frames.max(axis=(-2, -1), keepdims=True), -RANGE_DB)
+    return below.astype(np.float32)
 
 
 def course_distance(sound: np.ndarray, known: np.ndarray, shift: int, edges: tuple[int, int] = (0, 0)) -> float:

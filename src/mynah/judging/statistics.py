@@ -102,7 +102,8 @@ def temper(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Return softmax(log p / temperature), row by row."""
     logits = np.log(np.maximum(probabilities, 1e-12)) / temperature
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return odds / odds.sum(axis=1, keepdims=True)
+    tempered: np.ndarray = odds / odds.sum(axis=1, keepdims=True)
+    return tempered
 
 
 def temperature(probabilities: np.ndarray, true: np.ndarray) -> float:

@@ -7,6 +7,7 @@ torch's own float32 product is MKL's, which on processors that are not Intel's l
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
@@ -14,7 +15,12 @@ from torch.nn import functional
 MANY_ROWS = 512
 
 
-def affine(x: Tensor, weight: Tensor, bias: Tensor | None = None, parts: int = 1) -> tuple[Tensor, ...]:
+def affine(
+    x: Float[Tensor, "*rows inputs"],
+    weight: Float[Tensor, "outputs inputs"],
+    bias: Float[Tensor, " outputs"] | None = None,
+    parts: int = 1,
+) -> tuple[Float[Tensor, "*rows outputs//{parts}"], ...]:
     """Return x @ weight.T + bias in equal parts, each contiguous and of the weight's type.
 
     Args:

@@ -10,6 +10,7 @@ out as .63 in place of .35.
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 from torch.nn import functional
@@ -25,12 +26,14 @@ class FrameBatchNorm(nn.BatchNorm2d):
     normalised by the running statistics, and leaves them as they are.
     """
 
-    running_mean: Tensor
-    running_var: Tensor
-    num_batches_tracked: Tensor
+    running_mean: Float[Tensor, " channel"]
+    running_var: Float[Tensor, " channel"]
+    num_batches_tracked: Int[Tensor, ""]
     momentum: float
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Float[Tensor, "batch channel time band"], lengths: Int[Tensor, " batch"] | None = None
+    ) -> Float[Tensor, "batch channel time band"]:
         """Return the same shape; lengths (batch,) are the real frames of each clip, None means all.
 
         Raises:

@@ -7,6 +7,7 @@ sequence is run whole or in chunks, so both are the same function (Le Paine et a
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 
@@ -32,7 +33,9 @@ class CausalConv(nn.Module):
         self.conv = nn.Conv1d(inputs, outputs, length, dilation=dilation)
         self.past = (length - 1) * dilation
 
-    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Float[Tensor, "batch time inputs"], state: Float[Tensor, "batch {self.past} inputs"] | None = None
+    ) -> tuple[Float[Tensor, "batch time outputs"], Float[Tensor, "batch {self.past} inputs"]]:
         """Return (batch, time, outputs) of x (batch, time, inputs), and the queue: the last (batch, past, inputs).
 
         Args:

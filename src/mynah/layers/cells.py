@@ -9,7 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
+
+#: h and c.
+Both = tuple[Float[Tensor, "1 batch hidden"], Float[Tensor, "1 batch hidden"]]
 
 
 class _Cell(nn.Module):
@@ -41,7 +45,9 @@ class PeepholeLSTM(_Cell):
         super().__init__(inputs, hidden, 4)
         self.peephole = nn.Parameter(torch.zeros(3, hidden))
 
-    def forward(self, x: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward(
+        self, x: Float[Tensor, "batch time inputs"], state: Both | None = None
+    ) -> tuple[Float[Tensor, "batch time hidden"], Both]:
         """Return (batch, time, hidden) of x (batch, time, inputs), and the last (h, c), each (1, batch, hidden)."""
         zeros = x.new_zeros(len(x), self.hidden)
         h, c = (zeros, zeros) if state is None else (state[0][0], state[1][0])
@@ -73,7 +79,9 @@ class ChoGRU(_Cell):
         super().__init__(inputs, hidden, 3)
         self.before = before
 
-    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Float[Tensor, "batch time inputs"], state: Float[Tensor, "1 batch hidden"] | None = None
+    ) -> tuple[Float[Tensor, "batch time hidden"], Float[Tensor, "1 batch hidden"]]:
         """Return (batch, time, hidden) of x (batch, time, inputs), and the last state (1, batch, hidden)."""
         h = x.new_zeros(len(x), self.hidden) if state is None else state[0]
         driven = x @ self.weight_ih_l0.T + self.bias_ih_l0
@@ -93,7 +101,9 @@ class ChoGRU(_Cell):
 class Stacked(nn.ModuleList):
     """Layers on each other, each a module ``y, state = layer(x, state)``; the state is a list, one a layer."""
 
-    def forward(self, x: Tensor, state: list | None = None, *given: Any) -> tuple[Tensor, list]:
+    def forward(
+        self, x: Float[Tensor, "batch time feature"], state: list[Any] | None = None, *given: Any
+    ) -> tuple[Float[Tensor, "batch time width"], list[Any]]:
         """Return the last layer's outputs and the states of all; every layer gets what else is `given`."""
         states = []
         for layer, before in zip(self, state or [None] * len(self), strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from mynah.ground.processes import draw_rows
@@ -14,7 +15,7 @@ class Dropout(nn.Module):
         super().__init__()
         self.share = share
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, " batch *rest"]) -> Float[Tensor, " batch *rest"]:
         """Return the same shape; x (batch, ...)."""
         if not self.training or self.share == 0:
             return x

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mynah.layers.dropout import Dropout
@@ -34,7 +35,9 @@ class SequenceClassifier(nn.Module):
         self.body, self.window, self.stride = body, window, stride
         self.head = nn.Sequential(Dropout(dropout), nn.Linear(2 * width, outputs))
 
-    def forward(self, frames: Tensor, lengths: Tensor | None) -> Tensor:
+    def forward(
+        self, frames: Float[Tensor, "batch time feature"], lengths: Int[Tensor, " batch"] | None
+    ) -> Float[Tensor, "batch outputs"]:
         """Return logits (batch, outputs) of frames (batch, time, feature)."""
         frames, lengths = averaged(frames, lengths, self.stride)
         y = in_windows(self.body, frames, self.window if self.training else None, lengths)

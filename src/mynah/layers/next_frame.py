@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Num
 from torch import Tensor, nn
 
 from mynah.layers.sequence_network import SequenceNetwork
@@ -73,11 +74,13 @@ class NextFrame(SequenceNetwork):
             self.leave.bias[-1] = GOING_ON
             self.judge.bias[[0, pasts]] = AS_IT_WAS
 
-    def learn(self, frames: Iterable[np.ndarray]) -> None:
+    def learn(self, frames: Iterable[Num[np.ndarray, "_time {2*self.bins}"]]) -> None:
         """Take the statistics of the levels of frames (time, 2 * bins)."""
         self.standardise.learn(frame[:, : self.bins] for frame in frames)
 
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(
+        self, x: Float[Tensor, "batch time {2*self.bins+self.classes}"], state: Any = None
+    ) -> tuple[Float[Tensor, "batch time {self.width}"], Any]:
         before, means = (None, None) if state is None else state
         level, angle = self.features(x[..., : 2 * self.bins])
         if self.training and self.noise:
@@ -101,25 +104,31 @@ class NextFrame(SequenceNetwork):
         packed = torch.cat([level, spread + rest[..., 2], angle, focus + 4 * rest[..., 3], end], dim=2)
         return packed, (before, means)
 
-    def features(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+    def features(
+        self, frames: Float[Tensor, "batch time {2*self.bins}"]
+    ) -> tuple[Float[Tensor, "batch time {self.bins}"], Float[Tensor, "batch time {self.bins}"]]:
         """Return standardised levels and angles of (batch, time, 2 * bins)."""
         level, beside = frames.chunk(2, dim=2)
         return self.standardise(level, None), beside * self.radians
 
-    def frames(self, level: Tensor, angle: Tensor) -> Tensor:
+    def frames(
+        self, level: Float[Tensor, "batch time {self.bins}"], angle: Float[Tensor, "batch time {self.bins}"]
+    ) -> Float[Tensor, "batch time {2*self.bins}"]:
         """Return the frames of such levels and angles."""
         angle = torch.remainder(angle + math.pi, 2 * math.pi) - math.pi
         back = level * self.standardise.scale + self.standardise.mean
         return torch.cat([back.clamp(min=FLOOR_DB, max=0.0), angle / self.radians], dim=2)
 
-    def silence(self, like: Tensor) -> Tensor:
+    def silence(self, like: Float[Tensor, "batch time ..."]) -> Float[Tensor, "batch 1 {2*self.bins}"]:
         """Return the frame before a sound begins, (batch, 1, 2 * bins), for a sound of frames (batch, time, ...)."""
         empty = like.new_zeros(len(like), 1, 2 * self.bins)
         empty[..., : self.bins] = FLOOR_DB
         return empty
 
 
-def running_means(points: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor]:
+def running_means(
+    points: Float[Tensor, "batch time bin 3"], before: Float[Tensor, "batch bin means 3"] | None
+) -> tuple[Float[Tensor, "batch time bin pasts 3"], Float[Tensor, "batch bin means 3"]]:
     """Return each point (batch, time, bin, 3) and its running means, (batch, time, bin, 1 + means, 3), and the last.
 
     Args:
@@ -138,19 +147,21 @@ def running_means(points: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor
 class Forecast:
     """What a `NextFrame` expects, each (batch, time, bin) but `end`, (batch, time): the logit of "it has ended"."""
 
-    level: Tensor
-    spread: Tensor
-    angle: Tensor
-    focus: Tensor
-    end: Tensor
+    level: Float[Tensor, "batch time bin"]
+    spread: Float[Tensor, "batch time bin"]
+    angle: Float[Tensor, "batch time bin"]
+    focus: Float[Tensor, "batch time bin"]
+    end: Float[Tensor, "batch time"]
 
     @classmethod
-    def of(cls, y: Tensor) -> Forecast:
+    def of(cls, y: Float[Tensor, "batch time outputs"]) -> Forecast:
         """Unpack the outputs of a `NextFrame`."""
         level, spread, angle, focus = y[..., :-1].chunk(4, dim=2)
         return cls(level, LEAST_SPREAD + nn.functional.softplus(spread), angle, focus.clamp(*FOCUS).exp(), y[..., -1])
 
-    def losses(self, level: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
+    def losses(
+        self, level: Float[Tensor, "batch time bin"], angle: Float[Tensor, "batch time bin"]
+    ) -> tuple[Float[Tensor, "batch time bin"], Float[Tensor, "batch time bin"]]:
         """Return minus the log-densities of standardised levels and of angles (batch, time, bin), in nats."""
         away = (level - self.level) / self.spread
         of_level = 0.5 * away.square() + self.spread.log() + 0.5 * math.log(2 * math.pi)
@@ -158,7 +169,9 @@ class Forecast:
         of_angle = self.focus * (1 - torch.cos(angle - self.angle)) + torch.special.i0e(self.focus).log()
         return of_level, of_angle + math.log(2 * math.pi)
 
-    def draw(self, temperature: float, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def draw(
+        self, temperature: float, rng: np.random.Generator
+    ) -> tuple[Float[Tensor, "batch time bin"], Float[Tensor, "batch time bin"]]:
         """Return levels and angles, drawn with `temperature` times the deviation; 0 gives the most probable."""
         if temperature == 0:
             return self.level, self.angle
@@ -167,10 +180,13 @@ class Forecast:
         return self.level + temperature * self.spread * noise, self.angle + torch.from_numpy(turned).float()
 
 
-@torch.no_grad()
 def continued(
-    net: NextFrame, known: Tensor, label: Tensor, temperature: float, rng: np.random.Generator
-) -> Iterator[Tensor]:
+    net: NextFrame,
+    known: Float[Tensor, "time {2*net.bins}"],
+    label: Float[Tensor, " class"],
+    temperature: float,
+    rng: np.random.Generator,
+) -> Iterator[Float[Tensor, "1 {2*net.bins}"]]:
     """Yield frames (1, 2 * bins) that go on from those known, each fed back, until the network says it has ended.
 
     Args:
@@ -184,7 +200,8 @@ def continued(
     state, lasting = None, 1.0
     while True:
         beside = label.expand(1, frame.shape[1], -1)
-        y, state = net(torch.cat([frame, beside], dim=2), state)
+        with torch.no_grad():
+            y, state = net(torch.cat([frame, beside], dim=2), state)
         forecast = Forecast.of(y[:, -1:])
         ends = float(torch.sigmoid(forecast.end))
         lasting *= 1 - ends

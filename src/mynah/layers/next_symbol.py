@@ -7,7 +7,11 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int, Int64
 from torch import Tensor, nn
+
+#: What is given from outside: to a whole sequence, or to each step of it.
+Conditions = Float[Tensor, "batch conditions"] | Float[Tensor, "batch time conditions"]
 
 
 class NextSymbol(nn.Module):
@@ -37,7 +41,12 @@ class NextSymbol(nn.Module):
         self.body: Any = body
         self.head: Any = head
 
-    def forward(self, before: Tensor, conditions: Tensor | None = None, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(
+        self,
+        before: Int[Tensor, "batch time"],
+        conditions: Conditions | None = None,
+        state: Any = None,
+    ) -> tuple[Float[Tensor, "batch time {self.levels}"], Any]:
         """Return logits (batch, time, levels) of the symbols that come after `before` (batch, time), and the state.
 
         Args:
@@ -47,7 +56,9 @@ class NextSymbol(nn.Module):
         y, state = self.body(self.joined(self.embedding(before), conditions), state)
         return self.head(y), state
 
-    def joined(self, x: Tensor, conditions: Tensor | None) -> Tensor:
+    def joined(
+        self, x: Float[Tensor, "batch time features"], conditions: Conditions | None
+    ) -> Float[Tensor, "batch time features+{self.conditions}"]:
         """Return x (batch, time, features) with the conditions beside it.
 
         Raises:
@@ -62,7 +73,11 @@ class NextSymbol(nn.Module):
             conditions = conditions[:, None].expand(-1, x.shape[1], -1)
         return torch.cat([x, conditions], dim=2)
 
-    def told(self, symbols: Tensor, conditions: Tensor | None = None) -> Tensor:
+    def told(
+        self,
+        symbols: Int[Tensor, "batch time"],
+        conditions: Float[Tensor, "batch conditions"] | Float[Tensor, "batch time-1 conditions"] | None = None,
+    ) -> Float[Tensor, "batch time-1"]:
         """Return -ln p of each of these symbols (batch, time) but the first, given those before it: (batch, time - 1).
 
         Of `start`, which is given and not told, it is 0.
@@ -75,12 +90,14 @@ class NextSymbol(nn.Module):
             logits.transpose(1, 2), symbols[:, 1:], ignore_index=self.start, reduction="none"
         )
 
-    def nats(self, symbols: Tensor, conditions: Tensor | None = None) -> Tensor:
+    def nats(
+        self, symbols: Int[Tensor, "batch time"], conditions: Conditions | None = None
+    ) -> Float[Tensor, "batch time"]:
         """Return -ln p of each symbol (batch, time) of whole sequences, of the same shape."""
         return self.told(nn.functional.pad(symbols, (1, 0), value=self.start), conditions)
 
 
-def choose(logits: Tensor, uniform: float, temperature: float) -> int:
+def choose(logits: Float[Tensor, " levels"], uniform: float, temperature: float) -> int:
     """Return the symbol that a uniform number in [0, 1) draws from logits (levels,), by the inverse of their sum.
 
     Args:
@@ -102,18 +119,18 @@ class Stream:
         conditions: (conditions,), or None; of the whole sequence, unless `condition` is called.
     """
 
-    def __init__(self, net: NextSymbol, conditions: Tensor | None = None) -> None:
+    def __init__(self, net: NextSymbol, conditions: Float[Tensor, " conditions"] | None = None) -> None:
         self.net = net
         self.conditions = None if conditions is None else conditions[None]
         self.state: Any = None
         self.last = net.start
 
-    def condition(self, conditions: Tensor | None) -> None:
+    def condition(self, conditions: Float[Tensor, " conditions"] | None) -> None:
         """Go on under other conditions (conditions,), from the next symbol on."""
         self.conditions = None if conditions is None else conditions[None]
 
     @torch.no_grad()
-    def feed(self, symbols: np.ndarray) -> np.ndarray:
+    def feed(self, symbols: Int[np.ndarray, " time"]) -> Float[np.ndarray, "time {self.net.levels}"]:
         """Go on with known symbols (time,); return the logits (time, levels) by which each was to be told."""
         if not len(symbols):
             return np.zeros((0, self.net.levels), dtype=np.float32)
@@ -123,7 +140,7 @@ class Stream:
         return logits[0].numpy()
 
     @torch.no_grad()
-    def draw(self, uniforms: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    def draw(self, uniforms: Float[np.ndarray, " time"], temperature: float = 1.0) -> Int64[np.ndarray, " time"]:
         """Go on with new symbols, one for each uniform number (time,) in [0, 1); return them, int64 (time,)."""
         drawn = np.empty(len(uniforms), dtype=np.int64)
         for place, uniform in enumerate(uniforms.tolist()):
@@ -137,8 +154,12 @@ class Stream:
 
 
 def draw_whole(
-    net: NextSymbol, uniforms: np.ndarray, sees: int, conditions: Tensor | None = None, temperature: float = 1.0
-) -> np.ndarray:
+    net: NextSymbol,
+    uniforms: Float[np.ndarray, " time"],
+    sees: int,
+    conditions: Float[Tensor, " conditions"] | None = None,
+    temperature: float = 1.0,
+) -> Int64[np.ndarray, " time"]:
     """Do what a new `Stream` draws the naive way: each symbol by running the net over the last `sees` symbols.
 
     A network that carries a state needs none of this; it is what a cached generation is measured against.

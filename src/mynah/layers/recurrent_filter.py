@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float32
 from torch import nn
 
 from mynah import kernels
@@ -42,7 +43,7 @@ class TorchFilter:
                 self.rnn.weight_hh_l0.copy_(self.rnn.weight_hh_l0.bfloat16())
 
     @torch.no_grad()
-    def run(self, x: np.ndarray) -> np.ndarray:
+    def run(self, x: Float[np.ndarray, "time inputs"]) -> Float32[np.ndarray, "time outputs"]:
         """Return y (time, outputs) of the next x (time, inputs), float32."""
         y, self.state = self.rnn(torch.from_numpy(np.asarray(x, dtype=np.float32))[None], self.state)
         return self.head(y)[0].numpy()

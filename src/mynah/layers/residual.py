@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -29,7 +30,9 @@ class GatedBlock(nn.Module):
         self.norm, self.recurrence = norm, recurrence
         self.mix = nn.Linear(width, 2 * width)
 
-    def forward(self, x: Tensor, state: Any, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+    def forward(
+        self, x: Float[Tensor, "time batch width"], state: Any, lengths: Int[Tensor, " batch"] | None = None
+    ) -> tuple[Float[Tensor, "time batch width"], Any]:
         """Return (time, batch, width) and the state after the last frame."""
         y, state = self.recurrence(self._normalised(x, lengths), state)
         value, gate = affine(functional.gelu(y), self.mix.weight, self.mix.bias, parts=2)
@@ -59,7 +62,12 @@ class ResidualStack(nn.Module):
         norm = FrameBatchNorm if over_batch else nn.LayerNorm
         self.blocks = nn.ModuleList(GatedBlock(recurrence, width, norm(width)) for recurrence in recurrences)
 
-    def forward(self, x: Tensor, state: list | None = None, lengths: Tensor | None = None) -> tuple[Tensor, list]:
+    def forward(
+        self,
+        x: Float[Tensor, "batch time inputs"],
+        state: list[Any] | None = None,
+        lengths: Int[Tensor, " batch"] | None = None,
+    ) -> tuple[Float[Tensor, "batch time {self.width}"], list[Any]]:
         """Return (batch, time, width) of x (batch, time, inputs), and the states of all recurrences.
 
         Args:
@@ -71,7 +79,7 @@ class ResidualStack(nn.Module):
             return y.transpose(0, 1), state
         return in_blocks(self._step, x, state, 2 * self.width)
 
-    def _step(self, x: Tensor, states: list, lengths: Tensor | None = None) -> tuple[Tensor, list]:
+    def _step(self, x: Tensor, states: list[Any], lengths: Tensor | None = None) -> tuple[Tensor, list[Any]]:
         (x,) = affine(x, self.encoder.weight, self.encoder.bias)
         after = []
         for block, before in zip(self.blocks, states, strict=True):

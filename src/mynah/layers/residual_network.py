@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mynah.layers.residual import ResidualStack
@@ -22,5 +23,7 @@ class ResidualNetwork(SequenceNetwork):
         self.takes_lengths = over_batch
         self.stack = ResidualStack(inputs, width, recurrences, over_batch)
 
-    def forward(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+    def forward(
+        self, x: Float[Tensor, "batch time inputs"], state: Any = None, lengths: Int[Tensor, " batch"] | None = None
+    ) -> tuple[Float[Tensor, "batch time {self.width}"], Any]:
         return self.stack(x, state, lengths)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Int, Shaped
 
 from mynah.ground.randomness import generator
 
 
-def stratified_sample(codes: np.ndarray, most: int, seed: int) -> np.ndarray:
+def stratified_sample(codes: Shaped[np.ndarray, " clip"], most: int, seed: int) -> Int[np.ndarray, " chosen"]:
     """Return at most about `most` clip numbers, sorted, with the same share of each class; all if they are few."""
     if len(codes) <= most:
         return np.arange(len(codes))

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import isqrt
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from jaxtyping import Float, Inexact
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -27,10 +28,14 @@ LARGE_STEP = 2**15
 #: Numbers of the largest tensor in a block of `in_blocks`, 2 MiB in float32: a few of them stay in the cache.
 BLOCK = 2**19
 
-Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
+Step = Callable[[Float[Tensor, "time batch feature"], Any], tuple[Float[Tensor, "time batch width"], Any]]
 
 
-def linear_scan(a: Tensor, b: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+def linear_scan(
+    a: Inexact[Tensor, "time batch hidden"] | Inexact[Tensor, " hidden"],
+    b: Inexact[Tensor, "time batch hidden"],
+    start: Inexact[Tensor, "batch hidden"],
+) -> tuple[Inexact[Tensor, "time batch hidden"], Inexact[Tensor, "batch hidden"]]:
     """Return h (time, batch, hidden) with h_t = a_t h_{t-1} + b_t and h_{-1} = `start`; and its last step.
 
     Args:
@@ -49,7 +54,11 @@ def linear_scan(a: Tensor, b: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
     return _LinearScan.apply(a, b, start)
 
 
-def gated_scan(gate: Tensor, candidate: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+def gated_scan(
+    gate: Float[Tensor, "time batch hidden"],
+    candidate: Float[Tensor, "time batch hidden"],
+    start: Float[Tensor, "batch hidden"],
+) -> tuple[Float[Tensor, "time batch hidden"], Float[Tensor, "batch hidden"]]:
     """Return h (time, batch, hidden) with h_t = (1 - z_t) h_{t-1} + z_t candidate_t, z = sigmoid(gate); and its last.
 
     The same as `linear_scan` of 1 - z and z candidate, in fewer passes over memory.
@@ -68,7 +77,9 @@ def gated_scan(gate: Tensor, candidate: Tensor, start: Tensor) -> tuple[Tensor, 
     return scan.apply(gate, candidate, start)
 
 
-def in_blocks(step: Step, x: Tensor, state: Any, width: int) -> tuple[Tensor, Any]:
+def in_blocks(
+    step: Step, x: Float[Tensor, "batch time feature"], state: Any, width: int
+) -> tuple[Float[Tensor, "batch time width"], Any]:
     """Run layers over blocks of time that fit the cache, each going on from the state of the one before.
 
     Args:
@@ -97,7 +108,13 @@ def _check(a: Tensor, b: Tensor, start: Tensor) -> None:
         raise ValueError(f"a scan takes one type, not {a.dtype}, {b.dtype} and {start.dtype}")
 
 
-class _LinearScan(torch.autograd.Function):
+class _Scan(torch.autograd.Function):
+    """Gives h (time, batch, hidden) and its last step."""
+
+    apply: ClassVar[Callable[..., tuple[Tensor, Tensor]]]
+
+
+class _LinearScan(_Scan):
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
         h = _forwards(a, b, start)
@@ -119,7 +136,7 @@ class _LinearScan(torch.autograd.Function):
         return by_a, g, g[0] * (back if a.dim() == 1 else back[0])
 
 
-class _GatedScan(torch.autograd.Function):
+class _GatedScan(_Scan):
     @staticmethod
     def forward(ctx: Any, gate: Tensor, candidate: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
         z = gate.sigmoid()
@@ -152,7 +169,7 @@ def _flat(x: Tensor, dims: int) -> np.ndarray:
     return (x.flatten(1) if dims == 2 else x.flatten()).numpy()
 
 
-class _GatedKernel(torch.autograd.Function):
+class _GatedKernel(_Scan):
     """`_GatedScan` in one pass over memory each way."""
 
     @staticmethod
@@ -174,7 +191,7 @@ class _GatedKernel(torch.autograd.Function):
         return by_gate, by_candidate, by_start
 
 
-class _RotatedKernel(torch.autograd.Function):
+class _RotatedKernel(_Scan):
     """`_LinearScan` of complex numbers whose a is the same at all times, in one pass over memory each way."""
 
     @staticmethod

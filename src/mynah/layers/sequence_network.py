@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 
@@ -28,7 +29,9 @@ class SequenceNetwork(nn.Module):
         super().__init__()
         self.width = width
 
-    def __call__(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+    def __call__(
+        self, x: Float[Tensor, "batch time feature"], state: Any = None, lengths: Int[Tensor, " batch"] | None = None
+    ) -> tuple[Float[Tensor, "batch time {self.width}"], Any]:
         """Check what is given, then run `forward`.
 
         Args:
@@ -50,7 +53,9 @@ class SequenceNetwork(nn.Module):
             )
         return super().__call__(x, state, lengths) if self.takes_lengths else super().__call__(x, state)
 
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(
+        self, x: Float[Tensor, "batch time feature"], state: Any = None
+    ) -> tuple[Float[Tensor, "batch time {self.width}"], Any]:
         """Return (batch, time, width) and the state after the last frame."""
         raise NotImplementedError(f"{type(self).__name__} must define forward")  # an abstract method
 
@@ -62,5 +67,7 @@ class TorchNetwork(SequenceNetwork):
         super().__init__(width=rnn.hidden_size)
         self.rnn = rnn
 
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(
+        self, x: Float[Tensor, "batch time feature"], state: Any = None
+    ) -> tuple[Float[Tensor, "batch time {self.width}"], Any]:
         return self.rnn(x, state)

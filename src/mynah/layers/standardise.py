@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int, Num
 from torch import Tensor, nn
 
 from mynah.layers.masks import time_mask
@@ -18,15 +19,15 @@ class Standardise(nn.Module):
         mean, scale: (feature,) learned from training frames by `learn`.
     """
 
-    mean: Tensor
-    scale: Tensor
+    mean: Float[Tensor, " feature"]
+    scale: Float[Tensor, " feature"]
 
     def __init__(self, features: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("scale", torch.ones(features))
 
-    def learn(self, clips: Iterable[np.ndarray]) -> None:
+    def learn(self, clips: Iterable[Num[np.ndarray, "_time feature"]]) -> None:
         """Take the statistics of (time, feature) arrays, in float64, one clip in memory at a time."""
         count, total, squares = 0, 0.0, 0.0
         for clip in clips:
@@ -38,7 +39,9 @@ class Standardise(nn.Module):
         self.mean.copy_(torch.from_numpy(mean))
         self.scale.copy_(torch.from_numpy(scale))
 
-    def forward(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+    def forward(
+        self, x: Float[Tensor, "batch time feature"], lengths: Int[Tensor, " batch"] | None
+    ) -> Float[Tensor, "batch time feature"]:
         """Return (batch, time, feature) from the same shape; lengths (batch,) or None for whole sequences."""
         x = (x - self.mean) / self.scale
         return x if lengths is None else x * time_mask(lengths, x.shape[1])[:, :, None]

@@ -6,13 +6,20 @@ for on-line training of recurrent network trajectories", Neural Computation 2).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from jaxtyping import Float, Int
+from torch import Tensor
 
 
-def in_windows(net: nn.Module, x: Tensor, window: int | None, lengths: Tensor | None = None) -> Tensor:
+def in_windows(
+    net: Callable[..., Any],
+    x: Float[Tensor, "batch time feature"],
+    window: int | None,
+    lengths: Int[Tensor, " batch"] | None = None,
+) -> Float[Tensor, "batch time width"]:
     """Return what a sequence network makes of x (batch, time, feature), in windows of so many frames.
 
     Args:

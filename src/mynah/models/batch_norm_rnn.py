@@ -26,6 +26,7 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 
@@ -103,7 +104,9 @@ class StepBatchNorm(nn.Module):
         self.register_buffer("running_mean", torch.zeros(features))
         self.register_buffer("running_var", torch.ones(features))
 
-    def forward(self, x: Tensor, mask: Tensor | None, seen: list[Moments]) -> Tensor:
+    def forward(
+        self, x: Float[Tensor, "batch time feature"], mask: Float[Tensor, "batch time 1"] | None, seen: list[Moments]
+    ) -> Float[Tensor, "batch time feature"]:
         """Return x (batch, time, feature) normalised.
 
         Args:
@@ -164,8 +167,11 @@ class NormalisedLSTM(nn.Module):
         self.of_sum = norm == "both"
 
     def forward(
-        self, x: Tensor, state: tuple[Tensor, Tensor] | None, mask: Tensor | None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        self,
+        x: Float[Tensor, "batch time inputs"],
+        state: tuple[Float[Tensor, "batch hidden"], Float[Tensor, "batch hidden"]] | None,
+        mask: Float[Tensor, "batch time 1"] | None,
+    ) -> tuple[Float[Tensor, "batch time hidden"], tuple[Float[Tensor, "batch hidden"], Float[Tensor, "batch hidden"]]]:
         """Return (batch, time, hidden) and the last (h, c), each (batch, hidden); mask as in `StepBatchNorm`."""
         zeros = x.new_zeros(len(x), self.hidden)
         h, c = (zeros, zeros) if state is None else state
@@ -201,7 +207,9 @@ class BatchNormNetwork(SequenceNetwork):
         super().__init__(width=hidden)
         self.layers = Stacked(NormalisedLSTM(hidden if n else inputs, hidden, norm) for n in range(layers))
 
-    def forward(self, x: Tensor, state: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+    def forward(
+        self, x: Float[Tensor, "batch time feature"], state: Any = None, lengths: Int[Tensor, " batch"] | None = None
+    ) -> tuple[Float[Tensor, "batch time {self.width}"], Any]:
         mask = None if lengths is None else time_mask(lengths, x.shape[1])[:, :, None].to(x.dtype)
         return self.layers(x, state, mask)
 

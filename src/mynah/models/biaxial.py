@@ -32,6 +32,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from mynah.contracts import checks
@@ -115,7 +116,9 @@ class BelowAxis(nn.Module):
         self.of_below = nn.Conv1d(2, 2 * hidden, BELOW, bias=False)
         self.answer = nn.Linear(hidden, 2)
 
-    def forward(self, h: Tensor, chosen: Tensor) -> Tensor:
+    def forward(
+        self, h: Float[Tensor, "rows notes inputs"], chosen: Float[Tensor, "rows 2 notes"]
+    ) -> Float[Tensor, "rows notes 2"]:
         """Return logits (rows, notes, 2) of h (rows, notes, inputs) and what all notes chose (rows, 2, notes)."""
         below = self.of_below(nn.functional.pad(chosen[:, :, :-1], (BELOW, 0)))
         return self._answer(self.of_note(h) + below.transpose(1, 2))
@@ -145,7 +148,9 @@ class LSTMAxis(nn.Module):
         set_forget_bias(self.lstm, hidden, 1.0)
         self.answer = nn.Linear(hidden, 2)
 
-    def forward(self, h: Tensor, chosen: Tensor) -> Tensor:
+    def forward(
+        self, h: Float[Tensor, "rows notes inputs"], chosen: Float[Tensor, "rows 2 notes"]
+    ) -> Float[Tensor, "rows notes 2"]:
         """Return logits (rows, notes, 2) of h (rows, notes, inputs) and what all notes chose (rows, 2, notes)."""
         below = nn.functional.pad(chosen[:, :, :-1], (1, 0)).transpose(1, 2)
         return self.answer(self.lstm(torch.cat([h, below], dim=2))[0])
@@ -189,7 +194,12 @@ class BiaxialNetwork(nn.Module):
             notes.answer.bias[0] = RARELY
         self.notes: Any = notes
 
-    def forward(self, before: Tensor, beat: Tensor, chosen: Tensor) -> Tensor:
+    def forward(
+        self,
+        before: Float[Tensor, "batch time 2 notes"],
+        beat: Float[Tensor, "batch time beats"],
+        chosen: Float[Tensor, "batch time 2 notes"],
+    ) -> Float[Tensor, "batch time 2 notes"]:
         """Return logits (batch, time, 2, notes) that each note sounds, and that it is struck if it does.
 
         Args:
@@ -217,7 +227,7 @@ def features(before: Tensor, beat: Tensor) -> Tensor:
     vicinity = around.transpose(2, 3).flatten(3)
     spare = -notes % 12
     classes = nn.functional.pad(before[:, :, 0], (0, spare)).unflatten(2, (-1, 12)).sum(dim=2)
-    places = (torch.arange(notes)[:, None] + torch.arange(12)[None]) % 12
+    places = ((torch.arange(notes)[:, None] + torch.arange(12)[None]) % 12).to(before.device)
     context = classes[:, :, places]
     return torch.cat([vicinity, context, beat[:, :, None].expand(-1, -1, notes, -1)], dim=3)
 
@@ -377,7 +387,7 @@ class OverChorales(nn.Module):
         super().__init__()
         self.net = BiaxialNetwork(hidden, across, 0, note_axis)
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: Batch) -> Float[Tensor, "batch time 88"]:
         """Return logits (batch, time, 88)."""
         before, now = (torch.stack([frames, frames], dim=2) for frames in (batch.frames, batch.target))
         return self.net(before, batch.frames[:, :, :0], now)[:, :, 0]

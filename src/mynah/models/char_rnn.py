@@ -243,7 +243,7 @@ def reproduce(experiment: str, seed: int, quick: bool = False) -> dict[str, floa
     return {"bits": bits, "entropy": entropy, "excess": bits - entropy, "saved": unigram - bits}
 
 
-def _losses(net: EventNetwork, rows: Tensor) -> Tensor:
+def _losses(net: nn.Module, rows: Tensor) -> Tensor:
     logits, _ = net(rows[:, :, :1])
     return nn.functional.cross_entropy(logits.transpose(1, 2), rows[:, :, 1].long(), reduction="none")
 
@@ -253,7 +253,7 @@ def _loss(net: EventNetwork, batch: Batch) -> Tensor:
 
 
 @torch.no_grad()
-def _bits(net: EventNetwork, seed: int) -> float:
+def _bits(net: nn.Module, seed: int) -> float:
     """Return bits a character of new texts, from the first that has three before it."""
     from mynah.papers.problems import markov_text
 

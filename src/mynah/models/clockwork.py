@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mynah.contracts.sequence import SequenceModel
@@ -92,7 +93,11 @@ class ClockworkLayer(nn.Module):
         for block in [self.into, *self.inner]:
             nn.init.normal_(block, std=block.shape[1] ** -0.5)
 
-    def forward(self, x: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward(
+        self,
+        x: Float[Tensor, "batch time inputs"],
+        state: tuple[Float[Tensor, "batch hidden"], Int[Tensor, ""]] | None = None,
+    ) -> tuple[Float[Tensor, "batch time hidden"], tuple[Float[Tensor, "batch hidden"], Int[Tensor, ""]]]:
         """Return (batch, time, hidden) of x (batch, time, inputs), and the state: (batch, hidden) and steps done."""
         y = x.new_zeros(len(x), self.hidden) if state is None else state[0]
         begun = 0 if state is None else int(state[1])
@@ -130,7 +135,9 @@ class ClockworkNetwork(SequenceNetwork):
         super().__init__(width=hidden)
         self.layers = Stacked(ClockworkLayer(hidden if n else inputs, hidden, modules) for n in range(layers))
 
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(
+        self, x: Float[Tensor, "batch time feature"], state: Any = None
+    ) -> tuple[Float[Tensor, "batch time {self.width}"], Any]:
         return self.layers(x, state)
 
 

@@ -45,7 +45,8 @@ from mynah.layers.next_frame import Forecast
 from mynah.layers.standardise import Standardise
 from mynah.representations import Frames, PhaseVocoder, Representation
 from mynah.representations import congealing as tuning
-from mynah.representations.phase_vocoder import FLOOR_DB, OverlapAdd, PhaseVocoderModule
+from mynah.representations.phase_vocoder import FLOOR_DB, PhaseVocoderModule
+from mynah.representations.stft import OverlapAdd
 from mynah.training import Batch, Training
 
 CARD = {
@@ -142,7 +143,7 @@ class SoundVAE(nn.Module):
 
     def octaves(self, frames: Tensor, code: int) -> float:
         """Return how far frames (time, 2 * bins) lie above the low sounds of a class."""
-        return float(tuning.octaves_above(self._outline(frames)[None], self.outline[code].numpy())[0])
+        return float(tuning.octaves_above(self._outline(frames)[None], self.outline[code].cpu().numpy())[0])
 
     def cells(self, frames: Tensor, code: int, octaves: float | None = None) -> Tensor:
         """Return frames (time, 2 * bins) at the pitch of their class; beside each the octaves and the log of all."""
@@ -168,7 +169,8 @@ class SoundVAE(nn.Module):
         """
         told = torch.cat([z, label], dim=1)
         before, begin = (torch.tanh(self.begin(told))[None], 0) if state is None else state
-        clocks = torch.exp(-torch.arange(begin, begin + time)[:, None] / torch.tensor(CLOCKS))
+        number = torch.arange(begin, begin + time, device=z.device)[:, None]
+        clocks = torch.exp(-number / torch.tensor(CLOCKS, device=z.device))
         given = torch.cat([told[:, None].expand(-1, time, -1), clocks.expand(len(z), -1, -1)], dim=2)
         h, before = self.decoder(given, before)
         return self.leave(h), (before, begin + time)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from mynah.contracts.sequence import SequenceModel
@@ -86,7 +87,9 @@ class GRUNetwork(SequenceNetwork):
         else:
             self.rnn = Stacked([ChoGRU(hidden if n else inputs, hidden) for n in range(layers)])
 
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(
+        self, x: Float[Tensor, "batch time feature"], state: Any = None
+    ) -> tuple[Float[Tensor, "batch time {self.width}"], Any]:
         return self.rnn(x, state)
 
 

@@ -19,6 +19,7 @@ from functools import partial
 from typing import ClassVar
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mynah.contracts.classifier import NetModel
@@ -71,7 +72,7 @@ class HighwayLayer(nn.Module):
         with torch.no_grad():
             self.both.bias[width:] = bias
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "*rows width"]) -> Float[Tensor, "*rows width"]:
         """Return the same shape."""
         transformed, gate = self.both(x).chunk(2, dim=-1)
         gate = torch.sigmoid(gate)
@@ -98,7 +99,9 @@ class PooledHighway(nn.Module):
         layers = [HighwayLayer(width, bias, kind) for _ in range(depth)]
         self.layers = stack(2 * inputs, width, outputs, [Dropout(0.4), *layers, Dropout(0.4)])
 
-    def forward(self, frames: Tensor, lengths: Tensor | None) -> Tensor:
+    def forward(
+        self, frames: Float[Tensor, "batch time inputs"], lengths: Int[Tensor, " batch"] | None
+    ) -> Float[Tensor, "batch outputs"]:
         """Return logits (batch, outputs) of frames (batch, time, inputs)."""
         return self.layers(mean_and_max(frames, lengths))
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mynah.contracts.classifier import NetModel
@@ -53,7 +54,9 @@ class LeNetwork(nn.Module):
         self.f6 = nn.Linear(120, 84)
         self.output = nn.Linear(84, outputs)
 
-    def forward(self, frames: Tensor, lengths: Tensor | None) -> Tensor:
+    def forward(
+        self, frames: Float[Tensor, "batch time inputs"], lengths: Int[Tensor, " batch"] | None
+    ) -> Float[Tensor, "batch outputs"]:
         frames, lengths = pad_time(frames, lengths, multiple=4)
         x = frames[:, None]
         for layer in (self.c1, self.c3):

@@ -26,6 +26,7 @@ from __future__ import annotations
 import math
 
 import torch
+from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
 from mynah.contracts.sequence import SequenceModel
@@ -101,7 +102,9 @@ class LRULayer(nn.Module):
         """Return lambda (units,), complex."""
         return torch.polar(torch.exp(-torch.exp(self.nu)), torch.exp(self.theta))
 
-    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Float[Tensor, "time batch width"], state: Complex[Tensor, "batch hidden"] | None = None
+    ) -> tuple[Float[Tensor, "time batch width"], Complex[Tensor, "batch hidden"]]:
         into = self.into * torch.exp(self.gamma)[:, None, None]
         (driven,) = affine(x, into.flatten(0, 1))
         drive = torch.view_as_complex(driven.unflatten(-1, (-1, 2)))

@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from mynah.contracts.composer import EventComposer, draw, going_on, steps_to_fill
@@ -85,7 +86,9 @@ class AttentionNetwork(SequenceNetwork):
         self.energy = nn.Linear(hidden, 1, bias=False)
         self.answer = nn.Linear(2 * hidden, hidden)
 
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(
+        self, x: Float[Tensor, "batch time feature"], state: Any = None
+    ) -> tuple[Float[Tensor, "batch time {self.width}"], Any]:
         zeros = x.new_zeros(len(x), self.width)
         none = x.new_zeros(len(x), 0, self.width)
         h, c, context, seen, known = (zeros, zeros, zeros, none, none) if state is None else state
@@ -212,7 +215,7 @@ class MelodyRNN(EventComposer):
         before = _at(events, step - 1)
         if self.variant != "lookback":
             return np.array([[before]])
-        one, two = _at(events, step - length[step]), _at(events, step - 2 * length[step])
+        one, two = (_at(events, step - bars * int(length[step])) for bars in (1, 2))
         repeated = np.array([[_is_repeat(events, step - 1, length, bars) for bars in (1, 2)]])
         return _known(np.array([before]), np.array([one]), np.array([two]), position[here], odd[here], repeated)
 
@@ -243,7 +246,7 @@ def _repeated(events: np.ndarray, length: np.ndarray) -> np.ndarray:
 
 
 def _is_repeat(events: np.ndarray, step: int, length: np.ndarray, bars: int) -> bool:
-    return step >= 0 and events[step] == _at(events, step - bars * int(length[step]))
+    return step >= 0 and int(events[step]) == _at(events, step - bars * int(length[step]))
 
 
 def _at(events: np.ndarray, step: int) -> int:

@@ -32,6 +32,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -143,7 +144,9 @@ class StoryNetwork(nn.Module):
         self.register_buffer("positions", encodings, persistent=False)
         self.register_buffer("is_word", (torch.arange(words) > 0).float()[:, None], persistent=False)
 
-    def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
+    def forward(
+        self, frames: Int[Tensor, "batch sentence word"], lengths: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch words"]:
         """Return logits (batch, words) of frames (batch, 1 + memory, word): the question, then the story."""
         tables = self.tables * self.is_word
         encoding = self.positions[(frames > 0).sum(dim=2)]
@@ -195,7 +198,9 @@ class ClipNetwork(nn.Module):
         encodings = position_encoding(torch.arange(segment + 1), segment, width)
         self.register_buffer("positions", encodings, persistent=False)
 
-    def forward(self, frames: Tensor, lengths: Tensor | None) -> Tensor:
+    def forward(
+        self, frames: Float[Tensor, "batch time inputs"], lengths: Int[Tensor, " batch"] | None
+    ) -> Float[Tensor, "batch outputs"]:
         """Return logits (batch, outputs) of frames (batch, time, inputs)."""
         frames, lengths = pad_time(frames, lengths, self.segment)
         counts = time_mask(lengths, frames.shape[1]).unflatten(1, (-1, self.segment)).sum(dim=2).long()

@@ -21,6 +21,7 @@ Departures from the paper:
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from mynah.contracts.sequence import InputGatedModel
@@ -76,7 +77,9 @@ class MinGRULayer(nn.Module):
             self.into.bias[:hidden] = -torch.empty(hidden).uniform_(1, memory).log()
             self.into.bias[hidden:] = 0.0
 
-    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Float[Tensor, "time batch width"], state: Float[Tensor, "batch hidden"] | None = None
+    ) -> tuple[Float[Tensor, "time batch hidden"], Float[Tensor, "batch hidden"]]:
         gate, candidate = affine(x, self.into.weight, self.into.bias, parts=2)
         start = gate.new_zeros(gate.shape[1:]) if state is None else state
         return gated_scan(gate, candidate, start)

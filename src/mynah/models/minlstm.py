@@ -24,6 +24,7 @@ Departures from the paper:
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
@@ -81,7 +82,9 @@ class MinLSTMLayer(nn.Module):
             take.copy_(-forget)
             candidate.zero_()
 
-    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Float[Tensor, "time batch width"], state: Float[Tensor, "batch hidden"] | None = None
+    ) -> tuple[Float[Tensor, "time batch hidden"], Float[Tensor, "batch hidden"]]:
         forget, take, candidate = affine(x, self.into.weight, self.into.bias, parts=3)
         start = candidate.new_zeros(candidate.shape[1:]) if state is None else state
         return gated_scan(logsigmoid(take) - logsigmoid(forget), candidate, start)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mynah.contracts.classifier import NetModel
@@ -50,7 +51,9 @@ class Perceptron(nn.Module):
             nn.Linear(hidden, outputs),
         )
 
-    def forward(self, frames: Tensor, lengths: Tensor | None) -> Tensor:
+    def forward(
+        self, frames: Float[Tensor, "batch time inputs"], lengths: Int[Tensor, " batch"] | None
+    ) -> Float[Tensor, "batch outputs"]:
         """Return logits (batch, outputs) of frames (batch, time, inputs)."""
         return self.layers(mean_and_max(frames, lengths))
 

@@ -26,6 +26,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from mynah.contracts.sequence import SequenceModel
@@ -210,7 +211,9 @@ class NeuralStackNetwork(SequenceNetwork):
             self.signals.bias.zero_()
             self.signals.bias[count:] = -1.0
 
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(
+        self, x: Float[Tensor, "batch time feature"], state: Any = None
+    ) -> tuple[Float[Tensor, "batch time {self.width}"], Any]:
         count, sizes = len(self.ends), [self.cell] * len(self.ends)
         h, c, read, values, edges = state or self._empty(x)
         outputs = []

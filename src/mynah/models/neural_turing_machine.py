@@ -28,6 +28,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -82,7 +83,9 @@ class FeedForward(nn.Module):
     def start(self, x: Tensor) -> None:
         """Return what is kept before the first frame of x (batch, time, inputs)."""
 
-    def forward(self, drive: Tensor, read: Tensor, kept: None) -> tuple[Tensor, None]:
+    def forward(
+        self, drive: Float[Tensor, "batch driven"], read: Float[Tensor, "batch columns"], kept: None
+    ) -> tuple[Float[Tensor, "batch hidden"], None]:
         """Return the output (batch, hidden), and what is kept, of a frame that `into` has mapped."""
         return torch.tanh(drive + self.inner(read)), None
 
@@ -104,7 +107,12 @@ class LSTMController(nn.Module):
         zeros = x.new_zeros(len(x), self.hidden)
         return zeros, zeros
 
-    def forward(self, drive: Tensor, read: Tensor, kept: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward(
+        self,
+        drive: Float[Tensor, "batch driven"],
+        read: Float[Tensor, "batch columns"],
+        kept: tuple[Float[Tensor, "batch hidden"], Float[Tensor, "batch hidden"]],
+    ) -> tuple[Float[Tensor, "batch hidden"], tuple[Float[Tensor, "batch hidden"], Float[Tensor, "batch hidden"]]]:
         """Return the output (batch, hidden), and what is kept, of a frame that `into` has mapped."""
         h, c = kept
         i, f, g, o = (drive + self.inner(torch.cat([h, read], dim=1))).chunk(4, dim=1)
@@ -143,7 +151,9 @@ class TuringNetwork(SequenceNetwork):
         self.first_read = nn.Parameter(torch.randn(columns) * 0.1)
         self.first_weights = nn.Parameter(torch.randn(2, rows) * 0.1)
 
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(
+        self, x: Float[Tensor, "batch time feature"], state: Any = None
+    ) -> tuple[Float[Tensor, "batch time {self.width}"], Any]:
         kept, memory, weights, read = self._start(x) if state is None else state
         outputs = []
         for drive in self.controller.into(x).unbind(dim=1):

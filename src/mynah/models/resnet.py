@@ -19,6 +19,7 @@ import itertools
 from typing import ClassVar
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mynah.contracts.classifier import NetModel
@@ -50,7 +51,9 @@ class NormedConvolution(nn.Sequential):
         convolution = nn.Conv2d(inputs, outputs, width, stride, padding=width // 2, bias=False)
         super().__init__(convolution, FrameBatchNorm(outputs))
 
-    def forward(self, x: Tensor, lengths: Tensor | None) -> Tensor:  # type: ignore[override]
+    def forward(  # type: ignore[override]
+        self, x: Float[Tensor, "batch maps time band"], lengths: Int[Tensor, " batch"] | None
+    ) -> Float[Tensor, "batch outputs frames bands"]:
         convolution, normalisation = self
         return normalisation(convolution(x), lengths)
 
@@ -64,7 +67,9 @@ class Stage(nn.Module):
         self.residual = NormedConvolution(outputs, outputs, 3) if residual else None
         self.pool = nn.MaxPool2d(2, ceil_mode=True)
 
-    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def forward(
+        self, x: Float[Tensor, "batch maps time band"], lengths: Int[Tensor, " batch"] | None
+    ) -> tuple[Float[Tensor, "batch outputs (time+1)//2 (band+1)//2"], Int[Tensor, " batch"] | None]:
         x = torch.relu(self.widen(x, lengths))
         if self.residual is not None:
             x = torch.relu(self.residual(x, lengths) + x)
@@ -86,7 +91,9 @@ class ResNetwork(nn.Module):
         self.head = nn.Sequential(Dropout(dropout), nn.Linear(2 * widths[-1], outputs))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, frames: Tensor, lengths: Tensor | None) -> Tensor:
+    def forward(
+        self, frames: Float[Tensor, "batch time inputs"], lengths: Int[Tensor, " batch"] | None
+    ) -> Float[Tensor, "batch outputs"]:
         lengths = _halved(lengths)
         x = torch.relu(self.stem(frames[:, None], lengths))
         for stage in self.stages:

@@ -25,6 +25,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mynah.contracts.transcriber import NetTranscriber, Transcript, cross_entropy
@@ -112,7 +113,12 @@ class Seq2SeqNetwork(nn.Module):
         self.dropout = Dropout(dropout)
         self.answer = nn.Linear(hidden + context, outputs)
 
-    def forward(self, frames: Tensor, lengths: Tensor | None, given: Tensor) -> Tensor:
+    def forward(
+        self,
+        frames: Float[Tensor, "batch time inputs"],
+        lengths: Int[Tensor, " batch"] | None,
+        given: Int[Tensor, "batch step"],
+    ) -> Float[Tensor, "batch step outputs"]:
         """Return logits (batch, step, outputs) of the symbols that follow `given` (batch, step)."""
         source, state = self.encode(frames, lengths)
         if source is None:
@@ -128,7 +134,7 @@ class Seq2SeqNetwork(nn.Module):
         """Return what the decoder looks at, None without attention, and the state that it begins with."""
         frames, lengths = averaged(frames, lengths, self.stride)
         if lengths is None:
-            lengths = torch.full((len(frames),), frames.shape[1])
+            lengths = torch.full((len(frames),), frames.shape[1], device=frames.device)
         if self.reverse:
             frames = reversed_rows(frames, lengths)
         packed = nn.utils.rnn.pack_padded_sequence(frames, lengths.cpu(), batch_first=True, enforce_sorted=False)
@@ -161,10 +167,10 @@ class Seq2SeqNetwork(nn.Module):
     def greedy(self, frames: Tensor, lengths: Tensor | None, longest: int) -> list[Transcript]:
         """Return an answer a row: the likeliest symbol at each step, to the end or to `longest` symbols."""
         source, state = self.encode(frames, lengths)
-        symbol = torch.zeros(len(frames), dtype=torch.int64)
+        symbol = torch.zeros(len(frames), dtype=torch.int64, device=frames.device)
         written: list[list[int]] = [[] for _ in frames]
-        score, counts = torch.zeros(len(frames)), torch.zeros(len(frames))
-        going = torch.ones(len(frames), dtype=torch.bool)
+        score, counts = frames.new_zeros(len(frames)), frames.new_zeros(len(frames))
+        going = torch.ones_like(symbol, dtype=torch.bool)
         for _ in range(longest + 1):
             logits, state = self.step(symbol, source, state)
             best, symbol = torch.log_softmax(logits, dim=1).max(dim=1)
@@ -218,7 +224,13 @@ class Attention(nn.Module):
         closed = (1 - time_mask(lengths, y.shape[1])).bool()
         return y, self.of_source(y), torch.zeros_like(closed, dtype=y.dtype).masked_fill(closed, float("-inf"))
 
-    def forward(self, query: Tensor, source: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    def forward(
+        self,
+        query: Float[Tensor, "batch query"],
+        source: tuple[
+            Float[Tensor, "batch time width"], Float[Tensor, "batch time query"], Float[Tensor, "batch time"]
+        ],
+    ) -> Float[Tensor, "batch width"]:
         """Return the context (batch, width) of a query (batch, query)."""
         y, known, closed = source
         energy = self.energy(torch.tanh(self.of_query(query)[:, None] + known))[:, :, 0] + closed
@@ -227,7 +239,7 @@ class Attention(nn.Module):
 
 def reversed_rows(frames: Tensor, lengths: Tensor) -> Tensor:
     """Return (batch, time, feature) with the real frames of each row in reverse, and its padding where it was."""
-    place = torch.arange(frames.shape[1])[None]
+    place = torch.arange(frames.shape[1], device=frames.device)[None]
     turned = torch.where(place < lengths[:, None], lengths[:, None] - 1 - place, place)
     return frames.gather(1, turned[:, :, None].expand_as(frames))
 

@@ -29,6 +29,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from mynah.contracts.sequence import SequenceModel
@@ -127,7 +128,9 @@ class StackRNNNetwork(SequenceNetwork):
         self.recurrent = nn.Linear(hidden, hidden, bias=False) if recurrent else None
         self.write = nn.Linear(hidden, stacks * (1 + self.actions))
 
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(
+        self, x: Float[Tensor, "batch time feature"], state: Any = None
+    ) -> tuple[Float[Tensor, "batch time {self.width}"], Any]:
         h, places = state or (
             x.new_zeros(len(x), self.width),
             x.new_full((len(x), self.stacks, self.places), EMPTY),

@@ -24,6 +24,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from mynah.contracts.sequence import SequenceModel
@@ -90,7 +91,9 @@ class UFCNNetwork(SequenceNetwork):
             nn.init.kaiming_normal_(filters.conv.weight, nonlinearity="relu")
             nn.init.zeros_(filters.conv.bias)
 
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(
+        self, x: Float[Tensor, "batch time feature"], state: Any = None
+    ) -> tuple[Float[Tensor, "batch time {self.width}"], Any]:
         queues = iter(state or [None] * (len(self.down) + len(self.up)))
         met, states = [], []
         for filters in self.down:

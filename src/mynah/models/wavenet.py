@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from mynah import kernels
@@ -129,7 +130,16 @@ class WaveNetLayer(nn.Module):
         self.onward = None if last else nn.Linear(residual, residual)
         self.skip = nn.Linear(residual, skip, bias=last)  # one bias is enough for a sum
 
-    def forward(self, x: Tensor, h: Tensor | None, queue: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self,
+        x: Float[Tensor, "batch time residual"],
+        h: Float[Tensor, "batch time conditions"] | None,
+        queue: Float[Tensor, "batch {self.dilation} residual"] | None,
+    ) -> tuple[
+        Float[Tensor, "batch time residual"],
+        Float[Tensor, "batch time skip"],
+        Float[Tensor, "batch {self.dilation} residual"],
+    ]:
         """Return (batch, time, residual), the part of the sum (batch, time, skip), and the queue."""
         driven, queue = self.taps(x, queue)
         return *self._gated(x, driven, h), queue
@@ -179,7 +189,9 @@ class WaveNetwork(SequenceNetwork):
             for number, dilation in enumerate(dilations, start=1)
         )
 
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(
+        self, x: Float[Tensor, "batch time feature"], state: Any = None
+    ) -> tuple[Float[Tensor, "batch time {self.width}"], Any]:
         x, h = x[..., : self.residual], x[..., self.residual :]
         parts, queues = [], []
         for layer, queue in zip(self.layers, state or [None] * len(self.layers), strict=True):

@@ -39,6 +39,7 @@ def section(results: dict[str, Any]) -> dict[str, Any]:
         "took": wording.duration(how["seconds"]),
         "machine": f"{how['platform']}, {wording.plural(how['cores'], 'core') if how['cores'] else 'cores unknown'}",
         "workers": f"{wording.plural(how['workers'], 'worker')} ({how['executor']})",
+        "device": how.get("device", "cpu"),
         "python": how["python"],
         "versions": list(how["versions"].items()),
         "other_scores": _other_scores(results),

@@ -197,6 +197,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "how.seed": ("integer", "Of everything random."),
     "how.budget": ("string", "As asked for."),
     "how.executor": ("string", "What ran the trials."),
+    "how.device": ("string", "What networks were trained on in the end: cpu, cuda or mps."),
     "how.workers": ("integer", "Processes."),
     "how.python": ("string", "Version."),
     "how.platform": ("string", "System and machine type."),
@@ -222,6 +223,7 @@ OPTIONAL = frozenset(
     {
         "families[].plans",
         "families[].ended",
+        "how.device",
         "how.options",
         "how.options.optimizer",
         "how.options.activation",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 import torch
+from jaxtyping import Float, Int, Num
 from torch import Tensor
 
 #: Largest change of level, in dB.
@@ -26,8 +27,12 @@ FLOOR_DB = -100.0
 
 
 def augment_log_mel(
-    frames: Tensor, lengths: Tensor, target: Tensor, generator: torch.Generator, mix: bool = True
-) -> tuple[Tensor, Tensor, Tensor]:
+    frames: Float[Tensor, "batch time band"],
+    lengths: Int[Tensor, " batch"],
+    target: Num[Tensor, "batch *class"],
+    generator: torch.Generator,
+    mix: bool = True,
+) -> tuple[Float[Tensor, "batch time band"], Int[Tensor, " batch"], Num[Tensor, "batch *class"]]:
     """Vary frames (batch, time, band) in dB, with lengths (batch,) and soft targets (batch, class).
 
     Args:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
+from jaxtyping import Float32, Int, Integer, Num
 
 from mynah.ground.errors import BadInput, Stopped
 from mynah.ground.files import write_bytes
@@ -30,7 +31,7 @@ ALONE_SECONDS = 600.0
 STALE_SECONDS = 3600.0
 
 
-class Frames(Sequence[np.ndarray]):
+class Frames(Sequence[Float32[np.ndarray, "_time feature"]]):
     """The frames of some clips: ``frames[i]`` is float32 (time, feature), read from disk when asked.
 
     Attributes:
@@ -41,12 +42,12 @@ class Frames(Sequence[np.ndarray]):
 
     def __init__(
         self,
-        data: np.ndarray | Path,
-        offsets: np.ndarray,
+        data: Float32[np.ndarray, "frame feature"] | Path,
+        offsets: Int[np.ndarray, " edge"],
         feature_count: int,
         representation: Representation | None = None,
         rate: int | None = None,
-        rows: np.ndarray | None = None,
+        rows: Int[np.ndarray, " clip"] | None = None,
     ) -> None:
         self._data, self._offsets = data, offsets
         self._rows = np.arange(len(offsets) - 1) if rows is None else rows
@@ -55,7 +56,10 @@ class Frames(Sequence[np.ndarray]):
 
     @classmethod
     def from_arrays(
-        cls, arrays: Sequence[np.ndarray], representation: Representation | None = None, rate: int | None = None
+        cls,
+        arrays: Sequence[Num[np.ndarray, "_time feature"]],
+        representation: Representation | None = None,
+        rate: int | None = None,
     ) -> Frames:
         """Hold arrays (time, feature) in memory."""
         if not arrays:
@@ -65,10 +69,10 @@ class Frames(Sequence[np.ndarray]):
         return cls(flat, offsets, flat.shape[1], representation, rate)
 
     @property
-    def lengths(self) -> np.ndarray:
+    def lengths(self) -> Int[np.ndarray, " clip"]:
         return (self._offsets[1:] - self._offsets[:-1])[self._rows]
 
-    def take(self, rows: Sequence[int] | np.ndarray) -> Frames:
+    def take(self, rows: Sequence[int] | Integer[np.ndarray, " clip"]) -> Frames:
         """Return these clips, in this order; nothing is copied."""
         chosen = self._rows[np.asarray(rows, int)]
         return Frames(self._data, self._offsets, self.feature_count, self.representation, self.rate, chosen)
@@ -77,16 +81,16 @@ class Frames(Sequence[np.ndarray]):
         return len(self._rows)
 
     @overload
-    def __getitem__(self, index: int) -> np.ndarray: ...
+    def __getitem__(self, index: int) -> Float32[np.ndarray, "time feature"]: ...
     @overload
     def __getitem__(self, index: slice) -> Frames: ...
-    def __getitem__(self, index: int | slice) -> np.ndarray | Frames:
+    def __getitem__(self, index: int | slice) -> Float32[np.ndarray, "time feature"] | Frames:
         if isinstance(index, slice):
             return self.take(np.arange(len(self))[index])
         row = self._rows[index]
         return self._flat()[self._offsets[row] : self._offsets[row + 1]]
 
-    def __iter__(self) -> Iterator[np.ndarray]:
+    def __iter__(self) -> Iterator[Float32[np.ndarray, "time feature"]]:
         return (self[i] for i in range(len(self)))
 
     def _flat(self) -> np.ndarray:
@@ -260,7 +264,9 @@ def _tasks(clips: Sequence[Any]) -> Iterator[list[Any]]:
         yield task
 
 
-def represent(clips: Sequence[Any], representation: Representation, rate: int) -> list[np.ndarray]:
+def represent(
+    clips: Sequence[Any], representation: Representation, rate: int
+) -> list[Float32[np.ndarray, "_time feature"]]:
     """Return the frames of each clip, float32 (time, feature), on one thread.
 
     Raises:

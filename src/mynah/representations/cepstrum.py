@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 from mynah.ground.errors import UsageError
@@ -38,7 +39,7 @@ class MFCC(Representation):
 class MFCCModule(nn.Module):
     """Waves (batch, channel, time) to cepstra (batch, frames, channel * coefficients)."""
 
-    cosines: Tensor
+    cosines: Float32[Tensor, "coefficient band"]
 
     def __init__(self, rate: int, settings: MFCC) -> None:
         super().__init__()
@@ -54,12 +55,14 @@ class MFCCModule(nn.Module):
     def frame_count(self, samples: int) -> int:
         return self.mel.frame_count(samples)
 
-    def forward(self, waves: Tensor) -> Tensor:
+    def forward(
+        self, waves: Float[Tensor, "batch channel time"]
+    ) -> Float32[Tensor, "batch 1+time//{self.mel.stft.hop} channel*{len(self.cosines)}"]:
         frames = self.mel(waves).unflatten(2, (-1, self.bands))
         return (frames @ self.cosines.T).flatten(2)
 
 
-def cosines(coefficients: int, bands: int) -> np.ndarray:
+def cosines(coefficients: int, bands: int) -> Float32[np.ndarray, "{coefficients} {bands}"]:
     """Return the orthonormal cosine transform of type II as (coefficients, bands) float32."""
     k, n = np.arange(coefficients)[:, None], np.arange(bands)[None]
     matrix = np.sqrt(2.0 / bands) * np.cos(np.pi * k * (2 * n + 1) / (2 * bands))

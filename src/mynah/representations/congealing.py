@@ -16,6 +16,7 @@ import math
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
 #: The axis of log-frequency: from here on, in so many steps an octave.
@@ -37,7 +38,7 @@ def steps(bins: int, bin_hz: float) -> int:
     return max(1, math.floor(STEPS * math.log2((bins - 1) * bin_hz / LOWEST_HZ)))
 
 
-def outline(level: np.ndarray, bin_hz: float) -> np.ndarray:
+def outline(level: Float[np.ndarray, "time bin"], bin_hz: float) -> Float[np.ndarray, " step"]:
     """Return how far the spectrum of a sound stands out of its surroundings, in dB, by steps of log-frequency.
 
     Args:
@@ -52,7 +53,7 @@ def outline(level: np.ndarray, bin_hz: float) -> np.ndarray:
     return np.interp(hertz / bin_hz, np.arange(len(mean)), (mean - around).clip(0.0, MOST_DB))
 
 
-def congeal(outlines: np.ndarray) -> np.ndarray:
+def congeal(outlines: Float[np.ndarray, "sound step"]) -> Float[np.ndarray, " step"]:
     """Return the (step,) mean of outlines (sound, step) that were moved to where they agree best."""
     some = outlines[np.unique(np.linspace(0, len(outlines) - 1, FIRST).round().astype(int))]
     agreement = np.stack([_agreement(some, one).max(axis=1) for one in some])
@@ -64,7 +65,9 @@ def congeal(outlines: np.ndarray) -> np.ndarray:
     return mean
 
 
-def octaves_above(outlines: np.ndarray, mean: np.ndarray) -> np.ndarray:
+def octaves_above(
+    outlines: Float[np.ndarray, "sound step"], mean: Float[np.ndarray, " step"]
+) -> Float[np.ndarray, " sound"]:
     """Return by how many octaves each of outlines (sound, step) lies above that of their kind, (step,)."""
     far = round(FARTHEST * STEPS)
     octaves = np.arange(-far, far + 1) / STEPS
@@ -80,7 +83,7 @@ def _agreement(outlines: np.ndarray, mean: np.ndarray) -> np.ndarray:
     return np.concatenate([both[:, size - far :], both[:, : far + 1]], axis=1) / np.maximum(sizes, 1e-9)
 
 
-def moved(outline: np.ndarray, steps: int) -> np.ndarray:
+def moved(outline: Float[np.ndarray, " step"], steps: int) -> Float[np.ndarray, " step"]:
     """Return an outline moved up by some steps, with nothing where there was none."""
     moved = np.zeros_like(outline)
     if steps >= 0:
@@ -104,11 +107,13 @@ class Mover:
     def __init__(self, bins: int, span_hz: float, bin_hz: float) -> None:
         self.bins, self.span_hz, self.bin_hz = bins, span_hz, bin_hz
 
-    def heard(self, octaves: Tensor) -> Tensor:
+    def heard(self, octaves: Float[Tensor, "*sounds"]) -> Bool[Tensor, "*sounds {self.bins}"]:
         """Return whether cells (..., bin) of sounds so many octaves (...,) above hold a bin: the last may not."""
-        return torch.arange(self.bins) * 2 ** octaves[..., None] <= self.bins - 1
+        return torch.arange(self.bins, device=octaves.device) * 2 ** octaves[..., None] <= self.bins - 1
 
-    def down(self, frames: Tensor, octaves: float) -> Tensor:
+    def down(
+        self, frames: Float[Tensor, "time {2*self.bins}"], octaves: float
+    ) -> Float32[Tensor, "time {2*self.bins}"]:
         """Return the cells (time, 2 * bins) of frames (time, 2 * bins) that lie some octaves above."""
         level, beside = frames.chunk(2, dim=1)
         place = self._places(octaves)
@@ -116,7 +121,13 @@ class Mover:
         beside = self._wrapped(beside[:, near] + (near - place) * self.bin_hz)
         return torch.cat([_between(level, place), beside], dim=1).float()
 
-    def up(self, level: Tensor, beside: Tensor, focus: Tensor, octaves: float) -> tuple[Tensor, Tensor, Tensor]:
+    def up(
+        self,
+        level: Float[Tensor, "time bin"],
+        beside: Float[Tensor, "time bin"],
+        focus: Float[Tensor, "time bin"],
+        octaves: float,
+    ) -> tuple[Float32[Tensor, "time bin"], Float32[Tensor, "time bin"], Float[Tensor, "time bin"]]:
         """Return the levels, frequencies and focus (time, bin) of cells: the first two as `down` had turned them."""
         place = self._places(-octaves)
         near = place.round().long()

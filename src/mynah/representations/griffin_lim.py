@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from mynah.representations.mel import FLOOR, LogMelModule
@@ -20,8 +21,13 @@ MEL_STEPS = 200
 
 @torch.no_grad()
 def griffin_lim(
-    stft: STFTModule, magnitudes: Tensor, samples: int, rng: np.random.Generator, *, iterations: int = ITERATIONS
-) -> Tensor:
+    stft: STFTModule,
+    magnitudes: Float[Tensor, "batch frame bin"],
+    samples: int,
+    rng: np.random.Generator,
+    *,
+    iterations: int = ITERATIONS,
+) -> Float[Tensor, "batch {samples}"]:
     """Return waves (batch, samples) whose spectra have about these magnitudes.
 
     Args:
@@ -46,7 +52,9 @@ def _wave(stft: STFTModule, spectra: Tensor, samples: int) -> Tensor:
 
 
 @torch.no_grad()
-def magnitudes_of(mel: LogMelModule, frames: Tensor) -> Tensor:
+def magnitudes_of(
+    mel: LogMelModule, frames: Float[Tensor, "batch frame band"]
+) -> Float64[Tensor, "batch frame {mel.stft.bins}"]:
     """Return magnitudes (batch, frame, bin), none negative, whose bands come near log-mel frames of one channel.
 
     Least squares over powers by multiplicative steps (Lee & Seung 2001), from the spread-out bands.

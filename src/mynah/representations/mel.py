@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float32, Float64
 from torch import Tensor, nn
 
 from mynah.ground.errors import UsageError
@@ -42,7 +43,7 @@ class LogMel(Representation):
 class LogMelModule(nn.Module):
     """Waves (batch, channel, time) to dB (batch, 1 + time // hop, channel * bands)."""
 
-    filters: Tensor
+    filters: Float32[Tensor, "bin band"]
 
     def __init__(self, rate: int, settings: LogMel) -> None:
         super().__init__()
@@ -58,25 +59,29 @@ class LogMelModule(nn.Module):
     def frame_count(self, samples: int) -> int:
         return self.stft.frame_count(samples)
 
-    def forward(self, waves: Tensor) -> Tensor:
+    def forward(
+        self, waves: Float[Tensor, "batch channel time"]
+    ) -> Float32[Tensor, "batch 1+time//{self.stft.hop} channel*{self.filters.shape[1]}"]:
         waves = check_waves(waves)
         energy = self.stft.by_blocks(waves, lambda spectra: power(spectra) @ self.filters)
         return join_channels(10.0 * torch.log10(energy.clamp(min=FLOOR)), waves.shape[1])
 
 
-def hz_to_mel(hz: np.ndarray | float) -> np.ndarray:
+def hz_to_mel(hz: Float[np.ndarray, "*any"] | float) -> Float64[np.ndarray, "*any"]:
     """Return mels on Slaney's scale (Auditory Toolbox 1998): 200/3 Hz a mel to 1 kHz, then 27 steps to 6.4 kHz."""
     hz = np.asarray(hz, dtype=np.float64)
     return np.where(hz < 1000.0, hz * 3 / 200, 15.0 + 27 * np.log(np.maximum(hz, 1e-9) / 1000.0) / np.log(6.4))
 
 
-def mel_to_hz(mel: np.ndarray | float) -> np.ndarray:
+def mel_to_hz(mel: Float[np.ndarray, "*any"] | float) -> Float64[np.ndarray, "*any"]:
     """Return Hz of mels on Slaney's scale."""
     mel = np.asarray(mel, dtype=np.float64)
     return np.where(mel < 15.0, mel * 200 / 3, 1000.0 * np.exp((mel - 15.0) * np.log(6.4) / 27))
 
 
-def mel_filters(rate: int, size: int, bands: int, low_hz: float, high_hz: float) -> np.ndarray:
+def mel_filters(
+    rate: int, size: int, bands: int, low_hz: float, high_hz: float
+) -> Float32[np.ndarray, "{bands} {size}//2+1"]:
     """Return triangles of unit area, (bands, size // 2 + 1) float32, at equal distances in mel."""
     edges = mel_to_hz(np.linspace(hz_to_mel(low_hz), hz_to_mel(high_hz), bands + 2))
     bins = np.arange(size // 2 + 1) * rate / size

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from jaxtyping import Float, Float32, Float64, Int64, Real
 from torch import Tensor, nn
 
 from mynah.representations.representation import Representation, check_waves, samples_of
@@ -22,28 +23,28 @@ LEVELS = MU + 1
 SILENCE, START = 128, LEVELS
 
 
-def compress(wave: Tensor) -> Tensor:
+def compress(wave: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     """Return f(x), of the same shape; what is beyond full scale is taken as full scale."""
     wave = wave.clamp(-1, 1)
     return wave.sign() * torch.log1p(MU * wave.abs()) / math.log1p(MU)
 
 
-def expand(compressed: Tensor) -> Tensor:
+def expand(compressed: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     """Return the x that `compress` makes these values of."""
     return compressed.sign() * torch.expm1(compressed.abs() * math.log1p(MU)) / MU
 
 
-def encode(wave: Tensor) -> Tensor:
+def encode(wave: Float[Tensor, "*any"]) -> Int64[Tensor, "*any"]:
     """Return int64 symbols 0 to 255 of samples between -1 and 1, of the same shape."""
     return torch.floor(_scaled(wave)).long()
 
 
-def decode(symbols: Tensor) -> Tensor:
+def decode(symbols: Real[Tensor, "*any"]) -> Float32[Tensor, "*any"]:
     """Return float32 samples between -1 and 1 of symbols 0 to 255; `encode` gives the symbols back."""
     return expand(symbols.float() * (2 / MU) - 1)
 
 
-def edges() -> Tensor:
+def edges() -> Float64[Tensor, " 255"]:
     """Return the 255 float64 samples at which one symbol ends and the next begins, lowest first."""
     return expand((torch.arange(MU, dtype=torch.float64) + 0.5) * (2 / MU) - 1)
 
@@ -78,11 +79,13 @@ class MuLawModule(nn.Module):
     def frame_count(self, samples: int) -> int:
         return samples + self.lead
 
-    def forward(self, waves: Tensor) -> Tensor:
+    def forward(self, waves: Float[Tensor, "batch channel time"]) -> Float32[Tensor, "batch {self.lead}+time channel"]:
         scaled = _scaled(check_waves(waves)).transpose(1, 2)
         symbols = scaled + (torch.floor(scaled) - scaled).detach()  # exact: within a factor of two, or 0
         return nn.functional.pad(symbols, (0, 0, self.lead, 0), value=float(START))
 
-    def inverse(self, frames: Tensor, samples: int) -> Tensor:
+    def inverse(
+        self, frames: Float[Tensor, "batch frames channel"], samples: int
+    ) -> Float32[Tensor, "batch channel {samples}"]:
         """Return the waves (batch, channel, samples) in the middle of what each symbol stands for."""
         return decode(frames[:, self.lead :].round()).transpose(1, 2)[..., :samples]

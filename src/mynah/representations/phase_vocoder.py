@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from jaxtyping import Complex128, Float, Float32, Float64, Int64
 from torch import Tensor, nn
 
 from mynah.ground.errors import UsageError
@@ -58,8 +59,8 @@ class PhaseVocoderModule(nn.Module):
         centres: (bin,) cycles a hop of the bins' centres.
     """
 
-    centres: Tensor
-    sign: Tensor
+    centres: Float64[Tensor, " bin"]
+    sign: Float64[Tensor, " bin"]
 
     def __init__(self, rate: int, window_seconds: float, hop_seconds: float) -> None:
         super().__init__()
@@ -81,7 +82,9 @@ class PhaseVocoderModule(nn.Module):
     def frame_count(self, samples: int) -> int:
         return self.stft.frame_count(samples)
 
-    def forward(self, waves: Tensor) -> Tensor:
+    def forward(
+        self, waves: Float[Tensor, "batch channel time"]
+    ) -> Float32[Tensor, "batch 1+time//{self.hop} channel*{2*self.bins}"]:
         waves = check_waves(waves)
         level, turns = self.stft.by_blocks(waves, self._polar).chunk(2, dim=2)
         before = torch.cat([torch.zeros_like(turns[:, :1]), turns[:, :-1]], dim=1)
@@ -93,14 +96,20 @@ class PhaseVocoderModule(nn.Module):
         level = 20 * torch.log10(spectrum.abs() / self.full_scale + self.floor)
         return torch.cat([level, torch.angle(spectrum * self.sign) / (2 * torch.pi)], dim=2).float()
 
-    def inverse(self, frames: Tensor, samples: int) -> Tensor:
+    def inverse(
+        self, frames: Float[Tensor, "batch frame feature"], samples: int
+    ) -> Float32[Tensor, "batch feature//{2*self.bins} {samples}"]:
         """Return waves (batch, channel, samples) of frames (batch, frame, channel * 2 * bins), see `STFTModule`."""
         parts = frames.unflatten(2, (-1, 2 * self.bins)).transpose(1, 2)
         spectrum, _ = self.spectrum(parts)
         both = torch.cat([spectrum.real, spectrum.imag], dim=3).transpose(1, 2).flatten(2)
         return self.stft.inverse(both, samples)
 
-    def spectrum(self, frames: Tensor, turns: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def spectrum(
+        self,
+        frames: Float[Tensor, "*rows frame {2*self.bins}"],
+        turns: Float[Tensor, "*rows {self.bins}"] | None = None,
+    ) -> tuple[Complex128[Tensor, "*rows frame {self.bins}"], Float64[Tensor, "*rows {self.bins}"]]:
         """Return spectra (..., frame, bin) of frames (..., frame, 2 * bins), and the last phases in turns.
 
         Args:
@@ -116,7 +125,9 @@ class PhaseVocoderModule(nn.Module):
         size = (10 ** (level / 20) - self.floor).clamp(min=0.0) * self.full_scale
         return torch.polar(size, 2 * torch.pi * (turns % 1.0)) * self.sign
 
-    def locked(self, frames: Tensor, turns: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def locked(
+        self, frames: Float[Tensor, "frame {2*self.bins}"], turns: Float[Tensor, " {self.bins}"] | None = None
+    ) -> tuple[Complex128[Tensor, "frame {self.bins}"], Float64[Tensor, " {self.bins}"]]:
         """Do what `spectrum` does for frames that were not measured: all bins around a peak share the peak's phase.
 
         Frequencies that a model predicts differ a little within one peak, and the phases that they add up to would
@@ -150,18 +161,18 @@ class Resynthesis:
         self.turns: Tensor | None = None
         self.overlap = OverlapAdd(module.stft)
 
-    def push(self, frames: Tensor) -> Tensor:
+    def push(self, frames: Float[Tensor, "frame {2*self.module.bins}"]) -> Float32[Tensor, " time"]:
         """Return the samples (time,) that frames (frame, 2 * bins) complete."""
         make = self.module.locked if self.locked else self.module.spectrum
         spectrum, self.turns = make(frames, self.turns)
         return self.overlap.push(spectrum)
 
-    def end(self) -> Tensor:
+    def end(self) -> Float32[Tensor, " time"]:
         """Return the samples (time,) that are left, up to the centre of the last frame."""
         return self.overlap.end()
 
 
-def nearest_peaks(level: Tensor) -> Tensor:
+def nearest_peaks(level: Float[Tensor, "frame bin"]) -> Int64[Tensor, "frame bin"]:
     """Return the bin of the peak that each bin of (frame, bin) belongs to: the nearest local maximum over five bins."""
     highest = nn.functional.max_pool1d(level[:, None], 5, stride=1, padding=2)[:, 0]
     number = torch.arange(level.shape[1])

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, get_type_hints
 
 import torch
+from jaxtyping import Float32, Inexact, Num
 from torch import Tensor, nn
 
 from mynah.ground.errors import IncompatibleFile, UsageError
@@ -75,14 +76,16 @@ def samples_of(seconds: float, rate: int, *, least: int = 1) -> int:
     return max(least, round(seconds * rate))
 
 
-def check_waves(waves: Tensor) -> Tensor:
+def check_waves(waves: Num[Tensor, "*any"]) -> Float32[Tensor, "batch channel time"]:
     """Return (batch, channel, time) as float32, or raise `ValueError`."""
     if waves.ndim != 3 or waves.shape[-1] == 0:
         raise ValueError(f"waves must be (batch, channel, time) with time > 0, got {tuple(waves.shape)}")
     return waves.to(torch.float32)
 
 
-def join_channels(frames: Tensor, channels: int) -> Tensor:
+def join_channels(
+    frames: Inexact[Tensor, "rows time feature"], channels: int
+) -> Inexact[Tensor, "rows//{channels} time {channels}*feature"]:
     """Turn (batch * channel, time, feature) into (batch, time, channel * feature)."""
     _, time, feature = frames.shape
     return frames.reshape(-1, channels, time, feature).permute(0, 2, 1, 3).flatten(2)

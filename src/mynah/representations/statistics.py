@@ -8,6 +8,7 @@ from math import log10
 from typing import ClassVar
 
 import torch
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 from mynah.ground.errors import UsageError
@@ -55,7 +56,7 @@ class ClipStatistics(Representation):
 class ClipStatisticsModule(nn.Module):
     """Waves (batch, channel, time) to one frame (batch, 1, channel * feature)."""
 
-    cosines: Tensor
+    cosines: Float32[Tensor, "coefficient band"]
 
     def __init__(self, rate: int, settings: ClipStatistics) -> None:
         super().__init__()
@@ -72,7 +73,7 @@ class ClipStatisticsModule(nn.Module):
     def frame_count(self, samples: int) -> int:
         return 1
 
-    def forward(self, waves: Tensor) -> Tensor:
+    def forward(self, waves: Float[Tensor, "batch channel time"]) -> Float32[Tensor, "batch 1 feature"]:
         waves = check_waves(waves)
         flat = waves.flatten(0, 1)[:, None]
         vectors = [self._describe(*pair) for pair in zip(self.mel(flat), self._crossings(flat), strict=True)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from jaxtyping import Complex128, Float, Float32, Float64, Inexact
 from torch import Tensor, nn
 
 from mynah.ground.errors import UsageError
@@ -49,7 +50,7 @@ class STFTModule(nn.Module):
         bins: size // 2 + 1.
     """
 
-    window: Tensor
+    window: Float64[Tensor, " size"]
 
     def __init__(self, rate: int, window_seconds: float, hop_seconds: float) -> None:
         super().__init__()
@@ -65,12 +66,18 @@ class STFTModule(nn.Module):
     def frame_count(self, samples: int) -> int:
         return 1 + samples // self.hop
 
-    def forward(self, waves: Tensor) -> Tensor:
+    def forward(
+        self, waves: Float[Tensor, "batch channel time"]
+    ) -> Float32[Tensor, "batch 1+time//{self.hop} channel*{2*self.bins}"]:
         waves = check_waves(waves)
         parts = self.by_blocks(waves, lambda s: torch.cat([s.real, s.imag], dim=-1).float())
         return join_channels(parts, waves.shape[1])
 
-    def by_blocks(self, waves: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+    def by_blocks(
+        self,
+        waves: Float[Tensor, "batch channel time"],
+        function: Callable[[Complex128[Tensor, "rows frame bin"]], Inexact[Tensor, "rows frame feature"]],
+    ) -> Inexact[Tensor, "batch*channel 1+time//{self.hop} feature"]:
         """Apply `function` to complex spectra (batch * channel, some frames, bins), block after block.
 
         Transforms run in float64: a float32 transform is wrong by 0.01 dB in bands 60 dB below the loudest.
@@ -82,7 +89,9 @@ class STFTModule(nn.Module):
         blocks = frames.split(max(1, most // len(flat)), dim=1)
         return torch.cat([function(torch.fft.rfft(block * self.window)) for block in blocks], dim=1)
 
-    def inverse(self, frames: Tensor, samples: int) -> Tensor:
+    def inverse(
+        self, frames: Float[Tensor, "batch frame feature"], samples: int
+    ) -> Float32[Tensor, "batch feature//{2*self.bins} {samples}"]:
         """Return waves (batch, channel, samples) by weighted overlap-add (Griffin & Lim 1984, eq. 6).
 
         Raises:
@@ -102,7 +111,9 @@ class STFTModule(nn.Module):
         wave = (wave / weights.clamp(min=1e-8))[:, start : start + samples]
         return wave.float().reshape(frames.shape[0], -1, samples)
 
-    def overlapped(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
+    def overlapped(
+        self, spectra: Complex128[Tensor, "batch frame {self.bins}"]
+    ) -> tuple[Float64[Tensor, "batch time"], Float64[Tensor, "1 time"]]:
         """Return windowed frames added at their places (batch, time), and what squared windows add up to (1, time)."""
         pieces = torch.fft.irfft(spectra, n=self.size) * self.window
         weights = self.window.square().expand(1, spectra.shape[1], -1)
@@ -129,7 +140,7 @@ class OverlapAdd:
         self.wave = self.weights = torch.zeros(stft.size - stft.hop, dtype=torch.float64)
         self.ahead = stft.size // 2  # samples before the wave begins
 
-    def push(self, spectra: Tensor) -> Tensor:
+    def push(self, spectra: Complex128[Tensor, "frame {self.stft.bins}"]) -> Float32[Tensor, " time"]:
         """Return the float32 samples (time,) that spectra (frame, bin) complete."""
         wave, weights = (part[0] for part in self.stft.overlapped(spectra[None]))
         kept = self.stft.size - self.stft.hop
@@ -139,7 +150,7 @@ class OverlapAdd:
         self.wave, self.weights = wave[done:], weights[done:]
         return self._finished(wave[:done], weights[:done])
 
-    def end(self) -> Tensor:
+    def end(self) -> Float32[Tensor, " time"]:
         """Return the samples (time,) up to the centre of the last frame."""
         left = max(0, self.stft.size // 2 - self.stft.hop)
         return self._finished(self.wave[:left], self.weights[:left])
@@ -150,6 +161,6 @@ class OverlapAdd:
         return (wave / weights.clamp(min=1e-8)).float()[dropped:]
 
 
-def power(spectrum: Tensor) -> Tensor:
+def power(spectrum: Complex128[Tensor, "*any"]) -> Float32[Tensor, "*any"]:
     """Return squared magnitudes of complex128 values as float32."""
     return torch.addcmul(spectrum.real * spectrum.real, spectrum.imag, spectrum.imag).float()

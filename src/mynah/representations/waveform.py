@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 from mynah.representations.representation import Representation, check_waves, join_channels, samples_of
@@ -40,12 +41,16 @@ class WaveformModule(nn.Module):
     def frame_count(self, samples: int) -> int:
         return -(-samples // self.size)
 
-    def forward(self, waves: Tensor) -> Tensor:
+    def forward(
+        self, waves: Float[Tensor, "batch channel time"]
+    ) -> Float32[Tensor, "batch frames channel*{self.size}"]:
         waves = check_waves(waves)
         spare = -waves.shape[-1] % self.size
         frames = torch.nn.functional.pad(waves, (0, spare)).flatten(0, 1).unflatten(-1, (-1, self.size))
         return join_channels(frames, waves.shape[1])
 
-    def inverse(self, frames: Tensor, samples: int) -> Tensor:
+    def inverse(
+        self, frames: Float[Tensor, "batch frames feature"], samples: int
+    ) -> Float[Tensor, "batch feature//{self.size} {samples}"]:
         """Return the waves (batch, channel, samples) that `forward` framed."""
         return frames.unflatten(2, (-1, self.size)).transpose(1, 2).flatten(2)[..., :samples]

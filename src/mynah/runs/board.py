@@ -80,7 +80,7 @@ def score_text(row: dict[str, Any], metric: Metric) -> str:
 def against(row: dict[str, Any], metric: Metric) -> str:
     """Return a family's verdict against the best, with the gap and how sure it is."""
     if row["verdict"] in ("", "best") or row["gap"] is None:
-        return row["verdict"] or row["status"]
+        return str(row["verdict"] or row["status"])
     gap = metric.show_gap(row["gap"])
     if row["probability"] is None:
         return f"{row['verdict']} ({gap} behind)"

@@ -19,6 +19,7 @@ from mynah import audio, catalog, modelfile
 from mynah.contracts.composer import Composer, beginning, steps_to_fill
 from mynah.contracts.model import ByGradient, with_budget
 from mynah.data import performance
+from mynah.ground.device import choose, on_device
 from mynah.ground.errors import BadInput, IncompatibleFile, Stopped, UsageError
 from mynah.ground.files import write_bytes
 from mynah.ground.processes import world
@@ -67,6 +68,7 @@ class Order:
         prime: MIDI file to go on from, or None.
         render: write a WAV file beside each piece.
         soundfont: for FluidSynth; None is the built-in synthesiser.
+        device: to learn on, see `mynah.ground.device.choose`.
     """
 
     bars: int = 16
@@ -76,12 +78,13 @@ class Order:
     prime: str | None = None
     render: bool = False
     soundfont: str | None = None
+    device: str = "auto"
 
     def check(self) -> Piece | None:
         """Return the piece to go on from, if any.
 
         Raises:
-            UsageError: bars, temperature or count that cannot be meant.
+            UsageError: bars, temperature or count that cannot be meant; a device that is not there.
             BadInput: a prime without pitched notes, or unreadable; a soundfont that is not there.
             MissingExtra: a soundfont, but no FluidSynth.
         """
@@ -91,6 +94,7 @@ class Order:
             checked(self.temperature)
         except ValueError as error:
             raise UsageError(str(error), where="--temperature") from error
+        choose(self.device)
         if self.soundfont is not None:
             performance.check_fluidsynth(self.soundfont)
         if self.prime is None:
@@ -189,7 +193,8 @@ def compose(
         if midi.document_of(out) is None:
             _mark(out, [])
         kept, held = _split(list(found.pieces), order.seed)
-        model, document = _learned(kind.name, kept, held, budget, order.seed, out, progress)
+        with on_device(order.device):
+            model, document = _learned(kind.name, kept, held, budget, order.seed, out, progress)
         document |= {"dataset": Path(place).resolve().name, "problems": list(found.problems)}
         example = found.pieces[0]
         likeness = _Likeness(model, kept, held, order.bars)

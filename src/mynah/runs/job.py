@@ -18,6 +18,7 @@ from mynah.contracts.own import Source
 from mynah.data import Corpus
 from mynah.data.clip import Wave
 from mynah.ground.allocator import tune_allocator
+from mynah.ground.device import on_device
 from mynah.ground.errors import MynahError, Stopped
 from mynah.ground.processes import world
 from mynah.representations import Frames
@@ -51,6 +52,7 @@ class Job:
         allowance: what this fit may spend, as text; empty where it is decided when it starts, or not needed.
         keep_model: whether the fitted model stays in the trial's folder.
         learns: whether it learns by gradient steps.
+        device: that it trains on, see `mynah.ground.device.choose`; the worker's own.
         leaves: whether `run` returns `TOLD` when it is told to stop, and raises nothing: true in worker processes.
         curves: folder for TensorBoard, or None.
     """
@@ -68,6 +70,7 @@ class Job:
     allowance: str
     keep_model: bool
     learns: bool
+    device: str
     leaves: bool
     curves: Path | None = None
 
@@ -127,7 +130,7 @@ def _fit(model: Model, job: Job, checkpoints: Checkpoints, folder: Path) -> bool
         model.fit(*data)
         return True
     log_file, board = folder / "events.jsonl", Curves(job.curves)
-    with noticed() as notice, open(log_file, "a", encoding="utf-8") as log, board as curves:
+    with on_device(job.device), noticed() as notice, open(log_file, "a", encoding="utf-8") as log, board as curves:
         saver = Saver(checkpoints, notice)
         try:
             for event in model.fit_events(*data, keeper=saver):

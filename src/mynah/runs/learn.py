@@ -18,6 +18,7 @@ import mynah
 from mynah import modelfile, tasks
 from mynah.contracts.model import ByGradient, Model
 from mynah.data import Corpus, Splits
+from mynah.ground.device import current, on_device, there_or_auto
 from mynah.ground.documents import RESULTS
 from mynah.ground.errors import IncompatibleFile, MynahError, Stopped, UsageError
 from mynah.ground.processes import joined, world
@@ -75,7 +76,7 @@ def learn(
     if unknown:
         raise UsageError("no such option", where=", ".join(sorted(unknown)))
     plan = Plan(**options)
-    with joined() as everyone, spot_watched():
+    with on_device(plan.device), joined() as everyone, spot_watched():
         if everyone.size > 1:  # all processes work on one fit at a time, and the first tells
             plan = replace(plan, executor="sequential")
             progress = progress if everyone.is_first else silent
@@ -92,6 +93,7 @@ def resume(
     budget: str | None = None,
     out: str | os.PathLike[str] = "mynah-run",
     sounds: str | os.PathLike[str] | None = None,
+    device: str | None = None,
     progress: Progress = silent,
 ) -> Run:
     """Go on with a run that was interrupted: finished trials are not repeated, begun ones go on where they were.
@@ -101,6 +103,7 @@ def resume(
         budget: time it may still take; None is what was left. A budget in steps cannot be changed.
         out: folder of the run, where `run` is a URL.
         sounds: where they are now, if not where they were.
+        device: to train on now; None is that of the run, or, where there is no such device here, "auto".
         progress: told how far the work is.
 
     Raises:
@@ -115,6 +118,7 @@ def resume(
         options, place, command = dict(plan["options"]), plan["sounds"], plan["command"]
     except (Missing, ValueError, KeyError, TypeError) as error:
         raise IncompatibleFile("no run that can go on", where=run, measured=error) from error
+    options["device"] = device or there_or_auto(options.get("device", "auto"))
     if is_bucket(run):
         options["checkpoints"] = str(run)
     if budget is not None:
@@ -253,7 +257,7 @@ class Learning:
         if self.plan.rest is not None:
             return self.began + self.plan.rest * (1 - CLOSING_SHARE)
         done = (self.store.load(self._trial(name, n)) for n in range(len(self.splits.folds)) for name in self.families)
-        spent = sum(result["seconds"] for result in done if result is not None) / self.workers
+        spent = sum(float(result["seconds"]) for result in done if result is not None) / self.workers
         return self.began + self.budget.seconds * (1 - CLOSING_SHARE) - spent
 
     def _trial(self, family: str, fold: int) -> Trial:
@@ -307,6 +311,7 @@ class Learning:
             allowance="" if " shared by " in trial.budget else trial.budget,
             keep_model=fold == 0,
             learns=family in self._learners,
+            device=self.plan.device,
             leaves=self.plan.executor == "processes",
             curves=self.folder.absolute() / "tensorboard" / f"{_as_file(family)}-{part.name}"
             if self.plan.tensorboard
@@ -422,6 +427,7 @@ class Learning:
                 "seed": self.plan.seed,
                 "budget": str(self.plan.budget),
                 "executor": self.plan.executor,
+                "device": current().type,
                 "workers": self.workers,
                 "options": self.plan.decisive(Path(self.corpus.folder)),
                 "command": self.command,

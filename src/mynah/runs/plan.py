@@ -49,6 +49,8 @@ class Plan:
         activation: class of torch.nn, for all families that have a choice.
         executor: ``sequential``, ``processes``, ``ray`` or ``dask``.
         address: of a Ray or Dask cluster that is there; None starts one of this machine's cores.
+        device: that networks train on: ``auto``, ``cpu``, ``cuda`` or ``mps``, see `mynah.ground.device`. It decides no
+            trial: a run begun on one goes on on another.
         checkpoints: folder or URL where the run is kept too, to go on with on another machine.
         tensorboard: write curves, sounds and spectrograms to ``RUN/tensorboard``.
         workers: processes; None means one a core.
@@ -72,6 +74,7 @@ class Plan:
     activation: str | None = None
     executor: str = "processes"
     address: str | None = None
+    device: str = "auto"
     checkpoints: str | None = None
     tensorboard: bool = False
     workers: int | None = None

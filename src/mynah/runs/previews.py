@@ -176,4 +176,5 @@ def spectrogram(wave: np.ndarray, rate: int) -> np.ndarray:
     high = np.maximum(edges[1:], low + 1)
     bands = (total[:, high] - total[:, low]) / (high - low)
     level = 10 * np.log10(np.maximum(bands.T, 1e-12))
-    return np.clip((level - level.max() + RANGE_DB) / RANGE_DB * 255, 0, 255).astype(np.uint8)
+    grey: np.ndarray = np.clip((level - level.max() + RANGE_DB) / RANGE_DB * 255, 0, 255)
+    return grey.astype(np.uint8)

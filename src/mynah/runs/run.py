@@ -11,6 +11,7 @@ from typing import Any
 from mynah import modelfile, tasks
 from mynah.contracts.model import Model
 from mynah.contracts.own import Families
+from mynah.ground.device import there_or_auto
 from mynah.tasks.task import Task
 
 #: What an interrupted run goes on from.
@@ -41,7 +42,8 @@ class Run:
     @property
     def board(self) -> list[dict[str, Any]]:
         """One dictionary a family, best first."""
-        return self.results["families"]
+        rows: list[dict[str, Any]] = self.results["families"]
+        return rows
 
     @property
     def best(self) -> Model:
@@ -69,8 +71,12 @@ class Run:
         """The page."""
         return self.folder / "report.html"
 
-    def to_repeat(self, folder: str | os.PathLike[str]) -> dict[str, Any]:
-        """Return the options of `learn` that train every family on `folder` for the steps it took in this run."""
+    def to_repeat(self, folder: str | os.PathLike[str], device: str = "auto") -> dict[str, Any]:
+        """Return the options of `learn` that train every family on `folder` for the steps it took in this run.
+
+        Args:
+            device: to train on; "auto" is that of this run, where it is there.
+        """
         how = self.results["how"]
         options = dict(how.get("options", {}))
         if options.get("labels"):
@@ -83,6 +89,7 @@ class Run:
             "plans": plans,
             "seed": how["seed"],
             "budget": how["budget"],
+            "device": there_or_auto(how.get("device", "cpu")) if device == "auto" else device,
             "families": families,
         }
 

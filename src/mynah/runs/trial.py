@@ -76,7 +76,7 @@ class TrialStore:
         if self.remote is not None and not (folder / "result.json").exists():
             self._fetch(trial)
         try:
-            result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+            result: dict[str, Any] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
             result["answers"] = np.load(folder / "answers.npy", allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None

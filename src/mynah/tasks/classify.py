@@ -25,7 +25,8 @@ def mean_recall(totals: np.ndarray) -> np.ndarray:
     count, right = np.split(totals, 2, axis=-1)
     present = count > 0
     recall = np.divide(right, count, out=np.zeros_like(right), where=present)
-    return recall.sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
+    mean: np.ndarray = recall.sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
+    return mean
 
 
 class Classify(Task):

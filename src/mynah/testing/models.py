@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from jaxtyping import TypeCheckError
 
 from mynah.contracts.classifier import ClassifierModel
 from mynah.contracts.transcriber import TranscriberModel
@@ -20,6 +21,9 @@ from mynah.layers.sequence_network import SequenceNetwork
 from mynah.layers.windows import detached
 from mynah.representations import Representation
 from mynah.testing.fits import check_fit
+
+#: What refuses a wrong shape: the function itself, or the check of its annotations where a test run has one.
+REFUSALS = (ValueError, TypeCheckError)
 
 RATE = 8000
 
@@ -215,7 +219,7 @@ def check_shapes(net: SequenceNetwork, inputs: int) -> None:
     for wrong in (torch.zeros(2, 0, inputs), torch.zeros(3, inputs)):
         try:
             net(wrong)
-        except ValueError:
+        except REFUSALS:
             continue
         raise AssertionError(f"a sequence of shape {tuple(wrong.shape)} was accepted")
 
@@ -267,6 +271,6 @@ def check_representation(representation: Representation, rate: int = 16_000) -> 
         for wrong in (torch.zeros(2, 5), torch.zeros(1, 1, 0)):
             try:
                 module(wrong)
-            except ValueError:
+            except REFUSALS:
                 continue
             raise AssertionError(f"a wave of shape {tuple(wrong.shape)} was accepted")

@@ -32,12 +32,27 @@ class Batch:
     @property
     def ended(self) -> torch.Tensor:
         """(batch,) float32: one where the last frame of an example is the end of the sound, zero where it was cut."""
-        return torch.ones(len(self.lengths)) if self.cut is None else (~self.cut).float()
+        return torch.ones_like(self.lengths, dtype=torch.float32) if self.cut is None else (~self.cut).float()
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on a device; it is itself where it is there already."""
+        if device == self.frames.device:
+            return self
+        frames, lengths, target = (_sent(x, device) for x in (self.frames, self.lengths, self.target))
+        whole, cut = (None if x is None else _sent(x, device) for x in (self.whole, self.cut))
+        return Batch(frames, lengths, target, whole, cut)
 
     def part(self, rows: slice) -> Batch:
         """Return some rows, which know the whole batch's targets: a mean over it needs its weights."""
         cut = None if self.cut is None else self.cut[rows]
         return Batch(self.frames[rows], self.lengths[rows], self.target[rows], self.target, cut)
+
+
+def _sent(x: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return a tensor on a device. To CUDA it goes from pinned memory, so that the processor need not wait for it."""
+    if device.type == "cuda" and x.device.type == "cpu":
+        return x.pin_memory().to(device, non_blocking=True)
+    return x.to(device)
 
 
 #: Batches among which examples are exchanged, so that those of one batch have similar lengths.

@@ -3,6 +3,8 @@
 A checkpoint exists when its manifest does and everything in it verifies; there is no pointer to "the latest". So a
 kill at any point leaves the checkpoints before, and two machines that go on with one run do each other no harm: they
 write the same parts under the same names, and manifests of different names.
+
+Tensors are kept, and come back, on the processor: `Fit.restore` sends them where it trains.
 """
 
 from __future__ import annotations
@@ -210,6 +212,7 @@ def join(plain: dict[str, Any], tensors: dict[str, dict[str, Tensor]]) -> dict[s
 
 def _plain(value: Any, tensors: dict[str, Tensor], path: str) -> Any:
     if isinstance(value, Tensor):
+        value = value.cpu()  # a file knows no device
         by_channel = value.dim() == 4 and not value.is_contiguous()
         tensors[path] = (value.permute(0, 2, 3, 1) if by_channel else value).contiguous()
         return {"$": "pixels" if by_channel else "tensor", "at": path}

@@ -3,11 +3,13 @@
 It knows no model, no task and no audio. It yields an `Event` at every validation; the caller prints, draws or
 stops. `Fit.state` and `Fit.restore` are everything a resumed fit needs: since batch and dropout are keyed by the
 step number, a fit restored at step n continues with the same bits.
+
+A fit may run on a GPU (`mynah.ground.device`): network, optimizer, average and batches are there, all that is kept of
+it is on the processor. So it can be restored on another device; the same bits come of the same kind of device only.
 """
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -18,9 +20,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mynah.ground.device import can_hold, current, repeatable
 from mynah.ground.errors import MynahError, Stopped, UsageError
 from mynah.ground.processes import rows, world
-from mynah.ground.randomness import key, seed_torch
+from mynah.ground.randomness import generators, kept, key
 from mynah.training.batches import Batch, Batches
 from mynah.training.budget import Budget
 from mynah.training.settings import Training
@@ -84,7 +87,7 @@ class Fit:
     """One fit of `net`, resumable at any step.
 
     Args:
-        net: trained in place; holds the kept weights when the fit has ended.
+        net: trained in place; holds the kept weights when the fit has ended, and is on the processor again then.
         loss: (net, batch) to scalar, a mean over the whole batch of which the rows given may be a part.
         batches: batch by step number.
         settings: see `Training`.
@@ -93,6 +96,9 @@ class Fit:
             keeps the last weights. Else the last weights are kept whose loss is within one standard error of the
             lowest (Breiman et al. 1984): a small validation set must not choose among equals.
         keeper: see `Keeper`.
+
+    Attributes:
+        device: where it trains: `mynah.ground.device.current`, or the processor for a net that this cannot hold.
     """
 
     def __init__(
@@ -111,7 +117,10 @@ class Fit:
         if settings.schedule not in ("cosine", "constant"):
             raise UsageError("no such schedule", where=repr(settings.schedule), remedy="Use cosine or constant.")
         self.budget = Budget.parse(settings.budget)
-        self.is_reduced = _is_reduced(settings.precision)
+        self.device = current() if can_hold(current(), net) else torch.device("cpu")
+        self.is_reduced = _is_reduced(settings.precision, self.device)
+        self._generators = generators(self.device)
+        net.to(self.device)  # before the optimizer is told of the weights
         self.optimizer = _optimizer(net, settings)
         self.world = world()
         self.objective: nn.Module = _Objective(net, loss)
@@ -121,7 +130,7 @@ class Fit:
         self._pairs: tuple[list[Tensor], list[Tensor], list[tuple[Tensor, Tensor]]] | None = None
         self._parameters = list(net.parameters())
         self.step = self.validated = 0
-        self.steps = self._known_steps()
+        self.steps = _known_steps(self.budget, batches)
         self.seconds = 0.0
         self.best: dict[str, Any] = {"loss": math.inf, "error": 0.0, "step": 0, "weights": None}
         self.waited = 0
@@ -131,19 +140,12 @@ class Fit:
         self._stops = self._late = 0.0
         self._clock = _Clock(0.0)
 
-    def _known_steps(self) -> int | None:
-        if self.budget.steps is not None:
-            return self.budget.steps
-        if self.budget.epochs is not None:
-            return self.budget.epochs * self.batches.steps_per_epoch
-        return None
-
     def state(self) -> dict[str, Any]:
-        """Return everything that decides the rest of the fit, as tensors and plain values."""
+        """Return everything that decides the rest of the fit, as plain values and tensors on the processor."""
         return {
-            "net": {k: v.clone() for k, v in self.net.state_dict().items()},
-            "optimizer": copy.deepcopy(self.optimizer.state_dict()),
-            "average": {k: v.clone() for k, v in self._averaged().items()},
+            "net": _copied(self.net.state_dict()),
+            "optimizer": _copied(self.optimizer.state_dict()),
+            "average": _copied(self._averaged()),
             "step": self.step,
             "validated": self.validated,
             "steps": self.steps,
@@ -157,10 +159,10 @@ class Fit:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue from what `state` returned, in this or another process."""
+        """Continue from what `state` returned, in this or another process, on this or another device."""
         self.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.average, self._pairs = {k: v.clone() for k, v in state["average"].items()}, None
+        self.average, self._pairs = {k: v.to(self.device, copy=True) for k, v in state["average"].items()}, None
         self.step, self.steps, self.waited = state["step"], state["steps"], state["waited"]
         self.budget = Budget.parse(state["budget"])  # the share that was given then, not one of now
         self.validated, self.ended, self.seconds = state["validated"], state["ended"], state["seconds"]
@@ -169,29 +171,35 @@ class Fit:
 
     def __iter__(self) -> Iterator[Event]:
         """Train to the end of the budget, yielding at every validation; the net then holds the kept weights."""
-        with one_thread(), torch.random.fork_rng(devices=[]):
-            self.keeper.begin(self)
-            clock = self._clock = _Clock(self.seconds)
-            try:
-                valid_seconds = self._first_validation()
-                probe = (self.step, clock.seconds())
-                while True:  # every turn goes on from the state alone, wherever it was restored
-                    if self._is_time_to_validate():
-                        yield self._event(clock.seconds())
-                    if self.ended:
-                        break
-                    self._train_step()
-                    self.seconds = clock.seconds()
-                    if self.steps is None and self.step >= PROBE_STEPS:
-                        step_seconds = (self.seconds - probe[1]) / (self.step - probe[0])
-                        self.steps = self.world.same(self._plan(step_seconds, valid_seconds))
-                    self._look_for_end()
-                    self.keeper.look(self)
-                    self._obey()
-            except Stopped:
-                self.keeper.leave(self)
-                raise
-        self._keep_best()
+        try:
+            with one_thread(), repeatable(self.device), kept(self._generators):
+                yield from self._trained()
+            self._keep_best()
+        finally:
+            self.net.to("cpu")
+
+    def _trained(self) -> Iterator[Event]:
+        self.keeper.begin(self)
+        clock = self._clock = _Clock(self.seconds)
+        try:
+            valid_seconds = self._first_validation()
+            probe = (self.step, clock.seconds())
+            while True:  # every turn goes on from the state alone, wherever it was restored
+                if self._is_time_to_validate():
+                    yield self._event(clock.seconds())
+                if self.ended:
+                    break
+                self._train_step()
+                self.seconds = clock.seconds()
+                if self.steps is None and self.step >= PROBE_STEPS:
+                    step_seconds = (self.seconds - probe[1]) / (self.step - probe[0])
+                    self.steps = self.world.same(self._plan(step_seconds, valid_seconds))
+                self._look_for_end()
+                self.keeper.look(self)
+                self._obey()
+        except Stopped:
+            self.keeper.leave(self)
+            raise
 
     def _first_validation(self) -> float:
         """Measure what a validation costs; its figures are not used, so a restored fit may repeat it."""
@@ -216,7 +224,9 @@ class Fit:
         return self.settings.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
     def _train_step(self) -> None:
-        seed_torch(key(self.seed, "step", self.step))
+        seed = key(self.seed, "step", self.step)
+        for generator in self._generators:
+            generator.manual_seed(seed)
         if not self.net.training:  # a validation or the caller has used it; to ask costs less than to set it
             self.net.train()
         for group in self.optimizer.param_groups:
@@ -226,8 +236,9 @@ class Fit:
         part = self.world.part(count)
         if self.world.size > 1:
             batch = batch.part(part)
+        batch = batch.to(self.device)
         with rows(part, count):
-            with torch.autocast("cpu", torch.bfloat16) if self.is_reduced else nullcontext():
+            with torch.autocast(self.device.type, torch.bfloat16) if self.is_reduced else nullcontext():
                 loss = self.objective(batch)
             for parameter in self._parameters:
                 parameter.grad = None  # as zero_grad does, without its 20 us of profiling hooks
@@ -326,7 +337,7 @@ class Fit:
         if loss < self.best["loss"]:
             self.best |= {"loss": loss, "error": error}
         if loss <= self.best["loss"] + self.best["error"]:
-            self.best |= {"step": self.step, "weights": {k: v.clone() for k, v in self._averaged().items()}}
+            self.best |= {"step": self.step, "weights": _copied(self._averaged())}
             self.waited = 0
             return
         self.waited += 1
@@ -366,11 +377,31 @@ class _Clock:
         return time.monotonic() - self.began
 
 
-def _is_reduced(precision: str) -> bool:
+def _known_steps(budget: Budget, batches: Batches) -> int | None:
+    """Return how many steps a budget is, or None for one in seconds: a probe will tell."""
+    return budget.epochs * batches.steps_per_epoch if budget.epochs is not None else budget.steps
+
+
+def _copied(value: Any) -> Any:
+    """Return a nested state with its tensors copied to the processor."""
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {name: _copied(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_copied(part) for part in value)
+    return value
+
+
+def _is_reduced(precision: str, device: torch.device) -> bool:
     """Whether to multiply in bfloat16; without hardware for it, that would be slower than float32."""
     if precision not in ("float32", "bfloat16", "auto"):
         raise UsageError("no such precision", where=repr(precision), remedy="Use float32, bfloat16 or auto.")
-    return precision == "bfloat16" or (precision == "auto" and torch.cpu._is_avx512_bf16_supported())
+    if precision != "auto":
+        return precision == "bfloat16"
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def check_optimizer(name: str) -> type[torch.optim.Optimizer]:
@@ -388,4 +419,5 @@ def _optimizer(net: nn.Module, settings: Training) -> torch.optim.Optimizer:
         options["weight_decay"] = settings.weight_decay
     if settings.optimizer == "SGD":
         options["momentum"] = 0.9
-    return kind(net.parameters(), **options)
+    made: torch.optim.Optimizer = kind(net.parameters(), **options)
+    return made

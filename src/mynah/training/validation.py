@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from mynah.ground.device import of
 from mynah.ground.randomness import generator
-from mynah.training.batches import pad
+from mynah.training.batches import Batch, pad
 
 #: One held-out group may be this many times the share that was asked for.
 LARGEST_EXCESS = 1.5
@@ -61,12 +62,14 @@ class Validation:
 
     def __call__(self, net: nn.Module, poll: Callable[[], None]) -> tuple[float, float, float]:
         """Score `net`; `poll` is called between batches, and may raise to end it."""
+        device = of(net)
         losses, said = np.empty(len(self.codes)), np.empty(len(self.codes), dtype=int)
         for part in self.parts:
             poll()
             x, lengths = pad([self.examples[int(i)] for i in part])
-            logits = net(x, lengths)
             target = torch.from_numpy(self.codes[part])
+            batch = Batch(x, lengths, target).to(device)
+            logits = net(batch.frames, batch.lengths).cpu()
             losses[part] = nn.functional.cross_entropy(logits, target, reduction="none").numpy()
             said[part] = logits.argmax(dim=1).numpy()
         right = [float((said[self.codes == code] == code).mean()) for code in np.unique(self.codes)]
