@@ -109,11 +109,19 @@ class Compose(Task):
 
     def recorded(self, document: dict[str, Any], family: dict[str, Any]) -> list[Any]:
         """Return both errors of each piece."""
-        return recorded_rows(self, document, family["errors"])
+        return recorded_rows(self, document, family["details"]["errors"])
+
+    def written(self, value: Any, names: Sequence[str] | np.ndarray = ()) -> str:
+        """Return nothing: errors are no answer to a piece."""
+        return ""
+
+    def closing(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return that nothing need follow."""
+        return {"next": "", "remarks": []}
 
     def worth_hearing(self, document: dict[str, Any], family: dict[str, Any], most: int) -> list[int]:
         """Return the pieces that were made, the best family's first, each with the piece that it borrows most from."""
-        sounds = [sound for row in document["families"] for sound in row.get("sounds", ())]
+        sounds = [sound for row in document["families"] for sound in row["sounds"]]
         wanted = (number for sound in sounds for number in (sound["id"], sound["details"]["nearest"]))
         return list(dict.fromkeys(wanted))[:most]
 

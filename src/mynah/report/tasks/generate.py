@@ -10,6 +10,7 @@ from mynah.ground.errors import IncompatibleFile
 from mynah.judging.metric import share
 from mynah.report import wording
 from mynah.report.embed import Preview
+from mynah.report.sounds import cell, requested
 from mynah.report.tasks import Additions, Section
 from mynah.report.verdict import shown
 
@@ -160,14 +161,14 @@ def _family(
     rows = []
     for number, sound in enumerate(family["sounds"], 1):
         facts = sound["details"]
-        words = [f"requested label {sound['label']}"] if sound["label"] else []
+        words = requested(sound)
         if facts["named"] is not None:
             words.append(f"a classifier answers {facts['named']}")
         far = f"{wording.fixed(facts['distance'], 1)}{wording.THIN}dB away"
         limit = "" if threshold is None else f", a copy below {wording.fixed(threshold, 1)}{wording.THIN}dB"
         rows.append(
             {
-                "made": _cell(sound["id"], f"{family['name']} {number}", words, sounding, shown),
+                "made": cell(sound["id"], f"{family['name']} {number}", words, sounding, shown),
                 "nearest": _clip(facts["nearest"], [far + limit], results, sounding, shown),
                 "real": _clip(sound["item"], [], results, sounding, shown),
                 "is_copy": facts["copy"],
@@ -185,26 +186,13 @@ def _clip(
     item: int, words: list[str], results: dict[str, Any], sounding: dict[int, Preview], shown: set[int]
 ) -> dict[str, Any]:
     facts = results["items"][item]
-    return _cell(item, facts["file"] + wording.part_of_file(facts), words, sounding, shown)
-
-
-def _cell(number: int, name: str, words: list[str], sounding: dict[int, Preview], shown: set[int]) -> dict[str, Any]:
-    """Return one sound; `preview` is its only copy in the page, `audible` whether there is one."""
-    first = number not in shown
-    shown.add(number)
-    preview = sounding.get(number)
-    return {
-        "item": number,
-        "name": name,
-        "words": words,
-        "audible": preview is not None,
-        "preview": preview if first else None,
-    }
+    return cell(item, facts["file"] + wording.part_of_file(facts), words, sounding, shown)
 
 
 ADDITIONS = Additions(
     fields=FIELDS,
     check=check,
     sections=(Section("generated.html", section, "Sounds", "made", after="verdict.html"),),
+    replaces=frozenset({"sounds.html", "clips.html"}),
     figures={"likeness": share("likeness", "likeness", low=None)},
 )
