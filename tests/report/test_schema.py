@@ -121,6 +121,14 @@ def test_a_document_of_version_1_is_read_and_shown(tmp_path):
     assert {row["name"]: row["verdict"] for row in found["families"]}.keys() == {"svm", "knn", "chance"}
     assert found["families"][0]["verdict"] == "best"
     assert all(row["gap"] >= 0 and row["probability"] is None for row in found["families"])
+    kept = next(row for row in found["families"] if row["name"] == found["best"])
+    assert [answer["said"] for answer in found["answers"]] == [
+        found["classes"][code] for code in kept["details"]["predicted"]
+    ]
+    wrong = sum(answer["wrong"] for answer in found["answers"])
+    assert wrong == sum(map(sum, kept["details"]["confusion"])) - sum(
+        row[k] for k, row in enumerate(kept["details"]["confusion"])
+    )
     page = build(tmp_path).read_text(encoding="utf-8")
     assert "balanced accuracy" in page
     old = json.loads((FILES / "results-1.json").read_text(encoding="utf-8"))
