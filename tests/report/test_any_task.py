@@ -14,7 +14,8 @@ from mynah.judging.metric import Metric
 from mynah.report import build, tasks
 from mynah.report.schema import validate
 from mynah.runs.board import as_text
-from results_sample import make_results, make_run
+from mynah.runs.previews import write_previews
+from results_sample import FakeClip, make_results, make_run
 
 SRC = Path(__file__).parents[2] / "src" / "mynah"
 NASTY = "<script>alert(1)</script>"
@@ -205,3 +206,24 @@ def test_templates_of_the_general_sections_name_no_task():
         if path.name not in own:
             text = path.read_text(encoding="utf-8")
             assert not re.search(r"results\.(verb|task)\b|confusion|classify|generate\b|transcri", text), path.name
+
+
+def test_sounds_that_a_made_up_task_makes_are_played(visit, tmp_path):
+    document = loudness()
+    takes = len(document["items"])
+    made = {"file": "trials/a/0.wav", "label": "loud", "item": 1, "details": {"peak_db": -3.0}}
+    for number, family in enumerate(document["families"][:2]):
+        family["sounds"] = [made | {"id": takes + number}]
+    clips = [FakeClip(number, 0.3) for number in range(takes + 2)]
+    write_previews(clips, [takes, takes + 1, 0], tmp_path / "previews")
+    page = page_of(document, tmp_path)
+    assert re.findall(r'<section id="([\w-]+)"', page)[:2] == ["result", "made"]
+    assert "requested label loud" in words_of(page)
+    assert "1 take can be played" in words_of(page)
+    seen = visit((tmp_path / "report.html").as_uri())
+    seen.page.locator("#made").scroll_into_view_if_needed()
+    seen.until("document.querySelectorAll('#made .media:not([hidden]) audio').length >= 1")
+    assert seen.errors == []
+    document["families"][0]["sounds"][0]["id"] = 0
+    with pytest.raises(IncompatibleFile, match="not numbered after the items"):
+        validate(document)

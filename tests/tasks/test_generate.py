@@ -105,7 +105,7 @@ def test_without_labels_learn_makes_sounds_by_itself(tmp_path):
     run = mynah.learn(folder, out=tmp_path / "run", executor="sequential", families="shaped_noise")
     assert (run.results["task"], run.results["classes"]) == ("generate", [])
     assert run.board[0]["details"]["judging"]["named_right"] is None
-    assert "there are no labels, so" in str(run)
+    assert "There are no labels, so" in str(run)
     assert "Named as asked" not in (tmp_path / "run/report.html").read_text(encoding="utf-8")
 
 

@@ -17,11 +17,9 @@ MOST_UNJUDGED = 100
 def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
     """Return what templates/clips.html shows, or None where no answer has a text and there is nothing to hear."""
     answers = results["answers"]
-    if answers and not any(answer["said"] or answer["wrong"] for answer in answers):
-        return None  # what is heard stands in the task's own section
-    if not answers and not heard:
-        return None
     previews = {preview.item: preview for preview in heard if preview.item < len(results["items"])}
+    if not previews and not any(answer["said"] or answer["wrong"] for answer in answers):
+        return None
     mistakes = [item for item, answer in enumerate(answers) if answer["wrong"]]
     judged = any(answer["wrong"] is not None for answer in answers)
     silent = [item for item in mistakes if item not in previews]
@@ -39,7 +37,7 @@ def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> 
         "judged": judged,
         "wrong": len(mistakes),
         "more": max(0, len(silent) - MOST_SILENT),
-        "heard": len(heard),
+        "heard": len(previews),
         "sounds": any(item["seconds"] is not None for item in results["items"]),
         "dropped": dropped,
         "own": tasks.of(results["task"]).clip_template,

@@ -88,9 +88,10 @@ def _other_scores(results: dict[str, Any]) -> dict[str, Any]:
 def limits(results: dict[str, Any]) -> list[str]:
     """Say what the numbers do not show, in the order of how often it misleads."""
     several = results["words"]["items"][1]
+    others = "microphones, rooms, players or places" if results["dataset"]["duration"] else "sources"
     grouped = results["split"]["grouped_by"]
     said = [
-        f"The scores hold for {several} like these. Other microphones, rooms, players or places were not tested unless "
+        f"The scores hold for {several} like these. Other {others} were not tested unless "
         f"they are different groups here (folds are grouped by {grouped}).",
         f"The best of several methods was picked on the {several} it is scored on, so its score is a little "
         "flattering; the interval does not contain this.",

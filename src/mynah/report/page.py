@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from mynah.report import clips, cost, health, learning, method, tasks, verdict
+from mynah.report import clips, cost, health, learning, method, sounds, tasks, verdict
 from mynah.report.embed import Preview, previews
 from mynah.report.offline import asset, date_of, environment, hash_of, write
 from mynah.report.privacy import without_paths
@@ -18,6 +18,7 @@ from mynah.report.tasks import Additions, Section
 #: The sections that every page may have, in their order, before that of the items; those of a task follow one of them.
 GENERAL = (
     Section("verdict.html", lambda results, heard, dropped: verdict.section(results), "Result", "result"),
+    Section("sounds.html", sounds.section, "Sounds", "made"),
     Section("cost.html", lambda results, heard, dropped: cost.section(results), "Cost", "cost"),
     Section("learning.html", lambda results, heard, dropped: learning.section(results), "Learning", "learning"),
     Section("health.html", lambda results, heard, dropped: health.section(results), "Data", "data"),
@@ -96,7 +97,8 @@ def _parts(results: dict[str, Any], own: Additions, heard: list[Preview], droppe
     """Return the sections in their order, each with what it shows; those that show nothing are left out."""
     ordered: list[Section] = []
     for general in (*GENERAL, Section("clips.html", clips.section, results["words"]["items"][1].capitalize(), "clips")):
-        ordered += [general, *(section for section in own.sections if section.after == general.template)]
+        ordered += [] if general.template in own.replaces else [general]
+        ordered += [section for section in own.sections if section.after == general.template]
         if general.template == BEFORE_BROUGHT:
             brought = enumerate(results["sections"], 1)
             ordered += [_brought(section, f"section-{number}") for number, section in brought]

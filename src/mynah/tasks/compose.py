@@ -101,6 +101,10 @@ class Compose(Task):
         """Return nothing: errors say nothing that could be read beside a piece."""
         return ""
 
+    def closing(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return that nothing need follow."""
+        return {"next": "", "remarks": []}
+
     def rows(self, found: Gathered, targets: np.ndarray, names: np.ndarray) -> dict[str, Any]:
         """Return both errors of each piece, their means in the family's unit, and the pieces that can be heard."""
         if not found.facts:

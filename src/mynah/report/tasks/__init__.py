@@ -52,6 +52,7 @@ class Additions:
         optional: those that may be absent.
         check: raises `IncompatibleFile` where lists do not fit each other.
         sections: of the page.
+        replaces: templates of general sections that these stand for.
         figures: how other scores than the metric are written, by their names.
         clip: what is shown beneath one of the clips to hear, by `clip_template`; None for nothing.
         clip_template: file in templates/ that sees `row.own`.
@@ -64,6 +65,7 @@ class Additions:
     optional: frozenset[str] = frozenset()
     check: Callable[[Results], None] = lambda results: None
     sections: tuple[Section, ...] = ()
+    replaces: frozenset[str] = frozenset()
     figures: Mapping[str, Metric] = field(default_factory=dict)
     clip: Callable[[Results, int], Any] = lambda results, item: None
     clip_template: str = ""

@@ -93,5 +93,6 @@ ADDITIONS = Additions(
     fields=FIELDS,
     check=check,
     sections=(Section("composed.html", section, "Pieces", "made", after="verdict.html"),),
+    replaces=frozenset({"sounds.html", "clips.html"}),
     figures={"error_saved": share("error_saved", "prediction error saved", low=None)},
 )

@@ -10,7 +10,7 @@ from mynah.ground.errors import IncompatibleFile
 from mynah.judging.metric import share
 from mynah.report import wording
 from mynah.report.embed import Preview
-from mynah.report.sounds import cell, of_item
+from mynah.report.sounds import cell, of_item, requested
 from mynah.report.tasks import Additions, Section
 from mynah.report.verdict import shown
 
@@ -161,7 +161,7 @@ def _family(
     rows = []
     for number, sound in enumerate(family["sounds"], 1):
         facts = sound["details"]
-        words = [f"requested label {sound['label']}"] if sound["label"] else []
+        words = requested(sound)
         if facts["named"] is not None:
             words.append(f"a classifier answers {facts['named']}")
         far = f"{wording.fixed(facts['distance'], 1)}{wording.THIN}dB away"
@@ -186,5 +186,6 @@ ADDITIONS = Additions(
     fields=FIELDS,
     check=check,
     sections=(Section("generated.html", section, "Sounds", "made", after="verdict.html"),),
+    replaces=frozenset({"sounds.html", "clips.html"}),
     figures={"likeness": share("likeness", "likeness", low=None)},
 )
