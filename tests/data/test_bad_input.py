@@ -28,7 +28,7 @@ def test_empty_folder_says_what_was_seen_and_what_is_read(tmp_path):
         scan(tmp_path)
     assert error.value.exit_code == 3
     (tmp_path / "tune.MID").write_bytes(b"MThd")
-    with pytest.raises(BadInput, match="`mynah compose` learns MIDI files"):
+    with pytest.raises(BadInput, match="`mynah compose` learn MIDI files"):
         scan(tmp_path)
 
 

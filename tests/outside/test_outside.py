@@ -18,6 +18,7 @@ import pytest
 from browsing import Visit
 from mynah import compare, learn, modelfile
 from mynah.cli.app import run as mynah
+from mynah.data.builtin import builtin
 from mynah.ground.errors import BadInput, UsageError
 from mynah.runs.learn import resume
 
@@ -177,3 +178,26 @@ def test_what_a_task_refuses_and_what_is_no_task_gets_one_sentence(tmp_path, cap
 def test_results_hold_no_path_of_this_machine(straight):
     _, _, run = straight
     assert str(HERE) not in json.dumps(run.results)
+
+
+def test_plain_classes_join_a_classification(tmp_path, capsys):
+    sounds = builtin(tmp_path / "sounds", clips_per_class=6)
+    plain = own("classifiers")
+    out = tmp_path / "run"
+    run = learn(sounds, out=out, families=f"svm,{plain}", budget="60steps", executor="sequential", folds=2)
+    assert {row["name"]: row["status"] for row in run.board} == {
+        "svm": "ok",
+        "classifiers.py:NaiveBayes": "ok",
+        "classifiers.py:Recurrent": "ok",
+    }
+    assert all(row["score"] > 0.2 for row in run.board if "NaiveBayes" in row["name"])
+    before = {path.name: (path / "answers.npy").read_bytes() for path in out.glob("trials/*")}
+    for result in sorted(out.glob("trials/*/result.json"))[:3]:
+        result.unlink()
+    resume(out)
+    assert {path.name: (path / "answers.npy").read_bytes() for path in out.glob("trials/*")} == before
+    only = learn(sounds, out=tmp_path / "only", families=f"{plain}:NaiveBayes", executor="sequential", folds=2)
+    model = str(only.folder / "best.mynah")
+    assert mynah(["apply", model, str(sounds), "--families", plain, "--format", "csv", "--quiet"]) == 0
+    rows = read(capsys.readouterr().out)
+    assert np.mean([Path(row["file"]).parent.name == row["label"] for row in rows]) > 0.8

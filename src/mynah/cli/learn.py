@@ -44,7 +44,12 @@ _Place = Annotated[
     typer.Argument(help="A folder with one sub-folder a label or a labels file; or folder or URL of a packed one."),
 ]
 _Task = Annotated[
-    str, typer.Option(help="classify, transcribe, generate; auto: classify, or generate where there are no labels.")
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="classify, transcribe, generate, compose (MIDI); auto: classify, or generate where there are no labels. "
+        "./mine.py:MyTask is a class in your own file, which is run.",
+    ),
 ]
 _Anyway = Annotated[bool, typer.Option("--anyway", help="Go on with too few clips for a score.", rich_help_panel=MUCH)]
 _Repeat = Annotated[Path | None, typer.Option(help="A run whose steps are repeated exactly.", rich_help_panel=WORK)]

@@ -47,7 +47,7 @@ class Tree:
         unread = {os.path.splitext(problem.file)[1].lower() for problem in self.problems}
         readable = f"I read {', '.join(sorted(suffix[1:] for suffix in EXTENSIONS))}."
         if {".mid", ".midi"} & {suffix.lower() for suffix in self.others}:
-            return f"`mynah compose` learns MIDI files. {readable}"
+            return f"`mynah learn --task compose` and `mynah compose` learn MIDI files. {readable}"
         return f"{CONVERT} {readable}" if unread & NEEDS_CONVERSION else readable
 
 
