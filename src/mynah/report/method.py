@@ -99,7 +99,8 @@ def limits(results: dict[str, Any]) -> list[str]:
     if results["folds"] < 2:
         said.append(
             "There is one fold only: the tests know how the choice of clips moves a score, "
-            "not how the luck of training does."
+            "not how the luck of training does. A claim that one method is better is wrong more often here than with "
+            "several folds."
         )
     if any(f.get("per_class") for f in results["families"]) and per_class and min(per_class) < 20:
         said.append(

@@ -32,7 +32,9 @@ def as_text(results: dict[str, Any], folder: Path) -> str:
         names = results["classes"]
         verb = results["verb"]
         label = f" --label {shlex.quote(names[0])}" if verb == "generate" and names else ""
-        lines.append(f"next    mynah {verb} {model}{label}{' NEW/' if verb == 'apply' else ''}")
+        file, is_own, _ = results["best"].partition(".py:")
+        own = f" --families {shlex.quote(f'{file}.py')}" if is_own else ""
+        lines.append(f"next    mynah {verb} {model}{label}{' NEW/' if verb == 'apply' else ''}{own}")
         if label:
             lines.append(f"labels  {', '.join(names)}")
     return "\n".join(lines)
