@@ -1,7 +1,10 @@
 """The main job on a small folder: whole, repeated, resumed, interrupted, refused."""
 
+import dataclasses
+import inspect
 import json
 import os
+import pydoc
 import signal
 import subprocess
 import sys
@@ -220,6 +223,17 @@ def test_runs_are_compared_on_the_same_clips(run, sounds, tmp_path):
     alone = learn(smaller, out=tmp_path / "alone", **{**OPTIONS, "families": ["chance"]})
     with pytest.raises(UsageError, match="not a run on the same clips"):
         compare([run.folder, alone.folder])
+
+
+def test_signature_and_help_of_learn_show_every_option():
+    shown = inspect.signature(learn).parameters
+    assert list(shown)[:4] == ["path", "out", "progress", "command"]
+    assert {name: shown[name].default for name in list(shown)[4:]} == {
+        field.name: field.default for field in dataclasses.fields(Plan)
+    }
+    assert all(given.kind is given.KEYWORD_ONLY for name, given in shown.items() if name != "path")
+    said = pydoc.render_doc(learn, renderer=pydoc.plaintext)
+    assert all(f"\n        {field.name}: " in said for field in dataclasses.fields(Plan))
 
 
 def test_one_trial_cannot_use_two_workers():

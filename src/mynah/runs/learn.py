@@ -27,7 +27,7 @@ from mynah.representations import Frames, Representation, compute, described
 from mynah.runs import results as documents
 from mynah.runs.entry import foreign
 from mynah.runs.job import TIMED_CLIPS, Job, new_model, settings_of
-from mynah.runs.plan import Plan
+from mynah.runs.plan import Plan, shows_options
 from mynah.runs.previews import Heard, preview_order, write_previews
 from mynah.runs.run import Run
 from mynah.runs.schedule import Workers, run_all
@@ -44,6 +44,7 @@ PLAN, PLAN_SCHEMA = "plan.json", "mynah.plan/1"
 CLOSING_SHARE = 0.03
 
 
+@shows_options
 def learn(
     path: str | os.PathLike[str],
     *,
@@ -59,7 +60,7 @@ def learn(
         out: folder of the run; finished trials found there are not repeated.
         progress: told how far the work is.
         command: the command line to repeat this, for the page.
-        options: fields of `Plan`; its `settings` may be called `set`, as on the command line.
+        options: as listed below; `settings` may be called `set`, as on the command line.
 
     Returns:
         The run; ``run.board``, ``run.best``, ``run.report``.
