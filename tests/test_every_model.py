@@ -64,14 +64,14 @@ def test_battery_of_transcribers(name):
 GENERATORS = [card.name for card in catalog.cards() if "generate" in card.tasks]
 #: Settings and training with which each learns the toy within seconds.
 SMALL_GENERATORS: dict[str, tuple[dict, dict]] = {
-    "gruv": ({"hidden": 12}, {"budget": "12steps"}),
-    "glover": ({"hidden": 12}, {"budget": "12steps"}),
+    "gruv": ({"hidden": 12}, {"budget": "20steps"}),
+    "glover": ({"hidden": 12}, {"budget": "20steps"}),
     "frame_vae": ({"hidden": 16, "latent": 4}, {"budget": "40steps"}),
     "wavenet": (
         {"blocks": 1, "doublings": 5, "residual": 16, "skip": 32},
         {"budget": "20steps", "crop_seconds": 0.05, "learning_rate": 1e-2},
     ),
-    "sample_rnn": ({"hidden": 16}, {"budget": "15steps", "crop_seconds": 0.02, "learning_rate": 2e-2}),
+    "sample_rnn": ({"hidden": 16}, {"budget": "20steps", "crop_seconds": 0.02, "learning_rate": 2e-2}),
 }
 
 
@@ -168,9 +168,11 @@ def test_batteries_can_fail():
         check_model(lambda: Peeking(training=Training(budget="30epochs", batch=16)))
 
 
-def test_what_all_batteries_share_can_fail():
-    """A fit that draws without a seed, and one that a file changes."""
+def test_what_all_batteries_share_can_fail(monkeypatch):
+    """A fit that draws without a seed, one that a file changes, and one that an interruption changes."""
     from mynah.models.knn import KNN
+    from mynah.models.mlp import MLP
+    from mynah.training import Fit
 
     class Unseeded(KNN):
         def learn_arrays(self, X, codes, classes):
@@ -194,3 +196,15 @@ def test_what_all_batteries_share_can_fail():
         check(Unseeded)
     with pytest.raises(AssertionError, match="an answer differs after a file"):
         check(Forgetful)
+
+    training, draws = Training(budget="20steps", batch=16), np.random.default_rng(0)
+
+    def net(seed=0):
+        return MLP(hidden=4, training=training, random_state=seed)
+
+    check(net)
+    with pytest.raises(AssertionError, match="differs between two fits with one seed"):
+        check(lambda: net(int(draws.integers(1000))))
+    monkeypatch.setattr(Fit, "restore", lambda fit, state: None)
+    with pytest.raises(AssertionError, match="differs after an interruption"):
+        check(net)

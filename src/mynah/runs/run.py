@@ -69,7 +69,7 @@ class Run:
         }
 
     def _with_folder(self, name: str) -> str:
-        """Return a row's name, with the folder of a user's own file that the plan of the run knows and that is there."""
+        """Return a row's name, with the folder of a user's own file that the run's plan knows and that is there."""
         own = re.match(r"(.*\.py):\w+", name)
         with suppress(OSError, ValueError, KeyError, TypeError):
             plan = json.loads((self.folder / "plan.json").read_text(encoding="utf-8")) if own else {}
