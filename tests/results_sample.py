@@ -120,7 +120,7 @@ def make_results(
         "status": "complete",
         "task": "classify",
         "verb": "apply",
-        "words": {"parts": ["class", "classes"], "counted": "of each class", "baseline": "chance"},
+        "words": by_name("classify").words.to_json(),
         "metric": by_name("classify").metric.to_json(),
         "verdict": f"{best['name']} is best: it names {best['score']:.0%} of held-out clips correctly "
         f"(95 % interval {best['ci'][0]:.0%} to {best['ci'][1]:.0%}); "

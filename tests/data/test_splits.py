@@ -18,7 +18,7 @@ def clip(number, label, group=None, **facts):
 
 
 def sounds(clips, **facts):
-    return Sounds(name="x", folder=None, clips=tuple(clips), **facts)
+    return Sounds(name="x", folder=None, items=tuple(clips), **facts)
 
 
 @settings(max_examples=40, deadline=None)

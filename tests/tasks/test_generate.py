@@ -174,13 +174,13 @@ def test_clips_that_judge_are_spread_over_the_labels(tmp_path):
     chosen = generate.TASK.held(sounds, np.arange(80))
     assert len(chosen) == generate.MOST_JUDGED
     assert abs(sum(sounds.labels[i] == "low" for i in chosen) - 30) <= 1
-    long = dataclasses.replace(sounds, clips=tuple(dataclasses.replace(c, frames=RATE * 9) for c in sounds))
+    long = dataclasses.replace(sounds, items=tuple(dataclasses.replace(c, frames=RATE * 9) for c in sounds))
     assert len(generate.TASK.held(long, np.arange(80))) == generate.LEAST_JUDGED
 
 
 def test_long_clips_are_judged_by_their_beginning(tmp_path):
     sounds = scan(folder_of(tmp_path / "some", clips=2, seconds=3.0))
-    heard = generate.TASK.heard(sounds)
+    heard = generate.TASK.scored(sounds)
     assert {clip.seconds for clip in heard} == {generate.HEARD_SECONDS}
     assert np.array_equal(heard[0].read(), sounds[0].read()[:, : round(generate.HEARD_SECONDS * RATE)])
     assert heard[0].content != sounds[0].content
@@ -193,7 +193,7 @@ def prepared(folder, place):
     learning._represent()
     fold = learning.splits.folds[0]
     waves = next(frames for frames in learning.frames.values() if frames.representation == Waveform())
-    return learning, Part(waves, learning.judged, learning.labels, fold.train, fold.test, 0, place)
+    return learning, Part(waves, learning.judged, learning.targets, fold.train, fold.test, 0, place)
 
 
 class Parrot(GeneratorModel):
@@ -222,16 +222,16 @@ def kinds(tmp_path_factory):
 def test_a_parrot_is_found_out_and_the_honest_are_not(kinds):
     """Lengths are drawn, so that sounds are cut, filled and faded."""
     learning, part = kinds
-    labels = part.labels[part.train]
-    _, facts = generate.TASK.answer(Parrot().fit(part.frames.take(part.train), labels), part, learning.names)
+    labels = part.targets[part.train]
+    _, facts = generate.TASK.answer(Parrot().fit(part.inputs.take(part.train), labels), part, learning.names)
     judged = facts["judging"]
     assert judged["made"] >= 30
     assert judged["copies"] >= 0.95
     assert judged["copies_real"] <= 0.05
     for honest in (ShapedNoise(), FrameVAE(hidden=32, training=Training(budget="40steps", batch=16))):
-        frames = part.frames.take(part.train)
+        frames = part.inputs.take(part.train)
         if not isinstance(honest, ShapedNoise):
-            frames = [learning.sounds[int(i)] for i in part.train]
+            frames = [learning.corpus[int(i)] for i in part.train]
         model = honest.fit(frames, labels)
         made = [generate._made(model, part, int(clip), generate.HEARD_SECONDS) for clip in part.test]
         assert copies_among(made, part) <= 0.03, type(honest).__name__
@@ -239,7 +239,7 @@ def test_a_parrot_is_found_out_and_the_honest_are_not(kinds):
 
 def test_the_fade_at_the_end_hides_no_copy(tmp_path):
     learning, part = prepared(folder_of(tmp_path / "some", seconds=0.2), tmp_path)
-    parrot = Parrot().fit(part.frames.take(part.train), part.labels[part.train])
+    parrot = Parrot().fit(part.inputs.take(part.train), part.targets[part.train])
     _, facts = generate.TASK.answer(parrot, part, learning.names)
     assert all(sound["copy"] and sound["distance"] < 1e-3 for sound in facts["sounds"])
 
@@ -264,14 +264,14 @@ def test_the_classifier_learns_the_training_clips_alone(kinds, monkeypatch):
     generate._named(part, learning.names, vectors)
     ((heard, labels),) = told
     assert np.array_equal(heard, vectors[0])
-    assert labels.tolist() == part.labels[part.train].tolist()
+    assert labels.tolist() == part.targets[part.train].tolist()
 
 
 def test_white_noise_is_20_db_below_full_scale_and_as_long_as_each_clip(kinds):
     learning, part = kinds
     for wave, clip in zip(generate._noise(part, RATE), part.test, strict=True):
         assert wave.wave.std() == pytest.approx(0.1, rel=0.1)
-        assert wave.wave.shape[1] / RATE == pytest.approx(learning.sounds[int(clip)].seconds, abs=0.021)
+        assert wave.wave.shape[1] / RATE == pytest.approx(learning.corpus[int(clip)].seconds, abs=0.021)
 
 
 def test_the_reference_compares_training_clips_with_held_out_ones(kinds):
@@ -286,30 +286,30 @@ def test_surprise_is_asked_of_each_clip_with_its_own_label(kinds):
     told = []
 
     class Listener:
-        classes_ = np.unique(part.labels)[1:]
+        classes_ = np.unique(part.targets)[1:]
 
         def prediction_error(self, frames, labels):
             told.extend(zip(frames, labels.tolist(), strict=True))
             return np.arange(len(frames), dtype=float)
 
-    known = part.test[np.isin(part.labels[part.test], Listener.classes_)]
+    known = part.test[np.isin(part.targets[part.test], Listener.classes_)]
     assert generate._surprise(Listener(), part) == pytest.approx((len(known) - 1) / 2)
-    assert [label for _, label in told] == part.labels[known].tolist() != part.labels[known].tolist()[::-1]
+    assert [label for _, label in told] == part.targets[known].tolist() != part.targets[known].tolist()[::-1]
     for clip, (frames, _) in zip(known, told, strict=True):
-        assert np.array_equal(frames, part.frames[int(clip)])
+        assert np.array_equal(frames, part.inputs[int(clip)])
 
 
 def test_a_copier_is_found_out(tmp_path):
     """A model that plays its training clips, later and softer, is told by the copies and not by the likeness."""
     learning, part = prepared(folder_of(tmp_path / "some"), tmp_path)
-    kept = [learning.sounds[int(i)].read()[0] for i in part.train]
+    kept = [learning.corpus[int(i)].read()[0] for i in part.train]
 
     class Copier:
         unit, rate_, is_slow = "nats a bin", RATE, False
         classes_ = np.array(["high", "low"])
 
         def generate(self, label, seed):
-            of_label = [k for k, i in enumerate(part.train) if learning.labels[i] == label]
+            of_label = [k for k, i in enumerate(part.train) if learning.targets[i] == label]
             wave = kept[of_label[seed % len(of_label)]]
             yield iter([np.zeros(160, np.float32), 0.4 * wave[:1000], 0.4 * wave[1000:]])
 
@@ -327,4 +327,4 @@ def test_a_copier_is_found_out(tmp_path):
 @pytest.mark.parametrize(("clips", "folds"), [(60, 1), (59, 2), (18, 4), (10, 5), (400, 1)])
 def test_small_folders_are_judged_by_several_folds(clips, folds):
     parts = np.array_split(np.arange(clips), 5)
-    assert generate.TASK.folds([Fold("", np.setdiff1d(np.arange(clips), part), part) for part in parts[::-1]]) == folds
+    assert generate._folds([Fold("", np.setdiff1d(np.arange(clips), part), part) for part in parts[::-1]]) == folds

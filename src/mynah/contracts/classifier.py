@@ -32,6 +32,7 @@ class ClassifierModel(ClassifierMixin, Model):
     """
 
     contract: ClassVar[str] = "classifier"
+    tasks: ClassVar[tuple[str, ...]] = ("classify",)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return (clip, class) calibrated probabilities; a clip's row does not depend on the other clips.

@@ -48,7 +48,9 @@ class Composer(Model):
     """
 
     contract: ClassVar[str] = "composer"
+    tasks: ClassVar[tuple[str, ...]] = ("compose",)
     command: ClassVar[str] = "compose"
+    default_representation: ClassVar[None] = None
     unit: ClassVar[str] = "nats a step"
 
     def fit(self, X: Sequence[Piece], y: ArrayLike | None = None, groups: ArrayLike | None = None) -> Composer:

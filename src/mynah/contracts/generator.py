@@ -74,6 +74,7 @@ class GeneratorModel(Model):
     """
 
     contract: ClassVar[str] = "generator"
+    tasks: ClassVar[tuple[str, ...]] = ("generate",)
     command: ClassVar[str] = "generate"
     unit: ClassVar[str] = ""
     ends_itself: ClassVar[bool] = False

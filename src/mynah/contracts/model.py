@@ -52,12 +52,14 @@ class Model(BaseEstimator):
         rate_: Hz, or None likewise.
         record_: facts of the fit.
         contract: name of the contract, kept in model files.
+        tasks: names of the tasks it serves.
         command: the ``mynah`` command that uses such a model.
     """
 
     contract: ClassVar[str] = "model"
+    tasks: ClassVar[tuple[str, ...]] = ()
     command: ClassVar[str] = "apply"
-    default_representation: ClassVar[Representation] = LogMel()
+    default_representation: ClassVar[Representation | None] = LogMel()
 
     def __init__(
         self, representation: Representation | None = None, rate: int | None = None, random_state: int = 0

@@ -1,4 +1,4 @@
-"""Families of a user's own file, ``mine.py:MyFamily``, and of installed packages that offer some.
+"""Families, and tasks, of a user's own file, ``mine.py:MyFamily``, and of installed packages that offer some.
 
 A file is run only because the user named it; what a model file says never loads one. A package offers a family by an
 entry point of the group ``mynah.families``.
@@ -11,7 +11,7 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -30,19 +30,40 @@ Families = Mapping[str, type[Model]] | str | os.PathLike[str] | Iterable[str | o
 
 @dataclass(frozen=True)
 class Source:
-    """Where a family comes from, cheap to send to a worker.
+    """Where a family or a task comes from, cheap to send to a worker.
 
     Attributes:
         path: of the file, absolute; of a package's module for an entry point.
         name: of the class in it; of the entry point.
         sha256: of the file: another file is another family.
-        packaged: whether it is an entry point.
+        group: of the entry point; empty for a file.
     """
 
     path: str
     name: str
     sha256: str
-    packaged: bool = False
+    group: str = ""
+
+    @property
+    def packaged(self) -> bool:
+        """Whether it is an entry point."""
+        return bool(self.group)
+
+    @property
+    def written(self) -> str:
+        """What finds it again from every folder."""
+        return self.name if self.packaged else f"{self.path}:{self.name}"
+
+    @property
+    def defined(self) -> Any:
+        """The class as the file or the package has it.
+
+        Raises:
+            UsageError: the file is another by now, or has an error in it.
+        """
+        if self.packaged:
+            return _point(self.group, self.name).load()
+        return getattr(_module(self.path, self.sha256), self.name)
 
     @property
     def family(self) -> str:
@@ -64,8 +85,12 @@ def is_own(text: str) -> bool:
     return text.partition(".py:")[1] != "" or text.endswith(".py")
 
 
-def sources(text: str) -> list[Source]:
+def sources(text: str, fits: Callable[[object], bool] = can_wrap, what: str = "family") -> list[Source]:
     """Return the families of ``mine.py:MyFamily``, or of ``mine.py``: of all classes that it defines.
+
+    Args:
+        fits: which classes are meant.
+        what: they are called.
 
     Raises:
         UsageError: no such file or class, or an error in the file.
@@ -75,21 +100,25 @@ def sources(text: str) -> list[Source]:
     content = _content(path)
     digest = hashlib.sha256(content).hexdigest()
     module = _module(str(path), digest)
-    there = [key for key, value in vars(module).items() if can_wrap(value) and value.__module__ == module.__name__]
+    there = [
+        key
+        for key, value in vars(module).items()
+        if fits(value) and getattr(value, "__module__", "") == module.__name__
+    ]
     if name and not isinstance(getattr(module, name, None), type):
         raise UsageError("has no such class", where=text, remedy=f"There are {', '.join(there)}." if there else None)
     if not there and not name:
-        raise UsageError("defines no family", where=text)
+        raise UsageError(f"defines no {what}", where=text)
     return [Source(str(path), one, digest) for one in ([name] if name else there)]
 
 
-def packaged(name: str) -> Source | None:
-    """Return the family that an installed package offers under this name, or None.
+def packaged(name: str, group: str = GROUP) -> Source | None:
+    """Return the family, or what else a group holds, that an installed package offers under this name, or None.
 
     Raises:
         MissingExtra: it cannot be imported.
     """
-    found = [point for point in metadata.entry_points(group=GROUP) if point.name == name]
+    found = [point for point in metadata.entry_points(group=group) if point.name == name]
     if not found:
         return None
     try:
@@ -98,7 +127,7 @@ def packaged(name: str) -> Source | None:
         raise MissingExtra(
             f"cannot be imported from {found[0].value}", where=name, measured=f"{type(error).__name__}: {error}"
         ) from error
-    return Source(str(path), name, hashlib.sha256(path.read_bytes()).hexdigest(), packaged=True)
+    return Source(str(path), name, hashlib.sha256(path.read_bytes()).hexdigest(), group)
 
 
 def find(family: str, families: Families) -> type[Model] | None:
@@ -129,12 +158,13 @@ def _content(path: Path) -> bytes:
 
 @cache
 def _kind(source: Source) -> type[Model]:
-    if source.packaged:
-        point = next(point for point in metadata.entry_points(group=GROUP) if point.name == source.name)
-        loaded = point.load()
-        return as_family(loaded, source.family, loaded.__module__)
-    module = _module(source.path, source.sha256)
-    return as_family(getattr(module, source.name), source.family, module.__name__)
+    defined = source.defined  # perhaps imported there from elsewhere: the file is still its source
+    module = defined.__module__ if source.packaged else _module(source.path, source.sha256).__name__
+    return as_family(defined, source.family, module)
+
+
+def _point(group: str, name: str) -> metadata.EntryPoint:
+    return next(point for point in metadata.entry_points(group=group) if point.name == name)
 
 
 @cache

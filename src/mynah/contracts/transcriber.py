@@ -46,6 +46,7 @@ class TranscriberModel(Model):
     """
 
     contract: ClassVar[str] = "transcriber"
+    tasks: ClassVar[tuple[str, ...]] = ("transcribe",)
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the (clip,) texts."""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import overload
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from mynah import audio
+from mynah.data.corpus import Corpus
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +27,7 @@ class Clip:
         group: what must not be cut by a split.
         fold: official fold, or None.
         format: container and sample format.
+        target: the right answer, where it is no label: a number, an array, times of events.
         content: hash of the decoded samples.
         flags: what is odd about it (clipped, truncated ...).
         repair: replace NaN and infinity by zero and take the mean out when reading.
@@ -49,10 +47,34 @@ class Clip:
     content: str = ""
     flags: tuple[str, ...] = ()
     repair: bool = False
+    target: Any = None
 
     @property
     def seconds(self) -> float:
         return self.frames / self.rate
+
+    @property
+    def input(self) -> Clip:
+        """What a model without a representation is given: the clip."""
+        return self
+
+    def identity(self) -> tuple[Any, ...]:
+        """Return what makes this another clip."""
+        return (self.file, self.content, self.label, self.group, self.fold, self.start, self.end, self.repair)
+
+    def described(self) -> dict[str, Any]:
+        """Return what the page needs to name and to group it."""
+        return {
+            "file": self.file,
+            "label": self.label,
+            "group": self.group,
+            "seconds": self.seconds,
+            "rate": self.rate,
+            "channels": self.channels,
+            "flags": list(self.flags),
+            "start": self.start,
+            "end": self.end,
+        }
 
     def read(self, rate: int | None = None, mono: bool = True) -> np.ndarray:
         """Return float32 (channel, time) at `rate` Hz (None: the file's own), one channel when `mono`."""
@@ -77,111 +99,13 @@ class Wave:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """A file that is not as it should be.
-
-    Attributes:
-        kind: truncated, silent, nan, empty, unreadable, clipped, dc, unlabelled, long (one label over many minutes),
-            or contradiction (one sound under two labels).
-        action: "set aside" (not used), "flagged" (used as it is) or "repaired" (used after repair).
-        detail: what was measured.
-        remedy: what to do.
-    """
-
-    file: str
-    kind: str
-    action: str
-    detail: str
-    remedy: str
-
-
-@dataclass(frozen=True)
-class Leak:
-    """Something about the files that predicts the label, or a split that parts what belongs together.
-
-    Attributes:
-        kind: rate, codec, channels or duration (a fact that predicts the label); duplicates or groups (one sound, or
-            clips of one recording or group, on both sides of a given split); takes (files that look like takes of a
-            few recordings, which splits cannot keep together).
-        message: in plain words.
-        accuracy, chance: share of clips that a fact alone names, and that the commonest class names; for the other
-            kinds the share of clips it is about (of groups: of the clips that judge), and 0.
-    """
-
-    kind: str
-    message: str
-    accuracy: float
-    chance: float
-
-
-@dataclass(frozen=True)
-class Sounds(Sequence[Clip]):
-    """Clips of a folder, with what is wrong with them; nothing is held in memory but their descriptions.
-
-    Attributes:
-        name: of the folder.
-        folder: where it is; folder or URL of a packed corpus.
-        problems, ignored, duplicates, leaks: what inspection found.
-        grouped_by: "recording", or the column given.
-        official: what decides the folds: "fold", "split" (columns), "group" (asked for) or "" (nothing).
-    """
-
-    name: str
-    folder: str | os.PathLike[str]
-    clips: tuple[Clip, ...]
-    problems: tuple[Problem, ...] = ()
-    ignored: dict[str, int] = field(default_factory=dict)
-    duplicates: tuple[tuple[str, ...], ...] = ()
-    leaks: tuple[Leak, ...] = ()
-    grouped_by: str = "recording"
-    official: str = ""
-
-    @overload
-    def __getitem__(self, index: int) -> Clip: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sounds: ...
-    def __getitem__(self, index: int | slice) -> Clip | Sounds:
-        if isinstance(index, slice):
-            return replace(self, clips=self.clips[index])
-        return self.clips[index]
-
-    def __len__(self) -> int:
-        return len(self.clips)
-
-    def subset(self, indices: Iterable[int]) -> Sounds:
-        """Return the clips with these numbers, in this order."""
-        return replace(self, clips=tuple(self.clips[int(i)] for i in indices))
-
-    @cached_property
-    def labels(self) -> list[str]:
-        """One label a clip; "" where there is none."""
-        return [clip.label or "" for clip in self.clips]
-
-    @cached_property
-    def groups(self) -> list[str]:
-        return [clip.group for clip in self.clips]
-
-    @cached_property
-    def classes(self) -> list[str]:
-        """The labels, sorted, each once."""
-        return sorted({clip.label for clip in self.clips if clip.label is not None})
-
-    @cached_property
-    def rates(self) -> Counter[int]:
-        return Counter(clip.rate for clip in self.clips)
+class Sounds(Corpus[Clip]):
+    """Clips of a folder, with what is wrong with them; nothing is held in memory but their descriptions."""
 
     @property
-    def common_rate(self) -> int:
-        """The commonest rate in Hz; the higher one of a tie."""
-        return max(self.rates, key=lambda rate: (self.rates[rate], rate))
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """32 hexadecimal digits over content, labels, groups and folds; not over where the folder lies."""
-        facts = [
-            (c.file, c.content, c.label, c.group, c.fold, c.start, c.end, c.repair, self.official) for c in self.clips
-        ]
-        return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
+    def clips(self) -> tuple[Clip, ...]:
+        """The items."""
+        return self.items
 
     def _repr_html_(self) -> str:
         from html import escape

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mynah.audio import EXTENSIONS
-from mynah.data.clip import Problem
+from mynah.data.corpus import Problem
 from mynah.data.inspection import Inspection, is_whole
 from mynah.data.labels import Table
 from mynah.ground.errors import IncompatibleFile

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mynah.data.clip import Problem
+from mynah.data.corpus import Problem
 from mynah.data.inspection import Inspection
 
 #: Peak below which a file counts as silent: -90 dB, under one step of 16 bits.

@@ -7,7 +7,8 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 
-from mynah.data.clip import Clip, Leak
+from mynah.data.clip import Clip
+from mynah.data.corpus import Leak
 from mynah.data.groups import uneven_takes
 from mynah.data.labels import TEST
 

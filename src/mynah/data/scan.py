@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mynah.data import labels as tables
-from mynah.data.clip import Clip, Problem, Sounds
+from mynah.data.clip import Clip, Sounds
+from mynah.data.corpus import Problem
 from mynah.data.groups import join
 from mynah.data.inspection import Inspection
 from mynah.data.judgement import judge, judge_length
@@ -126,7 +127,7 @@ def survey(
     sounds = Sounds(
         name=source.name,
         folder=source.place,
-        clips=clips,
+        items=clips,
         problems=tuple(problems),
         ignored=ignored,
         duplicates=_duplicates(clips),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mynah.audio import EXTENSIONS, NEEDS_CONVERSION
-from mynah.data.clip import Problem
+from mynah.data.corpus import Problem
 
 HIDDEN_FILES = "hidden files (._*, .DS_Store ...)"
 HIDDEN_FOLDERS = "hidden or system folders"

@@ -38,7 +38,7 @@ def _upgraded(document: dict[str, Any]) -> dict[str, Any]:
     document["families"] = [_family(family, document["families"]) for family in document["families"]]
     return document | {
         "verb": verb,
-        "words": {"parts": parts, "counted": counted, "baseline": baseline},
+        "words": {"parts": parts, "counted": counted, "baseline": baseline, "items": ["clip", "clips"]},
         "metric": {
             "name": name,
             "title": title,

@@ -67,18 +67,18 @@ def compare(folders: Sequence[str | os.PathLike[str]]) -> Comparison:
     first = runs[0].results
     task = tasks.by_name(first["task"])
     files = {_identity(item): number for number, item in enumerate(first["items"])}
-    true = np.array([str(item["label"]) for item in first["items"]])
     entries: dict[str, tuple[str, dict[str, Any], np.ndarray]] = {}
     for run, name in zip(runs, names, strict=True):
         order = _order(run.results, files, first, name)
         for row in run.board:
             if row["score"] is not None and row["status"] == "ok":
                 answers = np.full(len(files), None, dtype=object)
-                answers[order] = task.recorded(run.results, row)
+                for place, row_of_item in zip(order, task.recorded(run.results, row), strict=True):
+                    answers[place] = row_of_item
                 entries[f"{name}: {row['name']}" if len(runs) > 1 else row["name"]] = (name, row, answers)
     if not entries:
         raise UsageError("no family has finished in these runs", where=", ".join(names))
-    return _compared(task, entries, true, runs)
+    return _compared(task, entries, runs)
 
 
 def _identity(item: dict[str, Any]) -> tuple[Any, ...]:
@@ -107,10 +107,10 @@ def _distinct(folders: Sequence[Path]) -> list[str]:
 
 
 def _compared(
-    task: Task, entries: dict[str, tuple[str, dict[str, Any], np.ndarray]], true: np.ndarray, runs: Sequence[Run]
+    task: Task, entries: dict[str, tuple[str, dict[str, Any], np.ndarray]], runs: Sequence[Run]
 ) -> Comparison:
     first = runs[0].results
-    names, metric = np.array(first["classes"]), task.metric
+    metric = task.metric
     seen = np.all([[answer is not None for answer in answers] for _, _, answers in entries.values()], axis=0)
     if not seen.any():
         raise UsageError("these runs held out different clips")
@@ -118,7 +118,7 @@ def _compared(
     same_folds = all(run.results["split"] == first["split"] for run in runs)
     folds = np.array([str(item["fold"]) if same_folds else "" for item in first["items"]])[seen]
     contenders = {
-        key: Contender(task.statistics(true[seen], np.array(answers[seen].tolist()), names), row["megabytes"])
+        key: Contender(np.array(answers[seen].tolist(), dtype=float), row["megabytes"])
         for key, (_, row, answers) in entries.items()
     }
     choice = choose(contenders, metric, groups, folds, baseline=task.baseline)

@@ -16,7 +16,6 @@ from typing import Any
 
 from mynah import catalog
 from mynah.contracts import own
-from mynah.contracts.classifier import ClassifierModel
 from mynah.contracts.generator import GeneratorModel
 from mynah.contracts.model import ByGradient, Model
 from mynah.contracts.own import Source
@@ -54,7 +53,7 @@ class Entry:
     def written(self) -> str:
         """The same, with a user's own file by its whole path."""
         is_file = self.source is not None and not self.source.packaged
-        return self._named(f"{self.source.path}:{self.source.name}" if is_file and self.source else self.family)
+        return self._named(self.source.written if is_file and self.source else self.family)
 
     def _named(self, family: str) -> str:
         seen = f"@{self.representation}" if self.representation else ""
@@ -73,8 +72,8 @@ class Entry:
         return found
 
     @property
-    def seen(self) -> Representation:
-        """What the family sees of a sound."""
+    def seen(self) -> Representation | None:
+        """What the family sees of a sound; None where it takes the items as they are."""
         return self.kind.default_representation if self.representation is None else KINDS[self.representation]()
 
     @property
@@ -129,14 +128,13 @@ def _families(name: str) -> list[Entry]:
 def _card(source: Source) -> catalog.Card:
     """Return what is known of a family that is not in the catalog."""
     kind = source.kind
-    contracts = {"classify": ClassifierModel, "transcribe": TranscriberModel, "generate": GeneratorModel}
     return catalog.Card(
         name=source.family,
         title=(kind.__doc__ or "").strip().partition("\n")[0].rstrip(".") or source.name,
         year=0,
         authors="your own family",
         reference=Path(source.path).name,
-        tasks=tuple(task for task, contract in contracts.items() if issubclass(kind, contract)),
+        tasks=kind.tasks,
         reading=(),
         estimator=source.name,
         cost="gradient" if issubclass(kind, ByGradient) else "cheap",
@@ -161,6 +159,10 @@ def _seeing(entry: Entry, name: str) -> Entry:
     seen, own = KINDS[name](), entry.kind.default_representation
     if seen == own:
         return entry
+    if own is None:
+        raise UsageError(
+            "takes what it learns from as it is, and sees no representation", where=f"{entry.family}@{name}"
+        )
     if issubclass(entry.kind, GeneratorModel):
         raise UsageError(f"makes sounds out of {own.NAME} and can see nothing else", where=f"{entry.family}@{name}")
     if isinstance(seen, MuLaw):

@@ -14,6 +14,8 @@ import torch
 
 from mynah import modelfile, tasks
 from mynah.contracts.model import ByGradient, Model, with_budget
+from mynah.contracts.own import Source
+from mynah.data import Corpus
 from mynah.data.clip import Wave
 from mynah.ground.allocator import tune_allocator
 from mynah.ground.errors import MynahError, Stopped
@@ -23,7 +25,7 @@ from mynah.runs.draining import listen_only_in_fits
 from mynah.runs.entry import Entry
 from mynah.runs.trial import Trial, TrialStore
 from mynah.runs.watching import Curves
-from mynah.tasks.task import Part, Task
+from mynah.tasks.task import Part, Task, names_of
 from mynah.training import Checkpoints, Saver, Training, noticed, one_thread
 
 #: Clips that are answered one by one, from the wave on, to measure the milliseconds each takes.
@@ -41,10 +43,11 @@ class Job:
     Attributes:
         trial: what is run.
         entry: the row it belongs to.
-        frames: of all clips, memory-mapped; `judged` as the task judges them.
-        labels, groups: (clip,) of all clips.
-        train, test: clip numbers of the fold.
-        timed: a few clips of the test part.
+        task: as `mynah.tasks.find` found it.
+        inputs: of all items: frames, memory-mapped, or the corpus; `judged` as the task judges them.
+        targets, groups: (item,) of all items.
+        train, test: item numbers of the fold.
+        timed: a few items of the test part.
         allowance: what this fit may spend, as text; empty where it is decided when it starts, or not needed.
         keep_model: whether the fitted model stays in the trial's folder.
         learns: whether it learns by gradient steps.
@@ -54,9 +57,10 @@ class Job:
 
     trial: Trial
     entry: Entry
-    frames: Frames
+    task: str | Source
+    inputs: Frames | Corpus[Any]
     judged: tuple[Frames, ...]
-    labels: np.ndarray
+    targets: np.ndarray
     groups: np.ndarray
     train: np.ndarray
     test: np.ndarray
@@ -81,7 +85,7 @@ def run(job: Job, store: TrialStore) -> str:
     job = replace(job, allowance=world().same(job.allowance)) if job.learns else job
     folder = store.path(job.trial)
     result: dict[str, Any] = {"status": "ok", "message": "", "budget": job.allowance, "began": began}
-    task, answers = tasks.by_name(job.trial.task), np.zeros(0)
+    task, answers = tasks.of(job.task), np.zeros(0)
     checkpoints = Checkpoints(store.checkpoints(job.trial), job.trial.hash)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -90,8 +94,8 @@ def run(job: Job, store: TrialStore) -> str:
             return TOLD
         if not world().is_first:  # of several processes of one fit, the first does what is left
             return job.trial.hash
-        part = Part(job.frames, job.judged, job.labels, job.train, job.test, job.trial.seed, folder)
-        answers, facts = task.answer(model, part, task.names(job.labels))
+        part = Part(job.inputs, job.judged, job.targets, job.train, job.test, job.trial.seed, folder)
+        answers, facts = task.answer(model, part, names_of(task, job.targets))
         result |= {
             "facts": facts,
             "record": model.record_,
@@ -118,7 +122,7 @@ def run(job: Job, store: TrialStore) -> str:
 
 def _fit(model: Model, job: Job, checkpoints: Checkpoints, folder: Path) -> bool:
     """Fit a model, writing a line of JSON into ``events.jsonl`` at every validation; whether it came to its end."""
-    data = (job.frames.take(job.train), job.labels[job.train], job.groups[job.train])
+    data = (job.inputs.take(job.train), job.targets[job.train], job.groups[job.train])
     if not isinstance(model, ByGradient):
         model.fit(*data)
         return True
@@ -170,18 +174,18 @@ def settings_of(entry: Entry, *, optimizer: str | None = None, activation: str |
     return json.dumps(settings, sort_keys=True)
 
 
-def _milliseconds(model: Model, clips: Sequence[Any], task: Task) -> list[float]:
-    """Milliseconds of CPU of one use, one clip at a time on one thread, decoding left out."""
+def _milliseconds(model: Model, items: Sequence[Any], task: Task) -> list[float]:
+    """Milliseconds of CPU of one use, one item at a time on one thread, decoding left out."""
     rate = model.rate_
-    if not clips or rate is None:
+    if not items:
         return []
-    held = [Wave(clip.read(rate), rate) for clip in clips]
+    held = [item.input if rate is None else Wave(item.read(rate), rate) for item in items]
     times = []
     with one_thread():
         task.use(model, held[0])
-        for clip in held:
+        for item in held:
             began = time.thread_time()
-            task.use(model, clip)
+            task.use(model, item)
             times.append(1000 * (time.thread_time() - began))
     return times
 

@@ -17,7 +17,7 @@ import numpy as np
 import mynah
 from mynah import modelfile, tasks
 from mynah.contracts.model import ByGradient, Model
-from mynah.data import Sounds, Splits, scan
+from mynah.data import Corpus, Splits
 from mynah.ground.errors import IncompatibleFile, MynahError, Stopped, UsageError
 from mynah.ground.processes import joined, world
 from mynah.ground.progress import Progress, silent
@@ -34,6 +34,7 @@ from mynah.runs.schedule import Workers, run_all
 from mynah.runs.trial import Trial, TrialStore, write_json
 from mynah.runs.watching import Log, show_clips
 from mynah.stores import FolderStore, Missing, is_bucket, open_store
+from mynah.tasks.task import Reading, names_of
 from mynah.training import Budget, spot_watched
 
 #: Sounds are read at their most common rate, but never above this, in Hz.
@@ -130,10 +131,10 @@ class Learning:
     """One call of `learn`: what is known about the data and the trials, and where results go."""
 
     def __init__(
-        self, sounds: Sounds, splits: Splits, plan: Plan, folder: Path, progress: Progress, command: str
+        self, corpus: Corpus[Any], splits: Splits, plan: Plan, folder: Path, progress: Progress, command: str
     ) -> None:
         self.began = time.monotonic()
-        self.sounds, self.splits, self.plan, self.folder = sounds, splits, plan, folder
+        self.corpus, self.splits, self.plan, self.folder = corpus, splits, plan, folder
         self.progress, self.command = progress, command
         self.budget = Budget.parse(plan.budget)
         self.workers = 1 if plan.executor == "sequential" else plan.workers or os.cpu_count() or 1
@@ -142,10 +143,11 @@ class Learning:
         remote = None if plan.checkpoints is None else open_store(plan.checkpoints)
         self.store = TrialStore(folder / "trials", remote)
         self.log = Log(folder / "log.jsonl")
-        self.task = tasks.by_name(plan.task)
-        self.labels, self.groups = np.array(sounds.labels), np.array(sounds.groups)
-        self.names = self.task.names(self.labels)
-        self.rate = min(sounds.common_rate, HIGHEST_RATE)
+        self.asked = tasks.find(plan.task)
+        self.task = tasks.of(self.asked)
+        self.targets, self.groups = self.task.targets(corpus), np.array(corpus.groups)
+        self.names = names_of(self.task, self.targets)
+        self.rate = min(corpus.common_rate or 0, HIGHEST_RATE)
         self.frames: dict[Representation, Frames] = {}
         self.judged: tuple[Frames, ...] = ()
         self.warnings: list[str] = []
@@ -153,28 +155,22 @@ class Learning:
     @classmethod
     def prepare(cls, path: str | os.PathLike[str], out: Path, plan: Plan, progress: Progress, command: str) -> Learning:
         """Look at the folder and refuse what cannot be learned, before anything is trained."""
-        sounds = scan(
-            path,
-            labels=plan.labels,
-            target=plan.target,
-            group=plan.group,
-            repair=plan.repair,
-            strict=plan.strict,
-            progress=progress,
-        )
+        reading = Reading(plan.labels, plan.target, plan.group, plan.repair, plan.strict, progress)
+        task = tasks.by_name("classify" if plan.task == tasks.AUTO else plan.task)
+        corpus = task.read(path, reading)
         if plan.task == tasks.AUTO:
-            plan = replace(plan, task="classify" if sounds.classes else "generate")
-        task = tasks.by_name(plan.task)
-        sounds, warnings = task.check(sounds, plan.anyway)
-        splits = task.split(sounds, folds=plan.folds, seed=plan.seed)
-        _refuse_other_sounds(out, sounds)
+            plan = replace(plan, task="classify" if corpus.classes else "generate")
+            task = tasks.by_name(plan.task)
+        corpus, warnings = task.check(corpus, plan.anyway)
+        splits = task.split(corpus, folds=plan.folds, seed=plan.seed)
+        _refuse_other_sounds(out, corpus)
         try:
             out.mkdir(parents=True, exist_ok=True)
             if world().is_first:
-                documents.write_skipped(out / "skipped.csv", sounds)
+                documents.write_skipped(out / "skipped.csv", corpus)
         except OSError as error:
             raise Stopped("the run folder cannot be written", where=out, measured=error.strerror) from error
-        learning = cls(sounds, splits, plan, out, progress, command)
+        learning = cls(corpus, splits, plan, out, progress, command)
         learning.warnings = warnings
         if world().is_first:
             learning._write_plan(path)
@@ -183,7 +179,7 @@ class Learning:
     def _write_plan(self, path: str | os.PathLike[str]) -> None:
         """Keep what is needed to go on, here and where checkpoints are kept."""
         options = {name: value for name, value in asdict(self.plan).items() if name not in ("plans", "rest")}
-        options["families"] = self.plan.anywhere
+        options |= {"families": self.plan.anywhere, "task": self.plan.task_anywhere}
         options["labels"] = None if self.plan.labels is None else os.path.abspath(self.plan.labels)
         place = str(path) if is_bucket(path) else os.path.abspath(path)
         plan = {"schema": PLAN_SCHEMA, "sounds": place, "options": options, "command": self.command}
@@ -198,7 +194,7 @@ class Learning:
             self.train()
             self._refit(*world().same(None))
             return Run(self.folder, {})
-        self.log.write("begin", sounds=self.sounds.name, clips=len(self.sounds), families=self.families)
+        self.log.write("begin", sounds=self.corpus.name, clips=len(self.corpus), families=self.families)
         try:
             self.train()
             run = self.conclude()
@@ -231,15 +227,20 @@ class Learning:
         )
 
     def _represent(self) -> None:
-        for entry in self.entries.values():
-            if entry.seen not in self.frames:
-                self.frames[entry.seen] = self._frames(self.sounds, entry.seen)
-        heard = self.task.heard(self.sounds)
-        self.judged = tuple(self._frames(heard, representation) for representation in self.task.judged_by)
+        def frames(corpus: Corpus[Any], seen: Representation) -> Frames:
+            cache = self.folder / "cache"
+            return compute(corpus, seen, self.rate, cache, workers=self.workers, progress=self.progress)
 
-    def _frames(self, sounds: Sounds, representation: Representation) -> Frames:
-        cache = self.folder / "cache"
-        return compute(sounds, representation, self.rate, cache, workers=self.workers, progress=self.progress)
+        for entry in self.entries.values():
+            if entry.seen is not None and entry.seen not in self.frames:
+                self.frames[entry.seen] = frames(self.corpus, entry.seen)
+        scored = self.task.scored(self.corpus)
+        self.judged = tuple(frames(scored, seen) for seen in self.task.judged_by)
+
+    def _inputs(self, family: str) -> Frames | Corpus[Any]:
+        """Return all items as a family sees them."""
+        seen = self.entries[family].seen
+        return self.corpus if seen is None else self.frames[seen]
 
     @cached_property
     def _learners(self) -> list[str]:
@@ -261,9 +262,9 @@ class Learning:
         return Trial(
             family=entry.family,
             settings=self._settings(family),
-            representation=f"{json.dumps(described(entry.seen))} at {self.rate} Hz",
-            task=self.task.name,
-            fingerprint=self.sounds.fingerprint,
+            representation="" if entry.seen is None else f"{json.dumps(described(entry.seen))} at {self.rate} Hz",
+            task=self.asked if isinstance(self.asked, str) else f"{self.asked.family} {self.asked.sha256}",
+            fingerprint=self.corpus.fingerprint,
             fold=part.name,
             split=self._digests[fold],
             seed=self.plan.seed,
@@ -290,19 +291,20 @@ class Learning:
 
     def _job(self, family: str, fold: int) -> Job:
         part = self.splits.folds[fold]
-        test = self.task.held(self.sounds, part.test)
+        test = self.task.held(self.corpus, part.test)
         spread = np.unique(np.linspace(0, len(test) - 1, TIMED_CLIPS).astype(int))
         trial = self._trial(family, fold)
         return Job(
             trial=trial,
             entry=self.entries[family],
-            frames=self.frames[self.entries[family].seen],
+            task=self.asked,
+            inputs=self._inputs(family),
             judged=self.judged,
-            labels=self.labels,
+            targets=self.targets,
             groups=self.groups,
             train=part.train,
             test=test,
-            timed=[self.sounds[int(test[i])] for i in spread],
+            timed=[self.corpus[int(test[i])] for i in spread],
             allowance="" if " shared by " in trial.budget else trial.budget,
             keep_model=fold == 0,
             learns=family in self._learners,
@@ -322,8 +324,8 @@ class Learning:
             world().same((None, 0))
         else:
             family, steps = world().same((choice.kept, _usual_steps(answers[choice.kept])))
-            self._keep(self._refitted(family, steps, document), document, len(self.sounds))
-            order, heard = preview_order(self.task, document), Heard(self.sounds, self.folder, document)
+            self._keep(self._refitted(family, steps, document), document, len(self.corpus))
+            order, heard = preview_order(self.task, document), Heard(self.corpus, self.folder, document)
             write_previews(heard, order, self.folder / "previews", progress=self.progress)
             if self.plan.tensorboard:
                 show_clips(self.folder / "tensorboard" / "clips", self.task, document, heard, self.rate, order)
@@ -347,13 +349,13 @@ class Learning:
     def _compared(self, status: str) -> tuple[dict[str, documents.Answers], Choice | None, dict[str, Any]]:
         answers = {name: self._answers(name) for name in self.families}
         rows = {
-            name: documents.family_row(self.task, a, self.labels, self.names, self.groups, self.plan.seed)
+            name: documents.family_row(self.task, a, self.targets, self.names, self.groups, self.plan.seed)
             for name, a in answers.items()
         }
         choice = self._choose(rows, answers)
         document = self._document(rows, choice, status)
         if choice is not None:
-            document |= self.task.of_kept(answers[choice.kept].found, self.labels, self.names)
+            document |= self.task.of_kept(answers[choice.kept].found, self.targets, self.names)
         if self.warnings:
             document["families"] = [documents.without_score(row, self.task) for row in document["families"]]
         return answers, choice, document
@@ -361,7 +363,7 @@ class Learning:
     def _answers(self, family: str) -> documents.Answers:
         folds = range(len(self.splits.folds))
         finished = [self.store.load(self._trial(family, fold)) for fold in folds]
-        return documents.gather(self.task, self.entries[family], finished, self.labels, self.names)
+        return documents.gather(self.task, self.entries[family], finished, self.targets, self.names)
 
     def _choose(self, rows: dict[str, Any], answers: dict[str, documents.Answers]) -> Choice | None:
         whole = [name for name in self.families if rows[name]["status"] == "ok"]
@@ -386,36 +388,36 @@ class Learning:
 
     def _document(self, rows: dict[str, Any], choice: Choice | None, status: str) -> dict[str, Any]:
         how = documents.circumstances()
-        run, sounds = shlex.quote(self.folder.resolve().name), shlex.quote(self.sounds.name)
+        run, sounds = shlex.quote(self.folder.resolve().name), shlex.quote(self.corpus.name)
         return {
             "schema": documents.SCHEMA,
             "run": self.folder.resolve().name,
             "created": how.pop("created"),
             "mynah": mynah.__version__,
             "status": status,
-            "task": self.task.name,
+            "task": tasks.title(self.asked),
             "verb": self.task.verb,
-            "words": asdict(self.task.words) | {"parts": list(self.task.words.parts)},
+            "words": self.task.words.to_json(),
             "metric": self.task.metric.to_json(),
             "verdict": _sentence(choice, self.warnings),
             "warnings": self.warnings,
-            "chance": self.task.floor(self.labels, self.names),
+            "chance": self.task.floor(self.targets, self.names),
             "best": choice.kept if choice else None,
-            "clips": len(self.sounds),
+            "clips": len(self.corpus),
             "classes": [str(name) for name in self.names],
             "folds": len(self.splits.folds),
-            "dataset": documents.dataset(self.sounds, self.rate, self.task.counts(self.labels, self.names)),
-            "families": documents.numbered(documents.ranked(rows.values(), self.task.metric), len(self.sounds)),
-            "items": documents.items(self.sounds, self.splits),
-            **documents.health(self.sounds),
-            "split": documents.split_facts(self.splits, self.sounds),
+            "dataset": documents.dataset(self.corpus, self.rate, self.task.counts(self.targets)),
+            "families": documents.numbered(documents.ranked(rows.values(), self.task.metric), len(self.corpus)),
+            "items": documents.items(self.corpus, self.splits, self.task),
+            **documents.health(self.corpus),
+            "split": documents.split_facts(self.splits, self.corpus),
             "how": how
             | {
                 "seed": self.plan.seed,
                 "budget": str(self.plan.budget),
                 "executor": self.plan.executor,
                 "workers": self.workers,
-                "options": self.plan.decisive(Path(self.sounds.folder)),
+                "options": self.plan.decisive(Path(self.corpus.folder)),
                 "command": self.command,
                 "repeat": f"mynah learn {sounds} --repeat {run} --out {run}-again",
                 "seconds": time.monotonic() - self.began,
@@ -444,7 +446,7 @@ class Learning:
         model = new_model(self.entries[family], self._settings(family), self.plan.seed, "")
         if isinstance(model, ByGradient):
             model.train_to_the_end(steps)
-        model.fit(self.frames[self.entries[family].seen], self.labels, self.groups)
+        model.fit(self._inputs(family).take(np.arange(len(self.corpus))), self.targets, self.groups)
         self.progress("refit", 1, 1, family)
         return model
 
@@ -458,8 +460,8 @@ class Learning:
         record = {name: row[name] for name in ("score", "ci", "name")} | {
             "metric": document["metric"]["name"],
             "clips": trained_on,
-            "dataset": self.sounds.name,
-            "fingerprint": self.sounds.fingerprint,
+            "dataset": self.corpus.name,
+            "fingerprint": self.corpus.fingerprint,
             "seconds": document["dataset"]["duration"],
         }
         modelfile.save(model, self.folder / "best.mynah", record=record)
@@ -493,13 +495,13 @@ def _as_file(name: str) -> str:
     return re.sub(r"[^\w@=.,() -]", "_", name)
 
 
-def _refuse_other_sounds(out: Path, sounds: Sounds) -> None:
+def _refuse_other_sounds(out: Path, corpus: Corpus[Any]) -> None:
     """Raise where a run on another folder lies: its page and model would be lost."""
     try:
         there = json.loads((out / "results.json").read_text(encoding="utf-8"))["dataset"]["name"]
     except (OSError, ValueError, KeyError, TypeError):
         return
-    if there != sounds.name:
+    if there != corpus.name:
         raise UsageError(
             f"holds a run on other sounds ({there})", where=out, remedy="Give --out another folder, or remove this one."
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mynah import catalog, tasks
+from mynah.contracts.own import Source
 from mynah.ground.errors import UsageError
 from mynah.layers.activation import activation
 from mynah.runs.cluster import check_executor
@@ -34,8 +35,8 @@ class Plan:
     """How a folder is learned; every field is an option of `mynah learn`.
 
     Attributes:
-        task: what the models are asked to do: "classify", "transcribe" or "generate"; "auto" is to classify, or,
-            where the sounds have no labels, to generate.
+        task: what the models are asked to do, see `mynah.tasks.find`; "auto" is to classify, or, where the sounds have
+            no labels, to generate.
         families: names in a list or with commas, "all", or None for those that need not be asked for. A name may say
             what the family sees, and settings: ``"svm@mfcc"``, ``"lstm(hidden=128)"``; or it is a class in a file:
             ``"./mine.py:MyFamily"``.
@@ -107,18 +108,20 @@ class Plan:
     @property
     def _named(self) -> list[Entry]:
         """The families, before `settings`."""
-        possible = ("classify", "generate") if self.task == AUTO else (tasks.by_name(self.task).name,)
+        found = None if self.task == AUTO else tasks.find(self.task)
+        possible = ("classify", "generate") if found is None else (tasks.of(found).name,)
         serving = [card.name for card in catalog.cards() if set(possible) & set(card.tasks)]
-        if self.families is None:
-            return [Entry(name) for name in serving if not catalog.card(name).asked]
-        if self.families == ALL:
-            return [Entry(name) for name in serving]
+        if self.families in (None, ALL):
+            usual = [Entry(n) for n in serving if self.families == ALL or not catalog.card(n).asked]
+            return usual + [entry for entry in _beside(found) if set(possible) & set(entry.card.tasks)]
         named = split(self.families) if isinstance(self.families, str) else self.families
         chosen = list(dict.fromkeys(entry for name in named for entry in read(name)))
         wrong = [entry.name for entry in chosen if not set(possible) & set(entry.card.tasks)]
         if wrong:
             raise UsageError(
-                f"does not {' or '.join(possible)}", where=", ".join(wrong), remedy=f"Use {', '.join(serving)}."
+                f"does not {' or '.join(possible)}",
+                where=", ".join(wrong),
+                remedy=f"Use {', '.join(serving)}." if serving else f"Give it tasks = {possible}.",
             )
         twice = [name for name, count in Counter(entry.name for entry in chosen).items() if count > 1]
         if twice:
@@ -131,6 +134,12 @@ class Plan:
         if self.families in (None, ALL) or all(entry.source is None for entry in self._named):
             return self.families
         return [entry.written for entry in self._named]
+
+    @property
+    def task_anywhere(self) -> str:
+        """`task`, of a user's own file by its whole path."""
+        found = self.task if self.task == AUTO else tasks.find(self.task)
+        return found if isinstance(found, str) else found.written
 
     def decisive(self, folder: Path) -> dict[str, Any]:
         """Return the options that decide clips, split and fits, with the labels file by its name inside the folder."""
@@ -160,3 +169,13 @@ def shows_options(function: F) -> F:
     attributes = inspect.cleandoc(Plan.__doc__ or "").partition("Attributes:\n")[2]
     function.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\nOptions:\n{attributes}"
     return function
+
+
+def _beside(task: str | Source | None) -> list[Entry]:
+    """Return the families that a task's own file defines."""
+    if task is None or isinstance(task, str) or task.packaged:
+        return []
+    try:
+        return read(task.path)
+    except UsageError:
+        return []

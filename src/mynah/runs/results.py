@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import mynah
-from mynah.data import Sounds, Splits
+from mynah.data import Corpus, Splits
 from mynah.judging import statistics
 from mynah.judging.metric import Metric
 from mynah.runs.entry import Entry
@@ -71,29 +71,29 @@ class Answers:
 
 
 def gather(
-    task: Task, entry: Entry, results: Sequence[dict[str, Any] | None], labels: np.ndarray, names: np.ndarray
+    task: Task, entry: Entry, results: Sequence[dict[str, Any] | None], targets: np.ndarray, names: np.ndarray
 ) -> Answers:
     """Join the folds of one row.
 
     Args:
         results: a fold, None where it has not finished.
-        labels: (clip,) labels or texts.
+        targets: (item,) the right answers.
         names: what `task.names` makes of them.
     """
     done = {n: r for n, r in enumerate(results) if r is not None and r["status"] == "ok"}
-    fold_of = np.full(len(labels), -1)
-    answers = np.zeros(len(labels))
+    fold_of = np.full(len(targets), -1)
+    answers = np.zeros(len(targets))
     for number, result in done.items():
         test, given = np.array(result["test"], dtype=int), np.asarray(result["answers"])
         if fold_of.max(initial=-1) < 0:  # the first says what answers look like
             answers = np.zeros(
-                (len(labels), *given.shape[1:]), dtype=object if given.dtype.kind in "OU" else given.dtype
+                (len(targets), *given.shape[1:]), dtype=object if given.dtype.kind in "OU" else given.dtype
             )
         answers[test], fold_of[test] = given, number
     found = Gathered(answers, fold_of, [result.get("facts", {}) for result in done.values()])
-    found = task.adjusted(found, labels, names) if done else found
+    found = task.adjusted(found, targets, names) if done else found
     seen = found.answered
-    statistics = task.statistics(labels[seen], found.answers[seen], names) if done else np.zeros((0, 1))
+    statistics = task.statistics(targets[seen], found.answers[seen], names) if done else np.zeros((0, 1))
     place = fold_of[seen]
     scores = [
         float(task.metric.score(statistics[place == number].sum(axis=0))) if number in done else None
@@ -103,7 +103,7 @@ def gather(
 
 
 def family_row(
-    task: Task, answers: Answers, labels: np.ndarray, names: np.ndarray, groups: np.ndarray, seed: int
+    task: Task, answers: Answers, targets: np.ndarray, names: np.ndarray, groups: np.ndarray, seed: int
 ) -> dict[str, Any]:
     """Return a family's entry of the document, all but its verdict."""
     card = answers.entry.card
@@ -132,7 +132,7 @@ def family_row(
         "ended": [r["record"].get("ended") if r else None for r in per_fold],
         "fold_scores": answers.fold_scores,
         "curves": [_curve(task, str(i + 1), r) for i, r in enumerate(answers.results) if r and r.get("history")],
-        **task.rows(answers.found, labels, names),
+        **task.rows(answers.found, targets, names),
     }
     if not done or answers.status == "failed":  # a score over the folds that worked would be no score
         return without_score(row, task)
@@ -142,7 +142,7 @@ def family_row(
     return row | {
         "score": score,
         "ci": [None, None] if interval is None else list(interval),
-        "scores": {task.metric.name: score} | task.scores(labels[seen], answers.found.answers[seen], names),
+        "scores": {task.metric.name: score} | task.scores(targets[seen], answers.found.answers[seen], names),
     }
 
 
@@ -177,42 +177,39 @@ def _curve(task: Task, fold: str, result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def dataset(sounds: Sounds, rate: int, per_class: dict[str, int]) -> dict[str, Any]:
-    """Describe the sounds: sizes, rates, formats, clips per class or symbol."""
-    seconds = np.array([clip.seconds for clip in sounds])
+def dataset(corpus: Corpus[Any], rate: int, per_class: dict[str, int]) -> dict[str, Any]:
+    """Describe the items: sizes, rates, formats, how many of each class or symbol. What is no sound has no length."""
+    seconds = np.array([item.seconds for item in corpus if item.seconds is not None])
+    lengths = {"min": seconds.min(), "median": np.median(seconds), "max": seconds.max()} if len(seconds) else None
     return {
-        "name": sounds.name,
-        "seconds": float(seconds.sum()),
-        "duration": {"min": float(seconds.min()), "median": float(np.median(seconds)), "max": float(seconds.max())},
-        "rates": {str(k): v for k, v in sorted(Counter(clip.rate for clip in sounds).items())},
-        "channels": {str(k): v for k, v in sorted(Counter(clip.channels for clip in sounds).items())},
-        "formats": dict(sorted(Counter(clip.format for clip in sounds).items())),
+        "name": corpus.name,
+        "seconds": float(seconds.sum()) if len(seconds) else None,
+        "duration": None if lengths is None else {name: float(length) for name, length in lengths.items()},
+        "rates": {str(k): v for k, v in sorted(corpus.rates.items())},
+        "channels": _counted(corpus, "channels"),
+        "formats": _counted(corpus, "format"),
         "per_class": per_class,
-        "rate_used": int(rate),
+        "rate_used": int(rate) or None,
     }
 
 
-def items(sounds: Sounds, splits: Splits) -> list[dict[str, Any]]:
-    """Describe each clip: what the page needs to name and to group it."""
+def _counted(corpus: Corpus[Any], name: str) -> dict[str, int]:
+    """Count the values of what only some kinds of item have."""
+    values = [getattr(item, name) for item in corpus if hasattr(item, name)]
+    return {str(value): count for value, count in sorted(Counter(values).items())}
+
+
+def items(corpus: Corpus[Any], splits: Splits, task: Task) -> list[dict[str, Any]]:
+    """Describe each item: what the page needs to name and to group it."""
     fold_of = {int(i): fold.name for fold in splits.folds for i in fold.test}
-    return [
-        {
-            "file": clip.file,
-            "label": clip.label,
-            "group": clip.group,
-            "fold": fold_of.get(number),
-            "seconds": clip.seconds,
-            "rate": clip.rate,
-            "channels": clip.channels,
-            "flags": list(clip.flags),
-            "start": clip.start,
-            "end": clip.end,
-        }
-        for number, clip in enumerate(sounds)
-    ]
+    rows = []
+    for number, item in enumerate(corpus):
+        label = item.label if item.target is None else task.written(item.target)
+        rows.append({**item.described(), "label": label, "fold": fold_of.get(number)})
+    return rows
 
 
-def health(sounds: Sounds) -> dict[str, Any]:
+def health(sounds: Corpus[Any]) -> dict[str, Any]:
     """Describe what was set aside, doubled or suspicious."""
     return {
         "skipped": len({p.file for p in sounds.problems if p.action == "set aside"}),
@@ -228,7 +225,7 @@ def health(sounds: Sounds) -> dict[str, Any]:
     }
 
 
-def split_facts(splits: Splits, sounds: Sounds) -> dict[str, Any]:
+def split_facts(splits: Splits, sounds: Corpus[Any]) -> dict[str, Any]:
     """Describe the folds."""
     return {
         "kind": splits.kind,
@@ -254,7 +251,7 @@ def numbered(rows: list[dict[str, Any]], first: int) -> list[dict[str, Any]]:
     return rows
 
 
-def write_skipped(path: Path, sounds: Sounds) -> None:
+def write_skipped(path: Path, sounds: Corpus[Any]) -> None:
     """Write the list of files that are not as they should be."""
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from mynah.contracts.classifier import ClassifierModel
-from mynah.data import Sounds, check_enough
+from mynah.data import Sounds, Splits, check_enough, split
 from mynah.judging import statistics
 from mynah.judging.metric import Metric, share
-from mynah.tasks.task import Gathered, Part, Task
+from mynah.tasks.task import Gathered, Part, Task, recorded_rows
 
 
 def mean_recall(totals: np.ndarray) -> np.ndarray:
@@ -40,9 +41,17 @@ class Classify(Task):
         function=mean_recall,
     )
 
-    def check(self, sounds: Sounds, anyway: bool) -> tuple[Sounds, list[str]]:
+    def check(self, corpus: Sounds, anyway: bool) -> tuple[Sounds, list[str]]:
         """Return the sounds and what is too few in them; `NotEnoughData` where that is not accepted."""
-        return sounds, check_enough(sounds, anyway=anyway)
+        return corpus, check_enough(corpus, anyway=anyway)
+
+    def split(self, corpus: Sounds, *, folds: int, seed: int = 0) -> Splits:
+        """Return folds that hold the classes alike."""
+        return split(corpus, folds=folds, seed=seed)
+
+    def counts(self, targets: np.ndarray) -> dict[str, int]:
+        """Return the classes, sorted, with the clips of each."""
+        return dict(sorted(Counter(targets.tolist()).items()))
 
     def answer(self, model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
         """Return (clip, class) probabilities; answers that are none must not be left out of the score in silence.
@@ -50,42 +59,42 @@ class Classify(Task):
         Raises:
             ValueError: they are none.
         """
-        found = model.predict_proba(part.frames.take(part.test))
+        found = model.predict_proba(part.inputs.take(part.test))
         if not np.isfinite(found).all() or not np.allclose(found.sum(axis=1), 1, atol=1e-3):
             raise ValueError("its answers are not probabilities")
         probabilities = np.zeros((len(found), len(names)), dtype=np.float32)
         probabilities[:, np.searchsorted(names, model.classes_)] = found
         return probabilities, {}
 
-    def statistics(self, labels: np.ndarray, answers: np.ndarray, names: np.ndarray) -> np.ndarray:
+    def statistics(self, targets: np.ndarray, answers: np.ndarray, names: np.ndarray) -> np.ndarray:
         """Return (clip, 2 classes): one in the column of the label, and again, further on, where the answer is right.
 
         Args:
-            labels: (clip,).
+            targets: (clip,).
             answers: (clip, class) probabilities, or (clip,) class numbers.
             names: (class,) sorted.
         """
-        codes, rows = np.searchsorted(names, labels), np.arange(len(labels))
+        codes, rows = np.searchsorted(names, targets), np.arange(len(targets))
         predicted = answers.argmax(axis=1) if answers.ndim == 2 else answers.astype(int)
-        found = np.zeros((len(labels), 2 * len(names)))
+        found = np.zeros((len(targets), 2 * len(names)))
         found[rows, codes] = 1
         found[rows, len(names) + codes] = predicted == codes
         return found
 
-    def floor(self, labels: np.ndarray, names: np.ndarray) -> float:
+    def floor(self, targets: np.ndarray, names: np.ndarray) -> float:
         """Return the balanced accuracy of any constant answer: one over the number of classes."""
         return 1.0 / len(names)
 
-    def scores(self, labels: np.ndarray, answers: np.ndarray, names: np.ndarray) -> dict[str, float]:
+    def scores(self, targets: np.ndarray, answers: np.ndarray, names: np.ndarray) -> dict[str, float]:
         """Return accuracy, balanced accuracy, macro F1, log loss and calibration error."""
-        return statistics.scores(np.searchsorted(names, labels), answers, len(names))
+        return statistics.scores(np.searchsorted(names, targets), answers, len(names))
 
-    def adjusted(self, found: Gathered, labels: np.ndarray, names: np.ndarray) -> Gathered:
+    def adjusted(self, found: Gathered, targets: np.ndarray, names: np.ndarray) -> Gathered:
         """Return calibrated probabilities, each fold's by the temperature of the other folds' answers.
 
         So a score of the calibration is of answers that did not choose it. With one fold there are no others.
         """
-        raw, codes = found.answers.astype(np.float64), np.searchsorted(names, labels)
+        raw, codes = found.answers.astype(np.float64), np.searchsorted(names, targets)
         folds = np.unique(found.fold[found.answered])
         probabilities = raw.copy()
         for fold in folds:
@@ -95,13 +104,13 @@ class Classify(Task):
         of_all = statistics.temperature(raw[found.answered], codes[found.answered])
         return replace(found, answers=probabilities, adjustment=of_all)
 
-    def rows(self, found: Gathered, labels: np.ndarray, names: np.ndarray) -> dict[str, Any]:
+    def rows(self, found: Gathered, targets: np.ndarray, names: np.ndarray) -> dict[str, Any]:
         """Return the predicted class of each clip, and the table of classes against answers."""
         seen = found.answered
         if not seen.any():
-            return {"predicted": [None] * len(labels), "per_class": [], "confusion": []}
+            return {"predicted": [None] * len(targets), "per_class": [], "confusion": []}
         predicted = found.answers.argmax(axis=1)
-        matrix = statistics.confusion(np.searchsorted(names, labels[seen]), predicted[seen], len(names))
+        matrix = statistics.confusion(np.searchsorted(names, targets[seen]), predicted[seen], len(names))
         return {
             "predicted": [int(code) if ok else None for code, ok in zip(predicted, seen, strict=True)],
             "per_class": _per_class(matrix, [str(name) for name in names]),
@@ -109,17 +118,17 @@ class Classify(Task):
         }
 
     def recorded(self, document: dict[str, Any], family: dict[str, Any]) -> list[Any]:
-        """Return the class number of each clip."""
-        return list(family["predicted"])
+        """Return the (clip, 2 classes) statistics of the class numbers."""
+        return recorded_rows(self, document, family["predicted"])
 
     def caption(self, document: dict[str, Any], family: dict[str, Any], clip: int) -> str:
         """Return label, prediction and file."""
         item, code = document["items"][clip], family["predicted"][clip]
         return f"{item['label']} predicted as {document['classes'][code]}/{item['file']}"
 
-    def of_kept(self, found: Gathered, labels: np.ndarray, names: np.ndarray) -> dict[str, Any]:
+    def of_kept(self, found: Gathered, targets: np.ndarray, names: np.ndarray) -> dict[str, Any]:
         """Return the calibration of the kept family, and each clip's three likeliest classes."""
-        codes, seen = np.searchsorted(names, labels), found.answered
+        codes, seen = np.searchsorted(names, targets), found.answered
         probabilities, true = found.answers[seen], codes[seen]
         threshold = statistics.reject_threshold(probabilities, true)
         return {

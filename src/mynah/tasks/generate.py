@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -18,15 +19,16 @@ import numpy as np
 
 from mynah import audio
 from mynah.contracts.generator import FADE_SECONDS, RISE_SECONDS
-from mynah.data import Clip, Fold, Sounds, check_enough
-from mynah.data.clip import Problem, Wave
+from mynah.data import Clip, Fold, Sounds, Splits, check_enough, split
+from mynah.data.clip import Wave
+from mynah.data.corpus import Problem
 from mynah.ground.errors import BadInput, NotEnoughData, Stopped
 from mynah.ground.randomness import generator, key
 from mynah.judging import likeness
 from mynah.judging.metric import Metric, share
 from mynah.representations import ClipStatistics, Frames, LogMel
 from mynah.representations.cache import represent
-from mynah.tasks.task import Gathered, Part, Task, Words
+from mynah.tasks.task import Gathered, Part, Task, Words, recorded_rows
 
 #: Shorter clips than this are set aside: there is no course of a sound to learn in them.
 SHORTEST_SECONDS = 0.05
@@ -74,7 +76,7 @@ def _vectors(frames: Frames, clips: np.ndarray) -> np.ndarray:
 
 def _made(model: Any, part: Part, clip: int, seconds: float) -> np.ndarray:
     """Return the beginning of a sound of a clip's label, whatever other clips are judged."""
-    label = part.labels[clip] if part.labels[clip] in model.classes_ else None
+    label = part.targets[clip] if part.targets[clip] in model.classes_ else None
     sound = next(model.generate(label=label, seed=key(part.seed, "judged", clip)))
     return beginning(sound, round(seconds * model.rate_))
 
@@ -100,8 +102,8 @@ def _of_all_labels(labels: np.ndarray) -> list[int]:
 
 def _surprise(model: Any, part: Part) -> float | None:
     """Return the mean surprise of the held-out clips whose labels were learned, in the model's unit."""
-    known = part.test[np.isin(part.labels[part.test], model.classes_)]
-    return float(model.prediction_error(part.frames.take(known), part.labels[known]).mean()) if len(known) else None
+    known = part.test[np.isin(part.targets[part.test], model.classes_)]
+    return float(model.prediction_error(part.inputs.take(known), part.targets[known]).mean()) if len(known) else None
 
 
 def _noise(part: Part, rate: int) -> list[Wave]:
@@ -147,7 +149,7 @@ def _copies(part: Part, vectors: Sequence[np.ndarray], courses: Sequence[np.ndar
 
 def _named(part: Part, names: np.ndarray, vectors: Sequence[np.ndarray]) -> list[np.ndarray] | None:
     """Return the labels that held-out clips and made sounds are given, or None without labels to tell apart."""
-    labels = part.labels[part.train]
+    labels = part.targets[part.train]
     if len(names) < 2 or len(np.unique(labels)) < 2:
         return None
     return likeness.named_right(vectors[0], labels, *vectors[1:])
@@ -165,13 +167,19 @@ def _shown(
     audio.write(part.folder / name, made[number][None], rate)
     return {
         "file": f"trials/{part.folder.name}/{name}",
-        "label": str(part.labels[part.test[number]]) or None,
+        "label": str(part.targets[part.test[number]]) or None,
         "item": int(part.test[number]),
         "nearest": int(copies["nearest"][number]),
         "distance": float(copies["distances"][number]),
         "copy": bool(copies["is_copy"][number]),
         "named": None if named is None else str(named[1][number]),
     }
+
+
+def _folds(folds: Sequence[Fold]) -> int:
+    """Return how many of the first folds hold enough clips to judge by."""
+    clips = np.cumsum([len(fold.test) for fold in folds])
+    return min(len(folds), 1 + int(np.searchsorted(clips, LEAST_JUDGED)))
 
 
 class Generate(Task):
@@ -191,63 +199,58 @@ class Generate(Task):
     )
     scored_while_learning = False
     judged_by = (ClipStatistics(), LogMel())
-    least_held = LEAST_HELD
 
-    def check(self, sounds: Sounds, anyway: bool) -> tuple[Sounds, list[str]]:
+    def check(self, corpus: Sounds, anyway: bool) -> tuple[Sounds, list[str]]:
         """Return the sounds that are long enough, and what is too few in them.
 
         Raises:
             BadInput: all clips are too short.
             NotEnoughData: fewer than four clips, or, where that is not accepted, too few or all of one recording.
         """
-        short = [clip for clip in sounds if clip.seconds < SHORTEST_SECONDS]
-        if len(short) == len(sounds):
+        short = [clip for clip in corpus if clip.seconds < SHORTEST_SECONDS]
+        if len(short) == len(corpus):
             raise BadInput(
                 f"all clips are shorter than {1000 * SHORTEST_SECONDS:.0f} ms, too short to learn how a sound goes on",
-                where=sounds.name,
-                measured=f"{len(sounds)} clips, the longest {1000 * max(clip.seconds for clip in sounds):.0f} ms",
+                where=corpus.name,
+                measured=f"{len(corpus)} clips, the longest {1000 * max(clip.seconds for clip in corpus):.0f} ms",
                 remedy="Use longer sounds.",
             )
         left_out = tuple(
             Problem(clip.file, "short", "set aside", f"{1000 * clip.seconds:.0f} ms", "Use longer sounds.")
             for clip in short
         )
-        kept = tuple(clip for clip in sounds if clip.seconds >= SHORTEST_SECONDS)
-        leaks = tuple(leak for leak in sounds.leaks if leak.kind in ("duplicates", "groups", "takes"))
-        sounds = replace(sounds, clips=kept, problems=sounds.problems + left_out, leaks=leaks)
+        kept = tuple(clip for clip in corpus if clip.seconds >= SHORTEST_SECONDS)
+        leaks = tuple(leak for leak in corpus.leaks if leak.kind in ("duplicates", "groups", "takes"))
+        corpus = replace(corpus, items=kept, problems=corpus.problems + left_out, leaks=leaks)
         if len(kept) < 2 * LEAST_HELD:
             raise NotEnoughData(
                 f"at least {2 * LEAST_HELD} sounds are needed, to learn from some and to judge by the others",
-                where=sounds.name,
+                where=corpus.name,
                 measured=f"{len(kept)}",
                 remedy="Add more.",
             )
-        one = replace(sounds, clips=tuple(replace(clip, label="sound") for clip in sounds))
-        return sounds, check_enough(one, anyway=anyway, classes=1)
+        return corpus, check_enough(corpus.under("sound"), anyway=anyway, classes=1)
 
-    def strata(self, sounds: Sounds) -> Sounds:
-        """Return the sounds with a label each, so that folds hold labels alike where there are any."""
-        return replace(sounds, clips=tuple(replace(clip, label=clip.label or "sound") for clip in sounds))
+    def split(self, corpus: Sounds, *, folds: int, seed: int = 0) -> Splits:
+        """Return the fewest folds that hold enough clips to judge by, with labels alike: one, but in small folders."""
+        labelled = corpus.changed(lambda clip: replace(clip, label=clip.label or "sound"))
+        made = split(labelled, folds=min(folds, max(2, len(corpus) // LEAST_HELD)), seed=seed)
+        return made.first(_folds(made.folds))
 
-    def names(self, labels: np.ndarray) -> np.ndarray:
-        """Return the labels, sorted; none where there are none."""
-        return np.unique(labels[labels != ""])
+    def counts(self, targets: np.ndarray) -> dict[str, int]:
+        """Return the labels, sorted, with the clips of each; none where there are none."""
+        return dict(sorted(Counter(targets[targets != ""].tolist()).items()))
 
-    def heard(self, sounds: Sounds) -> Sounds:
+    def scored(self, corpus: Sounds) -> Sounds:
         """Return the clips as far as they are judged."""
-        return replace(sounds, clips=tuple(_beginning(clip) for clip in sounds))
+        return corpus.changed(_beginning)
 
-    def held(self, sounds: Sounds, clips: np.ndarray) -> np.ndarray:
+    def held(self, corpus: Sounds, items: np.ndarray) -> np.ndarray:
         """Return the held-out clips that are judged by: evenly of all labels, as many as there is time to make."""
-        usual = float(np.mean([min(sounds[int(i)].seconds, HEARD_SECONDS) for i in clips]))
+        usual = float(np.mean([min(corpus[int(i)].seconds, HEARD_SECONDS) for i in items]))
         count = int(np.clip(JUDGED_SECONDS / usual, LEAST_JUDGED, MOST_JUDGED))
-        by_label = clips[np.argsort([sounds.labels[int(i)] for i in clips], kind="stable")]
-        return np.sort(by_label[_spread(len(clips), count)])
-
-    def folds(self, folds: Sequence[Fold]) -> int:
-        """Return the fewest of the first folds that hold enough clips to judge by: one, but in small folders."""
-        clips = np.cumsum([len(fold.test) for fold in folds])
-        return min(len(folds), 1 + int(np.searchsorted(clips, LEAST_JUDGED)))
+        by_label = items[np.argsort([corpus.labels[int(i)] for i in items], kind="stable")]
+        return np.sort(by_label[_spread(len(items), count)])
 
     def answer(self, model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
         """Return what each pair of a held-out clip and a made sound adds to the likeness, and how sounds were scored.
@@ -259,7 +262,7 @@ class Generate(Task):
             raise ValueError("at least two held-out clips are needed to compare sounds with")
         statistics, mel = part.judged
         assert mel.rate is not None
-        shown = _of_all_labels(part.labels[part.test])
+        shown = _of_all_labels(part.targets[part.test])
         longest = HEARD_SECONDS if model.is_slow else SHOWN_SECONDS
         seconds = [longest if number in shown else HEARD_SECONDS for number in range(len(part.test))]
         made = [_made(model, part, int(clip), most) for clip, most in zip(part.test, seconds, strict=True)]
@@ -291,8 +294,8 @@ class Generate(Task):
             "copies": float(copies["is_copy"].mean()),
             "copies_real": copies["real"],
             "copy_distance": copies["threshold"],
-            "named_right": None if named is None else float((named[1] == part.labels[part.test]).mean()),
-            "named_right_real": None if named is None else float((named[0] == part.labels[part.test]).mean()),
+            "named_right": None if named is None else float((named[1] == part.targets[part.test]).mean()),
+            "named_right_real": None if named is None else float((named[0] == part.targets[part.test]).mean()),
         }
         sounds = [_shown(part, made, copies, named, i, mel.rate) for i in shown]
         return likeness.likeness(real, new, width, far), {"judging": facts, "sounds": sounds}
@@ -301,16 +304,16 @@ class Generate(Task):
         """Make the beginning of one sound."""
         return beginning(next(model.generate()), round(HEARD_SECONDS * model.rate_))
 
-    def statistics(self, labels: np.ndarray, answers: np.ndarray, names: np.ndarray) -> np.ndarray:
+    def statistics(self, targets: np.ndarray, answers: np.ndarray, names: np.ndarray) -> np.ndarray:
         """Return (clip, 2): one, and what the pair adds to the likeness."""
         gains = np.asarray(answers, dtype=float)
         return np.stack([np.ones_like(gains), gains], axis=1)
 
-    def floor(self, labels: np.ndarray, names: np.ndarray) -> float:
+    def floor(self, targets: np.ndarray, names: np.ndarray) -> float:
         """Return the likeness of white noise."""
         return 0.0
 
-    def rows(self, found: Gathered, labels: np.ndarray, names: np.ndarray) -> dict[str, Any]:
+    def rows(self, found: Gathered, targets: np.ndarray, names: np.ndarray) -> dict[str, Any]:
         """Return what each pair adds, how the sounds were scored, and those of the first fold that can be heard."""
         known = zip(found.answers, found.answered, strict=True)
         gained = {"gained": [float(gain) if ok else None for gain, ok in known]}
@@ -322,8 +325,8 @@ class Generate(Task):
         return gained | {"judging": judging, "sounds": found.facts[0]["sounds"]}
 
     def recorded(self, document: dict[str, Any], family: dict[str, Any]) -> list[Any]:
-        """Return what each pair adds to the likeness."""
-        return list(family["gained"])
+        """Return the (clip, 2) statistics of what each pair adds to the likeness."""
+        return recorded_rows(self, document, family["gained"])
 
     def worth_hearing(self, document: dict[str, Any], family: dict[str, Any], most: int) -> list[int]:
         """Return all made sounds, the best family's first, each with its nearest clip and a held-out one."""

@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from mynah.data.scan import scan
 from mynah.data.splits import split
+from mynah.ground.progress import Progress, silent
 from mynah.judging.metric import Metric
 
 if TYPE_CHECKING:
-    from mynah.data import Fold, Sounds, Splits
+    from mynah.data import Corpus, Splits
     from mynah.representations import Frames, Representation
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a place is read, as asked for; what means nothing to a task it may leave.
+
+    Attributes:
+        labels: labels file; None looks for the usual names beside the audio.
+        target: its column that holds the answer.
+        group: its column whose values stay together.
+        repair: repair files that can be repaired.
+        strict: raise where a file must be set aside.
+        progress: told the files done.
+    """
+
+    labels: str | None = None
+    target: str = "label"
+    group: str | None = None
+    repair: bool = False
+    strict: bool = False
+    progress: Progress = silent
 
 
 @dataclass(frozen=True)
@@ -22,17 +47,18 @@ class Part:
     """What one fold gives a task to answer from.
 
     Attributes:
-        frames: of all clips, as the model sees them.
-        judged: of all clips, as `Task.judged_by` sees them.
-        labels: (clip,) of all clips.
-        train, test: clip numbers.
+        inputs: of all items, as the model sees them: their frames, or the corpus for a model without representation;
+            `take` gives those of some.
+        judged: of all items, as `Task.judged_by` sees them.
+        targets: (item,) the right answers, of all items.
+        train, test: item numbers.
         seed: of everything drawn.
         folder: where files may be left for the page.
     """
 
-    frames: Frames
+    inputs: Frames | Corpus[Any]
     judged: tuple[Frames, ...]
-    labels: np.ndarray
+    targets: np.ndarray
     train: np.ndarray
     test: np.ndarray
     seed: int
@@ -69,119 +95,151 @@ class Words:
         parts: what answers are made of.
         counted: what clips are counted by.
         baseline: the best constant answer.
+        items: what is learned from.
     """
 
     parts: tuple[str, str] = ("class", "classes")
     counted: str = "of each class"
     baseline: str = "chance"
+    items: tuple[str, str] = ("clip", "clips")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the words as plain values."""
+        made: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return made
 
 
 class Task:
-    """A task: a subclass with a `name`, a `metric` and the methods that raise here.
+    """A task: a subclass with a `name`, a `metric`, a `floor` and the `statistics` of answers.
+
+    What it reads is a folder of clips, where it does not say otherwise, and what it answers is what models predict. A
+    user's own is a class in a file, ``mynah learn FOLDER --task ./mine.py:MyTask``, see docs/tasks.md.
 
     Attributes:
         name: what a card's `tasks` call it, and ``--task``.
         verb: the ``mynah`` command that uses its model.
         metric: what families are ranked by.
-        baseline: family of the constant answer, never kept while another is there.
+        baseline: family of the constant answer, never kept while another is there; empty where there is none.
         words: for page and terminal.
         scored_while_learning: whether a family's curve has the metric too.
         judged_by: representations that answers are judged by, of the clips that `heard` returns.
-        least_held: clips that a fold must hold out.
         of_scored: keys of `rows` that mean nothing without a score, and are then empty lists.
     """
 
     name: ClassVar[str]
     verb: ClassVar[str] = "apply"
     metric: ClassVar[Metric]
-    baseline: ClassVar[str]
+    baseline: ClassVar[str] = ""
     words: ClassVar[Words] = Words()
     scored_while_learning: ClassVar[bool] = True
     judged_by: ClassVar[tuple[Representation, ...]] = ()
-    least_held: ClassVar[int] = 1
     of_scored: ClassVar[tuple[str, ...]] = ()
 
     # --- the data
 
-    def check(self, sounds: Sounds, anyway: bool) -> tuple[Sounds, list[str]]:
-        """Return the sounds as this task sees them, and warnings; raise where they cannot serve it.
+    def read(self, place: str | os.PathLike[str], reading: Reading) -> Corpus[Any]:
+        """Return what a place holds: of a folder or a packed corpus, its clips.
+
+        Raises:
+            UsageError, BadInput, NotEnoughData: with what to do.
+        """
+        return scan(
+            place,
+            labels=reading.labels,
+            target=reading.target,
+            group=reading.group,
+            repair=reading.repair,
+            strict=reading.strict,
+            progress=reading.progress,
+        )
+
+    def check(self, corpus: Any, anyway: bool) -> tuple[Any, list[str]]:
+        """Return the corpus as this task sees it, and warnings; raise where it cannot serve.
 
         Args:
-            anyway: whether too few are accepted.
+            anyway: whether too few items are accepted.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define check")  # an abstract method
+        return corpus, []
 
-    def strata(self, sounds: Sounds) -> Sounds:
-        """Return the sounds with the labels that folds should hold alike."""
-        return sounds
+    def split(self, corpus: Any, *, folds: int, seed: int = 0) -> Splits:
+        """Return the folds of a checked corpus that are trained and scored; labels they need not hold alike."""
+        return split(corpus.under("all"), folds=folds, seed=seed)
 
-    def split(self, sounds: Sounds, *, folds: int, seed: int = 0) -> Splits:
-        """Return the folds of checked sounds that are trained and scored, see `mynah.data.split`."""
-        most = max(2, len(sounds) // self.least_held)
-        made = split(self.strata(sounds), folds=min(folds, most), seed=seed)
-        return made.first(self.folds(made.folds))
+    def targets(self, corpus: Any) -> np.ndarray:
+        """Return the (item,) right answers: the targets of the items, else their labels."""
+        found = [item.target for item in corpus]
+        if all(target is None for target in found):
+            return np.array(corpus.labels)
+        if all(np.ndim(target) == 0 for target in found):
+            return np.array(found)
+        of_items = np.empty(len(found), dtype=object)
+        of_items[:] = found
+        return of_items
 
-    def folds(self, folds: Sequence[Fold]) -> int:
-        """Return how many of the folds are trained and scored, the first."""
-        return len(folds)
+    def scored(self, corpus: Any) -> Any:
+        """Return the items as far as answers are scored."""
+        return corpus
 
-    def heard(self, sounds: Sounds) -> Sounds:
-        """Return the clips as far as answers are scored."""
-        return sounds
+    def held(self, corpus: Any, items: np.ndarray) -> np.ndarray:
+        """Return which of a fold's held-out item numbers answers are wanted for."""
+        return items
 
-    def held(self, sounds: Sounds, clips: np.ndarray) -> np.ndarray:
-        """Return which of a fold's held-out clip numbers answers are wanted for."""
-        return clips
+    def counts(self, targets: np.ndarray) -> dict[str, int]:
+        """Return what the (item,) targets are made of, sorted, with the items of each: none of amounts."""
+        return {}
 
-    def names(self, labels: np.ndarray) -> np.ndarray:
-        """Return what answers are made of, sorted: classes or symbols of the (clip,) labels."""
-        return np.unique(labels)
-
-    def counts(self, labels: np.ndarray, names: np.ndarray) -> dict[str, int]:
-        """Return the number of clips of each name, for the page."""
-        return {str(name): int((labels == name).sum()) for name in names}
+    def written(self, value: Any) -> str:
+        """Return a target or an answer as the page writes it."""
+        if isinstance(value, str):
+            return value
+        return " ".join(f"{number:.4g}" for number in np.ravel(np.asarray(value, dtype=float)))
 
     # --- the answers
 
     def answer(self, model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
-        """Return a fitted model's answers (clip, ...) to the held-out clips of a `Part`, and facts as plain values."""
-        raise NotImplementedError(f"{type(self).__name__} must define answer")  # an abstract method
+        """Return a fitted model's answers (item, ...) to the held-out items of a `Part`, and facts as plain values.
 
-    def statistics(self, labels: np.ndarray, answers: np.ndarray, names: np.ndarray) -> np.ndarray:
-        """Return (clip, k) float64 what each clip adds to the totals of the metric."""
+        Answers are numbers, or texts; events may be written as text.
+        """
+        return np.asarray(model.predict(part.inputs.take(part.test))), {}
+
+    def statistics(self, targets: np.ndarray, answers: np.ndarray, names: np.ndarray) -> np.ndarray:
+        """Return (item, k) float64 what each item adds to the totals of the metric."""
         raise NotImplementedError(f"{type(self).__name__} must define statistics")  # an abstract method
 
-    def floor(self, labels: np.ndarray, names: np.ndarray) -> float:
+    def floor(self, targets: np.ndarray, names: np.ndarray) -> float:
         """Return the score of the best constant answer."""
         raise NotImplementedError(f"{type(self).__name__} must define floor")  # an abstract method
 
-    def scores(self, labels: np.ndarray, answers: np.ndarray, names: np.ndarray) -> dict[str, float]:
+    def scores(self, targets: np.ndarray, answers: np.ndarray, names: np.ndarray) -> dict[str, float]:
         """Return every figure that answers have beside the metric, by name."""
         return {}
 
-    def use(self, model: Any, clip: Any) -> object:
-        """Do once what a user asks of a model, for its cost."""
-        return model.predict([clip])
+    def use(self, model: Any, item: Any) -> object:
+        """Do once what a user asks of a model, for its cost; `item` is an input as a model takes it."""
+        return model.predict([item])[0]
 
     # --- the results and the page
 
-    def adjusted(self, found: Gathered, labels: np.ndarray, names: np.ndarray) -> Gathered:
+    def adjusted(self, found: Gathered, targets: np.ndarray, names: np.ndarray) -> Gathered:
         """Return the answers as they are scored: calibrated, where a task calibrates."""
         return found
 
-    def rows(self, found: Gathered, labels: np.ndarray, names: np.ndarray) -> dict[str, Any]:
+    def rows(self, found: Gathered, targets: np.ndarray, names: np.ndarray) -> dict[str, Any]:
         """Return what a family's entry of the document says beside the core, as plain values."""
-        return {}
+        seen = found.answered
+        rows = iter(self.statistics(targets[seen], found.answers[seen], names) if seen.any() else ())
+        return {"statistics": [[float(value) for value in next(rows)] if ok else None for ok in seen]}
 
     def recorded(self, document: dict[str, Any], family: dict[str, Any]) -> list[Any]:
-        """Return the answers that `rows` wrote, as `statistics` takes them; None where no fold answered."""
-        raise NotImplementedError(f"{type(self).__name__} must define recorded")  # an abstract method
+        """Return the (item, k) statistics of what `rows` wrote; None where no fold answered."""
+        return list(family["statistics"])
 
     def caption(self, document: dict[str, Any], family: dict[str, Any], clip: int) -> str:
         """Return what a clip is called where it is shown with the answer that a family gave."""
         return str(document["items"][clip]["file"])
 
-    def of_kept(self, found: Gathered, labels: np.ndarray, names: np.ndarray) -> dict[str, Any]:
+    def of_kept(self, found: Gathered, targets: np.ndarray, names: np.ndarray) -> dict[str, Any]:
         """Return what the document says of the kept family's answers beside the core, as plain values."""
         return {}
 
@@ -190,4 +248,19 @@ class Task:
 
     def worth_hearing(self, document: dict[str, Any], family: dict[str, Any], most: int) -> list[int]:
         """Return the numbers of at most so many clips and made sounds, most worth hearing first."""
-        return list(range(min(most, len(document["items"]))))
+        audible = [number for number, item in enumerate(document["items"]) if item["seconds"] is not None]
+        return audible[:most]
+
+
+def names_of(task: Task, targets: np.ndarray) -> np.ndarray:
+    """Return what answers are made of, sorted: classes or symbols of the (item,) targets; none of amounts."""
+    return np.array(list(task.counts(targets)), dtype=str)
+
+
+def recorded_rows(task: Task, document: dict[str, Any], answers: Sequence[Any]) -> list[Any]:
+    """Return the (item, k) statistics of answers to labels that a document holds; None where there is none."""
+    seen = np.array([answer is not None for answer in answers], dtype=bool)
+    targets = np.array([str(item["label"]) for item in document["items"]])[seen]
+    given = np.array([answer for answer in answers if answer is not None])
+    rows = iter(task.statistics(targets, given, np.array(document["classes"])) if len(given) else ())
+    return [next(rows) if ok else None for ok in seen]

@@ -17,7 +17,7 @@ from mynah.data import Sounds, check_enough
 from mynah.ground.errors import BadInput, NotEnoughData
 from mynah.ground.texts import best_constant, edits, errors, symbols, vocabulary
 from mynah.judging.metric import Metric, share
-from mynah.tasks.task import Gathered, Part, Task, Words
+from mynah.tasks.task import Gathered, Task, Words, recorded_rows
 
 #: Leaks that are facts predicting a label; with a text a clip, they say nothing.
 _OF_LABELS = ("rate", "codec", "channels", "duration")
@@ -38,58 +38,50 @@ class Transcribe(Task):
         function=lambda totals: 1 - totals[..., 1] / totals[..., 0],
     )
 
-    def check(self, sounds: Sounds, anyway: bool) -> tuple[Sounds, list[str]]:
+    def check(self, corpus: Sounds, anyway: bool) -> tuple[Sounds, list[str]]:
         """Return the sounds without what only classes have, and what is too few in them.
 
         Raises:
             BadInput: a clip without a text.
             NotEnoughData: no texts, texts of one symbol only, or too few clips, where that is not accepted.
         """
-        missing = [p.file for p in sounds.problems if p.kind == "unlabelled" and p.detail.startswith("no ")]
+        missing = [p.file for p in corpus.problems if p.kind == "unlabelled" and p.detail.startswith("no ")]
         if missing:
             raise BadInput(
                 "clips without a text cannot be transcribed",
-                where=sounds.name,
+                where=corpus.name,
                 measured=f"{len(missing)}: {', '.join(missing[:5])}{', ...' * (len(missing) > 5)}",
                 remedy="Fill in their texts in the labels file, or remove their lines.",
             )
-        if not sounds.classes:
+        if not corpus.classes:
             raise NotEnoughData(
                 "the sounds have no texts, so there is nothing to write down",
-                where=sounds.name,
-                measured=f"{len(sounds)} clips",
+                where=corpus.name,
+                measured=f"{len(corpus)} clips",
                 remedy="Write the text of each clip into labels.csv (columns file,label), or name its column by "
                 "--target.",
             )
-        found = vocabulary(sounds.labels)
+        found = vocabulary(corpus.labels)
         if len(found) < 2:
             raise NotEnoughData(
                 f"all texts are made of one symbol ({found[0]!r}), so there is nothing to tell apart",
-                where=sounds.name,
-                measured=f"{len(sounds)} clips",
+                where=corpus.name,
+                measured=f"{len(corpus)} clips",
                 remedy="Add clips with other texts.",
             )
-        leaks = tuple(leak for leak in sounds.leaks if leak.kind not in _OF_LABELS)
-        sounds = replace(sounds, leaks=leaks)
-        return sounds, check_enough(self.strata(sounds), anyway=anyway, classes=1)
+        leaks = tuple(leak for leak in corpus.leaks if leak.kind not in _OF_LABELS)
+        corpus = replace(corpus, leaks=leaks)
+        return corpus, check_enough(corpus.under("text"), anyway=anyway, classes=1)
 
-    def strata(self, sounds: Sounds) -> Sounds:
-        """Return the sounds under one label: folds need not hold texts alike."""
-        return replace(sounds, clips=tuple(replace(clip, label="text") for clip in sounds))
-
-    def answer(self, model: Any, part: Part, names: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
-        """Return the (clip,) texts."""
-        return model.predict(part.frames.take(part.test)), {}
-
-    def statistics(self, labels: np.ndarray, answers: np.ndarray, names: np.ndarray) -> np.ndarray:
+    def statistics(self, targets: np.ndarray, answers: np.ndarray, names: np.ndarray) -> np.ndarray:
         """Return (clip, 2): the symbols of each text, and the errors in its answer."""
-        pairs = [(symbols(one, names), symbols(other, names)) for one, other in zip(labels, answers, strict=True)]
+        pairs = [(symbols(one, names), symbols(other, names)) for one, other in zip(targets, answers, strict=True)]
         return np.array([[len(one), errors(one, other)] for one, other in pairs], dtype=float).reshape(-1, 2)
 
-    def scores(self, labels: np.ndarray, answers: np.ndarray, names: np.ndarray) -> dict[str, float]:
+    def scores(self, targets: np.ndarray, answers: np.ndarray, names: np.ndarray) -> dict[str, float]:
         """Return one minus the symbol error rate, that rate and its parts, and the share of texts without any error."""
         count = substitutions = insertions = deletions = whole = 0
-        for one, other in zip(labels, answers, strict=True):
+        for one, other in zip(targets, answers, strict=True):
             true_symbols = symbols(one, names)
             wrong = [(a, b) for a, b in edits(true_symbols, symbols(other, names)) if a != b]
             count += len(true_symbols)
@@ -104,32 +96,30 @@ class Transcribe(Task):
             "substitutions": substitutions / count,
             "insertions": insertions / count,
             "deletions": deletions / count,
-            "texts_right": whole / len(labels),
+            "texts_right": whole / len(targets),
         }
 
-    def floor(self, labels: np.ndarray, names: np.ndarray) -> float:
+    def floor(self, targets: np.ndarray, names: np.ndarray) -> float:
         """Return the score of the best constant answer among the commonest texts and silence."""
-        texts = [tuple(symbols(text, names)) for text in labels]
+        texts = [tuple(symbols(text, names)) for text in targets]
         count = sum(map(len, texts))
         _, wrong = best_constant(texts, also=[()])
         return (count - wrong) / count
 
-    def counts(self, labels: np.ndarray, names: np.ndarray) -> dict[str, int]:
-        """Return the clips that each symbol occurs in."""
-        return dict(sorted(Counter(symbol for text in labels for symbol in set(symbols(text, names))).items()))
+    def counts(self, targets: np.ndarray) -> dict[str, int]:
+        """Return the symbols, sorted, with the clips that each occurs in."""
+        names = vocabulary(targets)
+        found = Counter(symbol for text in targets for symbol in set(symbols(text, names)))
+        return {name: found[name] for name in names}
 
-    def names(self, labels: np.ndarray) -> np.ndarray:
-        """Return the symbols of the texts, sorted."""
-        return np.array(vocabulary(labels))
-
-    def rows(self, found: Gathered, labels: np.ndarray, names: np.ndarray) -> dict[str, Any]:
+    def rows(self, found: Gathered, targets: np.ndarray, names: np.ndarray) -> dict[str, Any]:
         """Return the text of each clip."""
         known = zip(found.answers, found.answered, strict=True)
         return {"said": [str(text) if ok else None for text, ok in known]}
 
     def recorded(self, document: dict[str, Any], family: dict[str, Any]) -> list[Any]:
-        """Return the text of each clip."""
-        return list(family["said"])
+        """Return the (clip, 2) statistics of the texts."""
+        return recorded_rows(self, document, family["said"])
 
     def caption(self, document: dict[str, Any], family: dict[str, Any], clip: int) -> str:
         """Return text, answer and file."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mynah.ground.errors import UsageError
 
 if TYPE_CHECKING:
-    from mynah.data.clip import Problem
+    from mynah.data.corpus import Problem
     from mynah.using.files import Found
 
 NONE_OF_THESE = "none of these"

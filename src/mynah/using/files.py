@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mynah.data.clip import Problem
+from mynah.data.corpus import Problem
 from mynah.data.walk import Tree, spelt, walk
 from mynah.ground.errors import BadInput
 

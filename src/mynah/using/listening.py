@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mynah import audio
-from mynah.data.clip import Problem, Wave
+from mynah.data.clip import Wave
+from mynah.data.corpus import Problem
 from mynah.data.inspection import inspect
 from mynah.data.judgement import judge
 from mynah.ground.errors import BadInput, MynahError, Stopped, UsageError
