@@ -11,10 +11,10 @@ demo: $(VENV)/base
 	@echo "Open mynah-demo/run/report.html in a browser."
 
 test: $(VENV)/test
-	$(BIN)/python -m pytest -n 2 --durations=20
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=20
 
 test-slow: $(VENV)/test
-	$(BIN)/python -m pytest -n 2 -m slow
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

@@ -44,6 +44,8 @@ SMALL = {
     "sample_rnn": {"hidden": 16},
     "wavenet": {"blocks": 1, "doublings": 4, "residual": 16, "skip": 16},
 }
+#: Frames of a clip for families that go through every sample; the others see it whole.
+CUT = {"sample_rnn": 100, "wavenet": 400}
 TRAINING = Training(
     budget=f"{STEPS}steps", batch=6, warmup_steps=5, valid=0.2, patience=99, average=0.9, crop_seconds=0.2
 )
@@ -58,7 +60,7 @@ def frames(name: str) -> tuple[Any, np.ndarray]:
     kind = catalog.model_class(name)
     module = kind.default_representation.build(RATE).eval()
     with torch.no_grad():
-        arrays = [module(torch.from_numpy(clip.wave)[None])[0].numpy() for clip in clips]
+        arrays = [module(torch.from_numpy(clip.wave)[None])[0, : CUT.get(name)].numpy() for clip in clips]
     return Frames.from_arrays(arrays, representation=kind.default_representation, rate=RATE), labels
 
 

@@ -11,6 +11,7 @@ from mynah import catalog
 from mynah.contracts.classifier import NetModel
 from mynah.contracts.model import ByGradient
 from mynah.contracts.sequence import SequenceModel
+from mynah.representations import MuLaw
 from mynah.testing.fits import check_fit
 from mynah.testing.generators import check_generator
 from mynah.testing.models import check_model, check_network, check_streams, check_transcriber, toy
@@ -31,7 +32,7 @@ def make(name, **training):
 
 
 @parametrize_with_checks(
-    [make(name, budget="15epochs", batch=32, learning_rate=1e-2, valid=0.0, precision="float32") for name in NAMES]
+    [make(name, budget="8epochs", batch=32, learning_rate=1e-2, valid=0.0, precision="float32") for name in NAMES]
 )
 def test_scikit_learn(estimator, check):
     check(estimator)
@@ -64,20 +65,25 @@ def test_battery_of_transcribers(name):
 GENERATORS = [card.name for card in catalog.cards() if "generate" in card.tasks]
 #: Settings and training with which each learns the toy within seconds.
 SMALL_GENERATORS: dict[str, tuple[dict, dict]] = {
-    "gruv": ({"hidden": 12}, {"budget": "12steps"}),
-    "glover": ({"hidden": 12}, {"budget": "12steps"}),
+    "gruv": ({"hidden": 12}, {"budget": "20steps"}),
+    "glover": ({"hidden": 12}, {"budget": "20steps"}),
     "frame_vae": ({"hidden": 16, "latent": 4}, {"budget": "40steps"}),
     "wavenet": (
         {"blocks": 1, "doublings": 5, "residual": 16, "skip": 32},
         {"budget": "20steps", "crop_seconds": 0.05, "learning_rate": 1e-2},
     ),
-    "sample_rnn": ({"hidden": 16}, {"budget": "15steps", "crop_seconds": 0.02, "learning_rate": 2e-2}),
+    "sample_rnn": (
+        {"hidden": 16},
+        {"budget": "20steps", "crop_seconds": 0.02, "learning_rate": 2e-2},
+    ),
 }
 
 
 @pytest.mark.parametrize("name", GENERATORS)
-def test_battery_of_generators(name):
+def test_battery_of_generators(name, monkeypatch):
     kind = catalog.model_class(name)
+    if kind.default_representation == MuLaw(lead_seconds=0.125):  # 1,000 samples before every excerpt of 160
+        monkeypatch.setattr(kind, "default_representation", MuLaw(lead_seconds=0.01))
     settings, training = SMALL_GENERATORS.get(name, ({}, {}))
 
     def make():
@@ -168,9 +174,11 @@ def test_batteries_can_fail():
         check_model(lambda: Peeking(training=Training(budget="30epochs", batch=16)))
 
 
-def test_what_all_batteries_share_can_fail():
-    """A fit that draws without a seed, and one that a file changes."""
+def test_what_all_batteries_share_can_fail(monkeypatch):
+    """A fit that draws without a seed, one that a file changes, and one that an interruption changes."""
     from mynah.models.knn import KNN
+    from mynah.models.mlp import MLP
+    from mynah.training import Fit
 
     class Unseeded(KNN):
         def learn_arrays(self, X, codes, classes):
@@ -194,3 +202,15 @@ def test_what_all_batteries_share_can_fail():
         check(Unseeded)
     with pytest.raises(AssertionError, match="an answer differs after a file"):
         check(Forgetful)
+
+    training, draws = Training(budget="20steps", batch=16), np.random.default_rng(0)
+
+    def net(seed=0):
+        return MLP(hidden=4, training=training, random_state=seed)
+
+    check(net)
+    with pytest.raises(AssertionError, match="differs between two fits with one seed"):
+        check(lambda: net(int(draws.integers(1000))))
+    monkeypatch.setattr(Fit, "restore", lambda fit, state: None)
+    with pytest.raises(AssertionError, match="differs after an interruption"):
+        check(net)

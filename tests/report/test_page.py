@@ -310,6 +310,7 @@ def test_one_fold_no_curves_no_previews_and_an_empty_list_of_problems(tmp_path):
     results["details"]["top"] = [None] * len(results["items"])
     page = text_of(results, tmp_path)
     assert "There is one fold only" in page
+    assert "is wrong more often here than with several folds" in page
     assert "Nothing unusual was found" in page
     assert "No sound is in this file" in page
 

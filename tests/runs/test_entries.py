@@ -12,9 +12,10 @@ from mynah import modelfile
 from mynah.contracts.model import with_budget
 from mynah.data.builtin import builtin
 from mynah.ground.errors import IncompatibleFile, MissingExtra, UsageError
+from mynah.papers import reading
 from mynah.runs.entry import Entry, read
 from mynah.runs.job import settings_of
-from mynah.runs.learn import Learning, learn
+from mynah.runs.learn import Learning, learn, resume
 from mynah.runs.plan import Plan
 from mynah.runs.run import Run
 
@@ -243,8 +244,36 @@ def test_families_of_a_users_file_are_trained_kept_and_used(mine, sounds, tmp_pa
         _ = Run.open(run.folder).best
     loaded = mynah.load(run.folder / "best.mynah", families=mine)
     assert np.array_equal(loaded.predict_proba(clips), answers)
+    assert f"next    mynah apply {run.folder}/best.mynah NEW/ --families mine.py\n" in f"{run}\n"
     plan = json.loads((run.folder / "plan.json").read_text(encoding="utf-8"))
     assert plan["options"]["families"] == ["chance", f"{mine}:Trees", f"{mine}:Net"]
+
+
+def test_an_interrupted_run_of_a_users_file_goes_on_and_is_repeated_from_elsewhere(mine, sounds, tmp_path, monkeypatch):
+    """The file lies in another folder by then; its bits are those of a run that nobody disturbed."""
+
+    def stop(stage, done, total, note=""):
+        if stage == "train" and done == 3:
+            raise KeyboardInterrupt
+
+    options = OPTIONS | {"set": ["Net.hidden=2,3"]}
+    monkeypatch.chdir(mine.parent)
+    whole = learn(sounds, out=tmp_path / "whole", families="mine.py:Net,chance", **options)
+    with pytest.raises(KeyboardInterrupt):
+        learn(sounds, out=tmp_path / "halves", families="mine.py:Net,chance", progress=stop, **options)
+    assert Run.open(tmp_path / "halves").results["status"] == "partial"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    kept = Run.open(tmp_path / "whole").to_repeat(sounds)
+    again = learn(sounds, out=tmp_path / "again", executor="sequential", **kept)
+    for run in (resume(tmp_path / "halves"), again):
+        assert [(row["name"], row["details"]) for row in run.board] == [
+            (row["name"], row["details"]) for row in whole.board
+        ]
+        one, other = run.best.tensors(), whole.best.tensors()
+        assert all(np.array_equal(one[name], other[name]) for name in one | other)
+    mine.rename(tmp_path / "elsewhere" / "mine.py")  # of one that is not where it was, the name is left
+    assert "mine.py:Net(hidden=2)" in Run.open(tmp_path / "whole").to_repeat(sounds)["families"]
 
 
 @pytest.mark.parametrize("name", ["Means", "Ridge", "Trees", "Net"])
@@ -319,6 +348,10 @@ def test_a_family_of_an_installed_package(tmp_path, monkeypatch):
     X, y = rng.normal(size=(30, 6)).astype(np.float32), np.arange(30) % 3
     path = modelfile.save(entry.new().fit(X, y), tmp_path / "a.mynah")
     assert mynah.load(path).predict(X).shape == (30,)  # what is installed needs no naming
+    listed = reading.as_text()
+    assert "Families of other packages\n  bad   some_package:None_ (some-package 1)\n" in listed
+    assert "  means some_package:Means (some-package 1)\n" in listed
+    assert {"name": "means", "place": "some_package:Means", "package": "some-package 1"} in reading.as_json()["offered"]
 
 
 def test_the_shown_command_names_no_folder_of_a_users_file(monkeypatch):

@@ -1,7 +1,10 @@
 """The main job on a small folder: whole, repeated, resumed, interrupted, refused."""
 
+import dataclasses
+import inspect
 import json
 import os
+import pydoc
 import signal
 import subprocess
 import sys
@@ -11,9 +14,11 @@ import numpy as np
 import pytest
 
 from mynah import modelfile
+from mynah.cli.app import run as mynah
 from mynah.data.builtin import builtin
 from mynah.ground.device import on_device
 from mynah.ground.errors import NotEnoughData, UsageError
+from mynah.runs import schedule
 from mynah.runs.compare import compare
 from mynah.runs.learn import Learning, learn
 from mynah.runs.plan import Plan
@@ -94,8 +99,9 @@ def test_the_same_seed_and_steps_give_the_same_bits(run, sounds, tmp_path):
     assert all(np.array_equal(a[name], b[name]) for name in a)
 
 
-def test_a_timed_run_can_be_repeated_by_its_steps(sounds, tmp_path):
-    timed = learn(sounds, out=tmp_path / "timed", **{**OPTIONS, "families": ["mlp"], "budget": "4s"})
+def test_a_timed_run_can_be_repeated_by_its_steps(sounds, tmp_path, monkeypatch):
+    monkeypatch.setattr(schedule, "LEAST_SECONDS", 0.2)
+    timed = learn(sounds, out=tmp_path / "timed", **{**OPTIONS, "families": ["mlp"], "budget": "2s"})
     again = learn(sounds, out=tmp_path / "again", **{**OPTIONS, **Run.open(tmp_path / "timed").to_repeat(sounds)})
     assert timed.board[0]["details"] == again.board[0]["details"]
     assert timed.board[0]["steps"] == again.board[0]["steps"]
@@ -193,33 +199,42 @@ def _is_complete(folder):
     return (folder / "results.json").exists() and Run.open(folder).results["status"] == "complete"
 
 
+STOPPED = ["--families", "mlp,elman", "--budget", "60steps", "--workers", "2", "--quiet"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(sounds, tmp_path_factory):
+    out = tmp_path_factory.mktemp("undisturbed") / "run"
+    assert mynah(["learn", str(sounds), *STOPPED, "--executor", "sequential", "--out", str(out)]) == 0
+    return Run.open(out)
+
+
 @pytest.mark.parametrize("executor", ["sequential", "processes"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stopped_run_goes_on_to_the_same_bits(sounds, tmp_path, executor, number):
-    options = ["--families", "mlp,elman", "--budget", "150steps", "--executor", executor, "--quiet"]
-    command = [sys.executable, "-m", "mynah", "learn", str(sounds), *options]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    straight = subprocess.run([*command, "--out", str(tmp_path / "straight")], env=environment, capture_output=True)
-    assert straight.returncode == 0, straight.stderr
+@pytest.mark.parametrize(("number", "places"), [(signal.SIGTERM, (1, 10)), (signal.SIGINT, (3, 6))])
+def test_a_stopped_run_goes_on_to_the_same_bits(sounds, undisturbed, tmp_path, executor, number, places):
+    """Each place is a number of finished trials, of ten; after them comes the training on all clips."""
     out = tmp_path / "run"
-    for turn in range(20):
-        process = subprocess.Popen([*command, "--out", str(out)], env=environment, stderr=subprocess.PIPE, text=True)
-        done = len(list(out.glob("trials/*/result.json")))
+    options = ["learn", str(sounds), *STOPPED, "--out", str(out), "--executor"]
+    command = [sys.executable, "-m", "mynah", *options, executor]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    for place in places:
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
         # by what is finished, not by the clock: on a slow machine workers need long before their first result
         for _ in range(6000):
-            if process.poll() is not None or len(list(out.glob("trials/*/result.json"))) > done + turn:
+            if process.poll() is not None or len(list(out.glob("trials/*/result.json"))) >= place:
                 break
             time.sleep(0.02)
         process.send_signal(number)
         _, said = process.communicate(timeout=120)
-        if process.returncode == 0 or (process.returncode == -number and _is_complete(out)):
-            break  # in the second case the signal met a program that was done and about to leave
+        if place != places[0] and process.returncode in (0, -number) and _is_complete(out):
+            break  # the signal met a program that was done, or about to leave
         assert process.returncode == {signal.SIGTERM: 75, signal.SIGINT: 130}[number], said
         assert "Traceback" not in said
-    assert turn > 0
-    a, b = (Run.open(tmp_path / name) for name in ("straight", "run"))
-    assert [row["details"] for row in a.board] == [row["details"] for row in b.board]
-    one, other = (modelfile.load(r.folder / "best.mynah").tensors() for r in (a, b))
+    assert mynah([*options, "sequential"]) == 0  # to the end here: no other process has to load torch for it
+    finished = Run.open(out)
+    assert finished.results["status"] == "complete"
+    assert [row["details"] for row in undisturbed.board] == [row["details"] for row in finished.board]
+    one, other = (modelfile.load(r.folder / "best.mynah").tensors() for r in (undisturbed, finished))
     assert all(np.array_equal(one[name], other[name]) for name in one)
     assert not list(out.glob("trials/*/checkpoints/*/*"))  # what is finished needs none
 
@@ -246,6 +261,17 @@ def test_runs_are_compared_on_the_same_clips(run, sounds, tmp_path):
     alone = learn(smaller, out=tmp_path / "alone", **{**OPTIONS, "families": ["chance"]})
     with pytest.raises(UsageError, match="not a run on the same clips"):
         compare([run.folder, alone.folder])
+
+
+def test_signature_and_help_of_learn_show_every_option():
+    shown = inspect.signature(learn).parameters
+    assert list(shown)[:4] == ["path", "out", "progress", "command"]
+    assert {name: shown[name].default for name in list(shown)[4:]} == {
+        field.name: field.default for field in dataclasses.fields(Plan)
+    }
+    assert all(given.kind is given.KEYWORD_ONLY for name, given in shown.items() if name != "path")
+    said = pydoc.render_doc(learn, renderer=pydoc.plaintext)
+    assert all(f"\n        {field.name}: " in said for field in dataclasses.fields(Plan))
 
 
 def test_one_trial_cannot_use_two_workers():

@@ -14,6 +14,7 @@ from mynah import modelfile
 from mynah.cli.app import run as mynah
 from mynah.data.builtin import builtin
 from mynah.ground.errors import IncompatibleFile, MissingExtra, UsageError
+from mynah.runs import schedule
 from mynah.runs.learn import learn, resume
 from mynah.runs.run import Run
 
@@ -44,7 +45,7 @@ def stop_after(trials):
     return progress
 
 
-def test_a_killed_demo_goes_on(tmp_path):
+def test_a_killed_demo_goes_on(tmp_path, monkeypatch):
     options = ["--out", str(tmp_path / "demo"), "--clips", "5", "--budget", "20s"]
     command = [sys.executable, "-m", "mynah", "demo", *options]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -59,7 +60,8 @@ def test_a_killed_demo_goes_on(tmp_path):
     assert process.returncode == 75, said
     assert f"to go on: mynah resume {out}" in said
     before = {path: path.stat().st_mtime_ns for path in out.glob("trials/*/result.json")}
-    assert mynah(["resume", str(out), "--budget", "15s", "--quiet"]) == 0
+    monkeypatch.setattr(schedule, "LEAST_SECONDS", 0.1)  # of a hundred trials
+    assert mynah(["resume", str(out), "--budget", "5s", "--quiet"]) == 0
     assert Run.open(out).results["status"] == "complete"
     assert all(path.stat().st_mtime_ns == when for path, when in before.items())
     events = [json.loads(line)["event"] for line in (out / "log.jsonl").read_text().splitlines()]

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from mynah import modelfile
+from mynah.cli.app import run as mynah
 from mynah.data.builtin import builtin
 from mynah.ground.errors import Stopped
 from mynah.training import noticed, spot_watched
@@ -176,26 +177,26 @@ IMPATIENT = (
 )
 
 
-def learn(sounds, folder, executor="processes", **environment):
-    options = ["--families", "chance,lstm", "--folds", "2", "--budget", "200steps", "--executor", executor]
-    return subprocess.Popen(
-        [sys.executable, "-c", IMPATIENT, "learn", str(sounds), "--out", str(folder), "--quiet", *options],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | environment,
-    )  # fmt: skip
+def options(sounds, folder, executor):
+    how = ["--families", "chance,lstm", "--folds", "2", "--budget", "100steps", "--executor", executor]
+    return ["learn", str(sounds), "--out", str(folder), "--quiet", *how]
 
 
 @pytest.fixture(scope="module")
 def whole(sounds, tmp_path_factory):
     """A run that nobody disturbs."""
     folder = tmp_path_factory.mktemp("straight") / "run"
-    assert learn(sounds, folder).wait() == 0
+    assert mynah(options(sounds, folder, "sequential")) == 0
     return folder
 
 
 @pytest.mark.parametrize("executor", ["processes", pytest.param("sequential", marks=pytest.mark.slow)])
 def test_a_notice_in_the_middle_of_training(sounds, whole, metadata, tmp_path, executor):
     """It is saved, ends, tells how to go on, and goes on to the same bits; how soon is printed (see it with -s)."""
-    process = learn(sounds, tmp_path / "run", executor, MYNAH_METADATA=metadata.url)
+    process = subprocess.Popen(
+        [sys.executable, "-c", IMPATIENT, *options(sounds, tmp_path / "run", executor)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"MYNAH_METADATA": metadata.url},
+    )  # fmt: skip
     until = time.monotonic() + 120
     while not any(path.stat().st_size for path in tmp_path.glob("run/trials/*/events.jsonl")):
         assert process.poll() is None, process.stderr.read()
@@ -205,13 +206,10 @@ def test_a_notice_in_the_middle_of_training(sounds, whole, metadata, tmp_path, e
     _, said = process.communicate(timeout=60)
     took = time.monotonic() - told
     assert process.returncode == 75, said
-    print(f"\n{executor}: ended {took:.1f} s after the notice was there; it is looked for every {POLL_SECONDS:.0f} s")
     assert list(tmp_path.glob("run/trials/*/checkpoints/manifests/*.json")), said
     line = re.search(r"to go on: (mynah .*)", said)
     assert line, said
-    print(f"\n{executor}: ended {took:.1f} s after the notice could be seen")
-    command = [sys.executable, "-m", *shlex.split(line[1])]
-    again = subprocess.run([*command, "--quiet"], capture_output=True, text=True)
-    assert again.returncode == 0, again.stderr
+    print(f"\n{executor}: ended {took:.1f} s after the notice was there; it is looked for every {POLL_SECONDS:.0f} s")
+    assert mynah([*shlex.split(line[1])[1:], "--quiet"]) == 0
     a, b = (modelfile.load(run / "best.mynah").tensors() for run in (tmp_path / "run", whole))
     assert all(np.array_equal(a[name], b[name]) for name in a | b)

@@ -1,6 +1,7 @@
 """Budget, keyed randomness, batches by number, and the loop."""
 
 import math
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import nn
 from mynah.ground.errors import UsageError
 from mynah.ground.randomness import key, permute
 from mynah.training import Batches, Budget, Diverged, Fit, Training
-from mynah.training.loop import PROBE_STEPS
+from mynah.training.loop import PROBE_STEPS, _optimizer
 
 # --- budget
 
@@ -186,6 +187,29 @@ def test_stopping_anywhere_and_resuming_changes_no_bit(optimizer):
         second.restore(state)
         list(second)
         assert torch.equal(weights(second), weights(whole))
+
+
+@pytest.mark.parametrize("name", ["AdamW", "SGD", "RMSprop", "Adagrad"])
+def test_no_compiler_is_loaded_and_the_steps_are_those_of_torch(name, monkeypatch):
+    """torch.optim loads torch's compiler at the first step, for seconds in every process that trains."""
+    torch.manual_seed(0)
+    plain, ours = nn.Linear(3, 2), nn.Linear(3, 2)
+    ours.load_state_dict(plain.state_dict())
+    options = {"weight_decay": 0.1} | ({"momentum": 0.9} if name == "SGD" else {})
+    expected = getattr(torch.optim, name)(plain.parameters(), lr=0.1, **options if name != "Adagrad" else {})
+    x = torch.randn(8, 3)
+
+    def steps(net, optimizer):
+        for _ in range(5):
+            net(x).square().sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        optimizer.load_state_dict(optimizer.state_dict())
+
+    steps(plain, expected)
+    monkeypatch.setitem(sys.modules, "torch._dynamo", None)  # from here on it cannot be imported
+    steps(ours, _optimizer(ours, Training(optimizer=name, learning_rate=0.1, weight_decay=0.1)))
+    assert all(torch.equal(one, other) for one, other in zip(plain.parameters(), ours.parameters(), strict=True))
 
 
 def test_a_state_does_not_follow_the_fit():

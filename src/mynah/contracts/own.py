@@ -20,11 +20,10 @@ from types import ModuleType
 from typing import Any
 
 from mynah.contracts.model import Model
+from mynah.contracts.offers import GROUP
 from mynah.contracts.wrapped import as_family, can_wrap
 from mynah.ground.errors import MissingExtra, UsageError
 
-#: Entry points of this group are families.
-GROUP = "mynah.families"
 #: Where families come from: class names with a file or a list of them, or a path.
 Families = Mapping[str, type[Model]] | str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None
 

@@ -9,7 +9,7 @@ import os
 import tarfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,25 +88,33 @@ def pack(
     notes = _notes(sounds, found, table.by_file() if table else {})
     packer = _Packer(source, stamps, notes)
     entries = {file: Entry(found[file]) for file in files}
-    shards: dict[str, Shard] = {}
-    done = 0
     whole = [file for file in files if not found[file].error]
-    progress("pack", 0, len(whole), "")
-    for part in _parts(whole, stamps, shard_mb * 10**6):
+    shards = _write_shards(store, packer, list(_parts(whole, stamps, shard_mb * 10**6)), entries, progress)
+    index = Index(source.name, shards, entries, tuple(source.tree.problems), ignored, others, table)
+    _keep(store, INDEX, index.dump())
+    size = sum(entry.length for entry in entries.values())
+    return Packing(os.fspath(out), len(whole), size, len(shards), len(files) - len(whole))
+
+
+def _write_shards(
+    store: Store, packer: _Packer, parts: Sequence[list[str]], entries: dict[str, Entry], progress: Progress
+) -> dict[str, Shard]:
+    """Write the parts, a shard each, say in `entries` where each file lies, and remove all other shards."""
+    shards: dict[str, Shard] = {}
+    done, count = 0, sum(map(len, parts))
+    progress("pack", 0, count, "")
+    for part in parts:
         name = f"shard-{len(shards):05d}.tar"
         content, places = packer.shard(part, done + 1)
         shards[name] = Shard(len(content), hashlib.sha256(content).hexdigest())
         _keep(store, name, content)
         for file, (offset, length, digest) in places.items():
-            entries[file] = Entry(found[file], name, offset, length, digest)
+            entries[file] = replace(entries[file], shard=name, offset=offset, length=length, sha256=digest)
         done += len(part)
-        progress("pack", done, len(whole), name)
+        progress("pack", done, count, name)
     for name in store.sizes().keys() - shards.keys():  # of a killed call on what was another folder then
         store.delete(name)
-    index = Index(source.name, shards, entries, tuple(source.tree.problems), ignored, others, table)
-    _keep(store, INDEX, index.dump())
-    size = sum(entry.length for entry in entries.values())
-    return Packing(os.fspath(out), len(whole), size, len(shards), len(files) - len(whole))
+    return shards
 
 
 def _check_destination(store: Store, out: str | os.PathLike[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mynah.data import labels as tables
 from mynah.data.clip import Clip, Sounds
-from mynah.data.corpus import Problem
+from mynah.data.corpus import Leak, Problem
 from mynah.data.groups import join
 from mynah.data.inspection import Inspection
 from mynah.data.judgement import judge, judge_length
@@ -120,9 +120,6 @@ def survey(
     problems += _contradictions(clips)
     has_groups = any(part.row.group for part in parts)
     grouped_by = group or ("group" if has_groups else "recording")
-    leaks = [*find_leaks(clips), *find_copies(clips, official), *find_cuts(clips, official, grouped_by)]
-    if not has_groups:
-        leaks += find_takes(clips, official)
     ignored = dict(tree.ignored) | dict(sorted(tree.others.items()))
     sounds = Sounds(
         name=source.name,
@@ -131,11 +128,17 @@ def survey(
         problems=tuple(problems),
         ignored=ignored,
         duplicates=_duplicates(clips),
-        leaks=tuple(leaks),
+        leaks=_leaks(clips, official, grouped_by, has_groups),
         grouped_by=grouped_by,
         official=official,
     )
     return sounds, refusal
+
+
+def _leaks(clips: tuple[Clip, ...], official: str, grouped_by: str, has_groups: bool) -> tuple[Leak, ...]:
+    """Return what makes scores too good; files are compared as takes where no column says what belongs together."""
+    found = [*find_leaks(clips), *find_copies(clips, official), *find_cuts(clips, official, grouped_by)]
+    return tuple(found if has_groups else [*found, *find_takes(clips, official)])
 
 
 def _rows(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mynah.catalog import Card, card, cards, plain
+from mynah.contracts.offers import offers
 from mynah.ground.errors import UsageError
 from mynah.papers.claims import Row, evidence, machine, rows_of, state_of
 
@@ -98,9 +99,14 @@ def _evidence(row: Row) -> str:
 
 
 def as_text() -> str:
-    """Return the list for a terminal: families first, then every entry with its state."""
+    """Return the list for a terminal: families first, with those of other packages, then every entry and its state."""
     lines, width = ["Families"], max(len(c.name) for c in cards())
     lines += [f"  {c.name:{width}} {c.year}  {c.title} - {', '.join(c.tasks)}; {state_of(c)}" for c in cards()]
+    offered = offers()
+    if offered:
+        width = max(len(offer.name) for offer in offered)
+        lines += ["", "Families of other packages"]
+        lines += [f"  {offer.name:{width}} {offer.place} ({offer.package or 'unknown package'})" for offer in offered]
     heading = ""
     for entry in entries():
         if entry.heading != heading:
@@ -142,11 +148,12 @@ def _as_cells(row: Row) -> str:
 
 
 def as_json() -> dict[str, Any]:
-    """Return families and entries as plain values."""
+    """Return families, those of other packages and entries as plain values."""
     return {
         "families": [
             asdict(family) | {"state": state_of(family), "measured": [asdict(row) for row in rows_of(family)]}
             for family in cards()
         ],
+        "offered": [asdict(offer) for offer in offers()],
         "entries": [asdict(entry) | {"state": entry.state} for entry in entries()],
     }

@@ -99,7 +99,8 @@ def limits(results: dict[str, Any]) -> list[str]:
     if results["folds"] < 2:
         said.append(
             f"There is one fold only: the tests know how the choice of {several} moves a score, "
-            "not how the luck of training does."
+            "not how the luck of training does. A claim that one method is better is wrong more often here than with "
+            "several folds."
         )
     said += tasks.of(results["task"]).limits(results) + _cut_short(results)
     if results["leaks"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from datetime import datetime
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -20,8 +21,9 @@ def asset(name: str) -> str:
     return (resources.files("mynah.report") / name).read_text(encoding="utf-8").strip()
 
 
+@cache
 def environment() -> jinja2.Environment:
-    """Return what renders the templates: it escapes, and an unknown name is an error."""
+    """Return what renders the templates: it escapes, and an unknown name is an error. Each is compiled once."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("mynah.report"),
         autoescape=True,

@@ -161,16 +161,20 @@ def compute(
         offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
         _write(facts, {"version": VERSION, "features": features, "crc32": checksum, "offsets": offsets.tolist()})
     except OSError as error:
-        raise Stopped(
-            "the cache could not be written",
-            where=folder,
-            measured=error.strerror or str(error),
-            remedy="Make room there, or choose another place for the run, and give the same command again.",
-        ) from error
+        raise _full(folder, error) from error
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
     return Frames(data, offsets, features, representation, rate)
+
+
+def _full(folder: Path, error: OSError) -> Stopped:
+    return Stopped(
+        "the cache could not be written",
+        where=folder,
+        measured=error.strerror or str(error),
+        remedy="Make room there, or choose another place for the run, and give the same command again.",
+    )
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:

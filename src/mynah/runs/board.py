@@ -26,7 +26,9 @@ def as_text(results: dict[str, Any], folder: Path) -> str:
     if results["model"]:
         lines.append(f"model   {folder / results['model']}")
         model = shlex.quote(str(folder / results["model"]))
-        lines.append(f"next    mynah {results['verb']} {model} {results['next']}".rstrip())
+        file, is_own, _ = results["best"].partition(".py:")
+        own = f" --families {shlex.quote(f'{file}.py')}" if is_own else ""
+        lines.append(f"next    mynah {results['verb']} {model} {results['next']}".rstrip() + own)
     return "\n".join(lines)
 
 

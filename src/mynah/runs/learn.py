@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import time
 from dataclasses import asdict, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +15,31 @@ import numpy as np
 import mynah
 from mynah import modelfile, tasks
 from mynah.contracts.model import ByGradient, Model
-from mynah.data import Corpus, Splits
+from mynah.data import Corpus
 from mynah.ground.device import current, on_device, there_or_auto
 from mynah.ground.documents import RESULTS
 from mynah.ground.errors import IncompatibleFile, MynahError, Stopped, UsageError
 from mynah.ground.processes import joined, world
 from mynah.ground.progress import Progress, silent
-from mynah.ground.randomness import key
 from mynah.judging.choice import Choice, Contender, choose
-from mynah.representations import Frames, Representation, compute, described
 from mynah.runs import results as documents
 from mynah.runs.entry import foreign
-from mynah.runs.job import TIMED_CLIPS, Job, new_model, settings_of
-from mynah.runs.plan import Plan
+from mynah.runs.fits import Fits
+from mynah.runs.job import new_model
+from mynah.runs.plan import Plan, shows_options
 from mynah.runs.previews import Heard, preview_order, write_previews
 from mynah.runs.run import PLAN, Run
 from mynah.runs.schedule import Workers, run_all
-from mynah.runs.trial import Trial, TrialStore, write_json
-from mynah.runs.watching import Log, show_clips
+from mynah.runs.trial import write_json
+from mynah.runs.watching import show_clips
 from mynah.stores import FolderStore, Missing, is_bucket, open_store
-from mynah.tasks.task import Reading, names_of
+from mynah.tasks.task import Reading
 from mynah.training import Budget, spot_watched
 
-#: Sounds are read at their most common rate, but never above this, in Hz.
-HIGHEST_RATE = 48_000
 PLAN_SCHEMA = "mynah.plan/1"
-#: Share of a time budget kept for previews and the page.
-CLOSING_SHARE = 0.03
 
 
+@shows_options
 def learn(
     path: str | os.PathLike[str],
     *,
@@ -61,7 +55,7 @@ def learn(
         out: folder of the run; finished trials found there are not repeated.
         progress: told how far the work is.
         command: the command line to repeat this, for the page.
-        options: fields of `Plan`; its `settings` may be called `set`, as on the command line.
+        options: as listed below; `settings` may be called `set`, as on the command line.
 
     Returns:
         The run; ``run.board``, ``run.best``, ``run.report``.
@@ -130,30 +124,8 @@ def resume(
     return learn(sounds or place, out=folder, progress=progress, command=command, **options)
 
 
-class Learning:
+class Learning(Fits):
     """One call of `learn`: what is known about the data and the trials, and where results go."""
-
-    def __init__(
-        self, corpus: Corpus[Any], splits: Splits, plan: Plan, folder: Path, progress: Progress, command: str
-    ) -> None:
-        self.began = time.monotonic()
-        self.corpus, self.splits, self.plan, self.folder = corpus, splits, plan, folder
-        self.progress, self.command = progress, command
-        self.budget = Budget.parse(plan.budget)
-        self.workers = 1 if plan.executor == "sequential" else plan.workers or os.cpu_count() or 1
-        self.entries = {entry.name: entry for entry in plan.entries}
-        self.families = list(self.entries)
-        remote = None if plan.checkpoints is None else open_store(plan.checkpoints)
-        self.store = TrialStore(folder / "trials", remote)
-        self.log = Log(folder / "log.jsonl")
-        self.asked = tasks.find(plan.task)
-        self.task = tasks.of(self.asked)
-        self.targets, self.groups = self.task.targets(corpus), np.array(corpus.groups)
-        self.names = names_of(self.task, self.targets)
-        self.rate = min(corpus.common_rate or 0, HIGHEST_RATE)
-        self.frames: dict[Representation, Frames] = {}
-        self.judged: tuple[Frames, ...] = ()
-        self.warnings: list[str] = []
 
     @classmethod
     def prepare(cls, path: str | os.PathLike[str], out: Path, plan: Plan, progress: Progress, command: str) -> Learning:
@@ -227,95 +199,6 @@ class Learning:
             workers=Workers(self.plan.executor, self.workers, self.plan.address),
             progress=self.progress,
             log=self.log,
-        )
-
-    def _represent(self) -> None:
-        def frames(corpus: Corpus[Any], seen: Representation) -> Frames:
-            cache = self.folder / "cache"
-            return compute(corpus, seen, self.rate, cache, workers=self.workers, progress=self.progress)
-
-        for entry in self.entries.values():
-            if entry.seen is not None and entry.seen not in self.frames:
-                self.frames[entry.seen] = frames(self.corpus, entry.seen)
-        scored = self.task.scored(self.corpus)
-        self.judged = tuple(frames(scored, seen) for seen in self.task.judged_by)
-
-    def _inputs(self, family: str) -> Frames | Corpus[Any]:
-        """Return all items as a family sees them."""
-        seen = self.entries[family].seen
-        return self.corpus if seen is None else self.frames[seen]
-
-    @cached_property
-    def _learners(self) -> list[str]:
-        """The families that learn by gradient steps, and so share the budget."""
-        return [name for name, entry in self.entries.items() if entry.learns]
-
-    def _deadline(self) -> float | None:
-        """Return when training must be done: an interrupted run goes on with what was left of its time."""
-        if self.budget.seconds is None:
-            return None
-        if self.plan.rest is not None:
-            return self.began + self.plan.rest * (1 - CLOSING_SHARE)
-        done = (self.store.load(self._trial(name, n)) for n in range(len(self.splits.folds)) for name in self.families)
-        spent = sum(float(result["seconds"]) for result in done if result is not None) / self.workers
-        return self.began + self.budget.seconds * (1 - CLOSING_SHARE) - spent
-
-    def _trial(self, family: str, fold: int) -> Trial:
-        part, entry = self.splits.folds[fold], self.entries[family]
-        return Trial(
-            family=entry.family,
-            settings=self._settings(family),
-            representation="" if entry.seen is None else f"{json.dumps(described(entry.seen))} at {self.rate} Hz",
-            task=self.asked if isinstance(self.asked, str) else f"{self.asked.family} {self.asked.sha256}",
-            fingerprint=self.corpus.fingerprint,
-            fold=part.name,
-            split=self._digests[fold],
-            seed=self.plan.seed,
-            budget=self._terms(family, fold),
-            version=mynah.__version__,
-        )
-
-    @cached_property
-    def _digests(self) -> list[str]:
-        """Name the clips on both sides of each fold; once, since there may be many and trials are asked for often."""
-        return [f"{key(fold.train.tolist(), fold.test.tolist()):016x}" for fold in self.splits.folds]
-
-    def _settings(self, family: str) -> str:
-        return settings_of(self.entries[family], optimizer=self.plan.optimizer, activation=self.plan.activation)
-
-    def _terms(self, family: str, fold: int) -> str:
-        """Say what a fit may spend: a share of a time depends on who shares it."""
-        if family not in self._learners:
-            return ""
-        if planned := self.plan.planned(family, fold):
-            return planned
-        shared = self.budget.seconds is not None
-        return f"{self.budget} shared by {', '.join(sorted(self._learners))}" if shared else str(self.budget)
-
-    def _job(self, family: str, fold: int) -> Job:
-        part = self.splits.folds[fold]
-        test = self.task.held(self.corpus, part.test)
-        spread = np.unique(np.linspace(0, len(test) - 1, TIMED_CLIPS).astype(int))
-        trial = self._trial(family, fold)
-        return Job(
-            trial=trial,
-            entry=self.entries[family],
-            task=self.asked,
-            inputs=self._inputs(family),
-            judged=self.judged,
-            targets=self.targets,
-            groups=self.groups,
-            train=part.train,
-            test=test,
-            timed=[self.corpus[int(test[i])] for i in spread],
-            allowance="" if " shared by " in trial.budget else trial.budget,
-            keep_model=fold == 0,
-            learns=family in self._learners,
-            device=self.plan.device,
-            leaves=self.plan.executor == "processes",
-            curves=self.folder.absolute() / "tensorboard" / f"{_as_file(family)}-{part.name}"
-            if self.plan.tensorboard
-            else None,
         )
 
     # --- comparison, model, page
@@ -500,11 +383,6 @@ def _usual_steps(answers: documents.Answers) -> int:
     """Return the median over the folds of the step whose weights were kept; 1 for a family without steps."""
     best = [result["record"].get("best_step", 1) for result in answers.results if result]
     return max(1, int(np.median(best)))
-
-
-def _as_file(name: str) -> str:
-    """Return a row's name as a folder may be called."""
-    return re.sub(r"[^\w@=.,() -]", "_", name)
 
 
 def _refuse_other_sounds(out: Path, corpus: Corpus[Any]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mynah import catalog, tasks
 from mynah.contracts.own import Source
@@ -25,6 +26,8 @@ OF_THE_FITS = ("optimizer", "activation")
 
 #: In place of family names: every one that serves the task.
 ALL = "all"
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,20 @@ class Plan:
         plans = (self.plans or {}).get(family)
         plan = plans[fold] if plans and fold < len(plans) else None
         return "" if plan is None else str(Budget(steps=plan["steps"], stop=plan.get("stop")))
+
+
+def shows_options(function: F) -> F:
+    """Let a function that takes ``**options`` of a plan name them, in its signature and its help."""
+    signature = inspect.signature(function)
+    own = [given for given in signature.parameters.values() if given.kind is not given.VAR_KEYWORD]
+    named = [
+        inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type)
+        for field in fields(Plan)
+    ]
+    function.__signature__ = signature.replace(parameters=[*own, *named])  # type: ignore[attr-defined]
+    attributes = inspect.cleandoc(Plan.__doc__ or "").partition("Attributes:\n")[2]
+    function.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\nOptions:\n{attributes}"
+    return function
 
 
 def _beside(task: str | Source | None) -> list[Entry]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,7 +84,7 @@ class Run:
         if options.get("labels"):
             options["labels"] = str(Path(folder) / options["labels"])
         plans = {row["name"]: row["plans"] for row in self.board if any(row["plans"])}
-        families = [row["name"] for row in self.board]
+        families = [self._with_folder(row["name"]) for row in self.board]
         return {
             **options,
             "task": self.results["task"],
@@ -92,6 +94,17 @@ class Run:
             "device": there_or_auto(how.get("device", "cpu")) if device == "auto" else device,
             "families": families,
         }
+
+    def _with_folder(self, name: str) -> str:
+        """Return a row's name, with the folder of a user's own file that the run's plan knows and that is there."""
+        own = re.match(r"(.*\.py):\w+", name)
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            plan = json.loads((self.folder / "plan.json").read_text(encoding="utf-8")) if own else {}
+            for written in plan["options"]["families"] if own else ():
+                found = re.match(r"(.*\.py):\w+", written)
+                if found and own and Path(found[0]).name == own[0] and Path(found[1]).is_file():
+                    return found[0] + name[own.end() :]
+        return name
 
     def __str__(self) -> str:
         from mynah.runs.board import as_text

@@ -10,11 +10,13 @@ it is on the processor. So it can be restored on another device; the same bits c
 
 from __future__ import annotations
 
+import inspect
 import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -419,5 +421,16 @@ def _optimizer(net: nn.Module, settings: Training) -> torch.optim.Optimizer:
         options["weight_decay"] = settings.weight_decay
     if settings.optimizer == "SGD":
         options["momentum"] = 0.9
-    made: torch.optim.Optimizer = kind(net.parameters(), **options)
+    made: torch.optim.Optimizer = _without_compiler(kind)(net.parameters(), **options)
     return made
+
+
+@cache
+def _without_compiler(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+    """Return an optimizer without what torch.optim wraps around its methods for torch's compiler.
+
+    The wrappers load the compiler at their first call, which takes seconds in every process that trains.
+    """
+    names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+    plain = {name: inspect.unwrap(getattr(kind, name)) for name in names}
+    return type(kind.__name__, (kind,), plain | {"step": torch.no_grad()(inspect.unwrap(kind.step))})

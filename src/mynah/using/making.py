@@ -76,17 +76,7 @@ def make(model: Model, wish: Wish, out: str | os.PathLike[str], *, progress: Pro
         measured = f"{wish.seconds:g} s at {rate} Hz; at most {LARGEST / rate / 2:.0f} s"
         raise UsageError("a sound is too long for one file", measured=measured, remedy="Make several shorter ones.")
     like = None if wish.like is None else _heard(wish.like, rate)
-    try:
-        sounds = generator.generate(
-            wish.count,
-            seconds=wish.seconds,
-            label=next((name for name in generator.classes_.tolist() if str(name) == wish.label), wish.label),
-            like=like,
-            temperature=wish.temperature,
-            seed=wish.seed,
-        )
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    sounds = _sounds(generator, wish, like)
     labels = [str(name) for name in generator.classes_] if wish.label is None else [wish.label]
     if wish.like is not None and wish.label is None:
         labels = [""]  # one of them, which only the model knows
@@ -114,6 +104,20 @@ def make(model: Model, wish: Wish, out: str | os.PathLike[str], *, progress: Pro
         yield Made(str(path_of(number)), number, labels[number % len(labels)], samples / rate)
     mark.unlink(missing_ok=True)
     progress("make", wish.count, wish.count, "")
+
+
+def _sounds(generator: GeneratorModel, wish: Wish, like: np.ndarray | None) -> Iterator[Iterator[np.ndarray]]:
+    try:
+        return generator.generate(
+            wish.count,
+            seconds=wish.seconds,
+            label=next((name for name in generator.classes_.tolist() if str(name) == wish.label), wish.label),
+            like=like,
+            temperature=wish.temperature,
+            seed=wish.seed,
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def _key(generator: GeneratorModel, wish: Wish, like: np.ndarray | None) -> str:
