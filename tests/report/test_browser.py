@@ -48,7 +48,7 @@ def test_a_cell_opens_its_clips(visit, results):
     title = page.locator("#panel-title")
     assert (
         title.inner_text()
-        == f"{results['classes'][row]} heard as {results['classes'][column]}: {count} clip{'s' * (count > 1)}"
+        == f"{results['classes'][row]} predicted as {results['classes'][column]}: {count} clip{'s' * (count > 1)}"
     )
     assert title.get_attribute("aria-live") == "polite"
     clips = page.locator("#panel-clips .clip")
@@ -97,7 +97,7 @@ def test_arrow_keys_walk_the_matrix_and_enter_opens(visit, results):
     assert (
         page.locator("#panel-title")
         .inner_text()
-        .startswith(f"{results['classes'][0]} heard as {results['classes'][1]}")
+        .startswith(f"{results['classes'][0]} predicted as {results['classes'][1]}")
     )
 
 

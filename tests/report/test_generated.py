@@ -64,8 +64,8 @@ def test_without_labels_no_column_asks_for_them(run):
     document["families"][0]["details"]["judging"] |= {"named_right": None, "named_right_real": None}
     section = generated.section(document, [], 0)
     assert not section["labelled"]
-    assert "Named as asked" not in [name for name, _ in section["meanings"]]
-    assert [name for name, _ in generated.section(run.results, [], 0)["meanings"]].count("Named as asked") == 1
+    assert "Label recognised" not in [name for name, _ in section["meanings"]]
+    assert [name for name, _ in generated.section(run.results, [], 0)["meanings"]].count("Label recognised") == 1
 
 
 def test_other_tasks_have_no_such_section(results, tmp_path):

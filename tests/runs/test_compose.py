@@ -45,7 +45,7 @@ def test_what_lies_in_the_folder(made):
     assert first.notes[:2] == (Note(0, 300, 62), Note(0, 480, 40)) or set(first.notes) >= {Note(0, 300, 62)}
     assert first.meters == (Meter(0, 3, 4),)
     assert audio.info(made.folder / "piece-1.wav").seconds == pytest.approx(first.seconds(first.end) + 0.58, abs=0.01)
-    assert "surprise at 1 piece held out" in str(made)
+    assert "prediction error on 1 held-out piece" in str(made)
     assert "piece-2.wav" in str(made)
 
 
@@ -135,7 +135,7 @@ def test_the_headline_is_about_the_pieces_held_out(made):
     page = c.music.build(made.folder).read_text()
     path.write_text(before)
     c.music.build(made.folder)
-    assert "<h1>Pieces it has not heard surprise it by 0.86 nats a step, 50 % less than one who" in page
+    assert "<h1>On unseen pieces the prediction error is 0.86 nats a step, 50 % less than that of the counting" in page
 
 
 def test_a_model_goes_on_without_learning(made, tmp_path):

@@ -106,7 +106,7 @@ def test_without_labels_learn_makes_sounds_by_itself(tmp_path):
     assert (run.results["task"], run.results["classes"]) == ("generate", [])
     assert run.board[0]["details"]["judging"]["named_right"] is None
     assert "There are no labels, so" in str(run)
-    assert "Named as asked" not in (tmp_path / "run/report.html").read_text(encoding="utf-8")
+    assert "Label recognised" not in (tmp_path / "run/report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("is_slow", "seconds"), [(False, 5.0), (True, generate.HEARD_SECONDS)])
@@ -281,7 +281,7 @@ def test_the_reference_compares_training_clips_with_held_out_ones(kinds):
     assert found == pytest.approx(likeness.mmd2(real, train, 2.0), rel=0.05)
 
 
-def test_surprise_is_asked_of_each_clip_with_its_own_label(kinds):
+def test_prediction_error_is_asked_of_each_clip_with_its_own_label(kinds):
     _, part = kinds
     told = []
 
@@ -293,7 +293,7 @@ def test_surprise_is_asked_of_each_clip_with_its_own_label(kinds):
             return np.arange(len(frames), dtype=float)
 
     known = part.test[np.isin(part.targets[part.test], Listener.classes_)]
-    assert generate._surprise(Listener(), part) == pytest.approx((len(known) - 1) / 2)
+    assert generate._prediction_error(Listener(), part) == pytest.approx((len(known) - 1) / 2)
     assert [label for _, label in told] == part.targets[known].tolist() != part.targets[known].tolist()[::-1]
     for clip, (frames, _) in zip(known, told, strict=True):
         assert np.array_equal(frames, part.inputs[int(clip)])

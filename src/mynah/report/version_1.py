@@ -73,6 +73,9 @@ def _family(family: dict[str, Any], families: list[dict[str, Any]]) -> dict[str,
         gap = best - family["score"]
     del family["p_vs_best"]
     details = {key: family.pop(key) for key in OF_FAMILY if key in family}
+    if details.get("judging"):
+        names = {"surprise": "prediction_error"}
+        details["judging"] = {names.get(key, key): value for key, value in details["judging"].items()}
     return family | {
         "sounds": [_sound(sound) for sound in family.get("sounds", ())],
         "details": details,

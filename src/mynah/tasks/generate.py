@@ -2,7 +2,7 @@
 
 One fold is held out, or in small folders one after the other of several. For each of its clips that are judged by, a
 model makes one sound of the same label, and the two crowds are compared (see `mynah.judging.likeness`). Families are
-ranked by their likeness, since the units of their surprise differ: 100 % is as near to the held-out clips as real ones
+ranked by their likeness, since the units of their prediction errors differ: 100 % is as near to the held-out clips as real ones
 are, 0 % is as far off as white noise of the same lengths.
 """
 
@@ -101,8 +101,8 @@ def _of_all_labels(labels: np.ndarray) -> list[int]:
     return sorted(turns[: max(SHOWN, min(len(own), MOST_SHOWN))])
 
 
-def _surprise(model: Any, part: Part) -> float | None:
-    """Return the mean surprise of the held-out clips whose labels were learned, in the model's unit."""
+def _prediction_error(model: Any, part: Part) -> float | None:
+    """Return the mean prediction error at the held-out clips whose labels were learned, in the model's unit."""
     known = part.test[np.isin(part.targets[part.test], model.classes_)]
     return float(model.prediction_error(part.inputs.take(known), part.targets[known]).mean()) if len(known) else None
 
@@ -291,7 +291,7 @@ class Generate(Task):
             "mmd2_noise": noise_mmd2,
             "mmd2_real": (near := _reference(part, train, real, width)),
             "likeness_real": 1 - near / far,
-            "surprise": _surprise(model, part),
+            "prediction_error": _prediction_error(model, part),
             "unit": model.unit,
             "diversity": likeness.diversity(real, new),
             "copies": float(copies["is_copy"].mean()),

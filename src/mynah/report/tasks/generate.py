@@ -33,8 +33,11 @@ FIELDS: dict[str, tuple[str, str]] = {
     "families[].details.judging.mmd2_real": ("number?", "The same between held-out clips and as many training clips."),
     "families[].details.judging.mmd2_noise": ("number?", "The same between held-out clips and white noise as long."),
     "families[].details.judging.likeness_real": ("number?", "The score of training clips, had a family made them."),
-    "families[].details.judging.surprise": ("number?", "Mean loss on held-out clips, in `unit`."),
-    "families[].details.judging.unit": ("string", "Of `surprise`; figures of different units cannot be compared."),
+    "families[].details.judging.prediction_error": ("number?", "Mean loss on held-out clips, in `unit`."),
+    "families[].details.judging.unit": (
+        "string",
+        "Of `prediction_error`; figures of different units cannot be compared.",
+    ),
     "families[].details.judging.diversity": (
         "number?",
         "Mean distance between two made sounds over that of two real ones.",
@@ -62,7 +65,7 @@ FIELDS: dict[str, tuple[str, str]] = {
 MEANINGS = [
     (
         "Likeness",
-        "How near the made sounds are, as a crowd, to real ones that no method has heard: 100 % as near as real ones, "
+        "How near the made sounds are, as a crowd, to held-out real ones: 100 % as near as real ones, "
         "0 % as far off as white noise. It does not show that one of them sounds good, and copies would score high.",
     ),
     (
@@ -85,12 +88,12 @@ MEANINGS = [
         "many kinds is diverse too.",
     ),
     (
-        "Named as asked",
-        "Share that a classifier trained on the real training clips gives the label that was asked for; real held-out "
+        "Label recognised",
+        "Share to which a classifier trained on the real training clips gives the requested label; real held-out "
         "clips beside it. It hears what tells the labels apart, and nothing else.",
     ),
     (
-        "Surprise",
+        "Prediction error",
         "Mean loss on real held-out clips: lower is better. It is exact where the unit is bits or nats of the sound "
         "itself, and only figures of one unit can be compared.",
     ),
@@ -128,7 +131,7 @@ def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> 
         },
         "label": next((shlex.quote(str(name)) for name in results["classes"]), ""),
         "labelled": reference["named_right_real"] is not None,
-        "meanings": [m for m in MEANINGS if m[0] != "Named as asked" or reference["named_right_real"] is not None],
+        "meanings": [m for m in MEANINGS if m[0] != "Label recognised" or reference["named_right_real"] is not None],
         "heard": len(sounding),
         "dropped": dropped,
     }
@@ -141,7 +144,7 @@ def _fixed(value: float | None) -> str:
 def _judged(family: dict[str, Any], results: dict[str, Any]) -> dict[str, str]:
     """Return a family's line of the table."""
     judged = family["details"]["judging"]
-    surprise = judged["surprise"]
+    error = judged["prediction_error"]
     return {
         "name": family["name"],
         "likeness": shown(results, family["score"]),
@@ -149,7 +152,7 @@ def _judged(family: dict[str, Any], results: dict[str, Any]) -> dict[str, str]:
         "copies": wording.percent(judged["copies"], 0),
         "diversity": wording.NONE if judged["diversity"] is None else wording.fixed(judged["diversity"], 2),
         "named": wording.percent(judged["named_right"], 0),
-        "surprise": wording.NONE if surprise is None else f"{wording.fixed(surprise, 3)} {judged['unit']}",
+        "error": wording.NONE if error is None else f"{wording.fixed(error, 3)} {judged['unit']}",
         "made": str(round(judged["made"] or 0)),
     }
 

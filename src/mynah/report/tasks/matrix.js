@@ -26,7 +26,7 @@ const sayCell = (row, column) => {
   const whole = matrix[row].reduce((a, b) => a + b, 0);
   const n = matrix[row][column];
   const share = whole ? `, ${percent(n / whole)} of the row` : "";
-  return `${data.classes[row]} heard as ${data.classes[column]}: ${plural(n, "clip")}${share}`;
+  return `${data.classes[row]} predicted as ${data.classes[column]}: ${plural(n, "clip")}${share}`;
 };
 
 const drawMatrix = () => {
@@ -77,7 +77,7 @@ const drawMixUps = () => {
   cells.sort((a, b) => b[0] - a[0] || a[1] - b[1] || a[2] - b[2]);
   const list = make("ul");
   for (const [n, r, c] of cells.slice(0, 8)) {
-    const arrow = make("span", { class: "arrow", "aria-label": "heard as" }, "→");
+    const arrow = make("span", { class: "arrow", "aria-label": "predicted as" }, "→");
     const button = make("button", { type: "button", class: "mix" }, `${data.classes[r]} `, arrow, ` ${data.classes[c]} `, make("b", {}, String(n)));
     button.addEventListener("click", () => { openCell(r, c, true); bringPanel(); });
     list.append(make("li", {}, button));
@@ -149,7 +149,7 @@ const openCell = (row, column, jump = false) => {
   const [from, to] = [data.classes[row], data.classes[column]];
   byId("panel-title").textContent = row === column
     ? `${from}, named right: ${plural(clips.length, "clip")}`
-    : `${from} heard as ${to}: ${plural(clips.length, "clip")}`;
+    : `${from} predicted as ${to}: ${plural(clips.length, "clip")}`;
   const silent = clips.filter((clip) => !data.previews[clip]).length;
   const notes = [];
   if (silent && clips.length) notes.push(silent === clips.length ? "None of them is in this file as sound." : `${silent} of them without sound in this file.`);
