@@ -128,8 +128,8 @@ class Composition:
         held = document["held_out"]
         if held is not None:
             lines.append(
-                f"prediction error on {plural(held['pieces'], 'held-out piece')}: {held['surprise']:.3f} {held['unit']}; "
-                f"of the counting baseline: {held['without_learning']:.3f}"
+                f"prediction error on {plural(held['pieces'], 'held-out piece')}: {held['surprise']:.3f} "
+                f"{held['unit']}; of the counting baseline: {held['without_learning']:.3f}"
             )
         elif document.get("saved") is not None:
             lines.append(f"{COMPOSE.metric.title}: {COMPOSE.metric.show(document['saved'])} of unseen pieces")

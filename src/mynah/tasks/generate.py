@@ -2,8 +2,8 @@
 
 One fold is held out, or in small folders one after the other of several. For each of its clips that are judged by, a
 model makes one sound of the same label, and the two crowds are compared (see `mynah.judging.likeness`). Families are
-ranked by their likeness, since the units of their prediction errors differ: 100 % is as near to the held-out clips as real ones
-are, 0 % is as far off as white noise of the same lengths.
+ranked by their likeness, since the units of their prediction errors differ: 100 % is as near to the held-out clips as
+real ones are, 0 % is as far off as white noise of the same lengths.
 """
 
 from __future__ import annotations
