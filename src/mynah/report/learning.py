@@ -46,8 +46,10 @@ def _losses(curves: list[dict[str, Any]]) -> list[float]:
 
 
 def _top_loss(curves: list[dict[str, Any]]) -> float:
-    """Return the highest loss that is drawn in its place."""
+    """Return the highest loss that is drawn in its place; losses that may be negative are all drawn."""
     values = _losses(curves)
+    if values[0] < 0:
+        return values[-1] + 0.05 * (values[-1] - values[0])
     return min(values[-1], CUT * max(values[len(values) // 2], 1e-9)) * 1.05
 
 
@@ -63,7 +65,7 @@ def _cut(curves: list[dict[str, Any]]) -> str:
 def _loss(curves: list[dict[str, Any]], title: str) -> Markup:
     if not _losses(curves):
         return Markup("")
-    parts, x, y = _frame(curves, 0.0, _top_loss(curves))
+    parts, x, y = _frame(curves, min(0.0, _losses(curves)[0]), _top_loss(curves))
     for key, kind in (("train_loss", "train"), ("valid_loss", "valid")):
         parts += [_trace(curve, key, x, y, kind) for curve in curves]
         parts += [_arrow(x(s), kind) for c in curves for s, v in zip(c["step"], c[key], strict=True) if _above(v, y)]

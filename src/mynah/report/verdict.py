@@ -147,7 +147,7 @@ def _scale(results: dict[str, Any]) -> svg.Scale:
     above, _ = above_chance([f for f in results["families"] if f["score"] is not None], results)
     ends = [end for family in above for end in (*family["ci"], family["score"]) if end is not None]
     least, most = min(ends, default=0.0), max(ends, default=1.0)
-    if metric.unit == "%" and metric.high is not None:
+    if metric.unit == "%" and metric.low is not None and metric.high is not None:
         return svg.Scale(int(max(0.0, least - 0.01) * 20) / 20, metric.high, 8, PLOT_WIDTH - 8)
     margin = 0.05 * (most - least) or 1.0
     return svg.Scale(least - margin, most + margin, 8, PLOT_WIDTH - 8)
