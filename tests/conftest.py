@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -16,6 +17,7 @@ from jaxtyping import config, install_import_hook
 import shape_checker
 from browsing import browser  # noqa: F401  a fixture
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it runs in the background ignore Ctrl-C
 install_import_hook(shape_checker.ROOMS, "shape_checker.checked")  # before anything imports them
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
