@@ -145,6 +145,49 @@ def test_the_model_is_applied(straight, tmp_path, capsys):
         assert np.mean([len(row["label"]) for row in rows]) < 15
 
 
+def test_workers_and_comparison_know_items_of_the_file(tmp_path):
+    place = places.corridor(tmp_path / "place", walks=12)
+    options = {"budget": "5steps", "executor": "processes", "workers": 2, "folds": 2}
+    run = learn(place, out=tmp_path / "run", task=own("corridor"), **options)
+    assert {row["status"] for row in run.board} == {"ok"}
+    assert all(row["ci"][0] is not None for row in compare([run.folder]).rows)  # each walk is a group of its own
+
+
+BAD = """
+import numpy as np
+from loudness import Loudness, Ridge
+
+class Task(Loudness):
+    pass
+
+class Good(Ridge):
+    pass
+
+class Bad(Ridge):
+    def predict(self, X):
+        return {answer}
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ("super().predict(X) * np.nan", "finite numbers"),
+        ("super().predict(X)[:1]", "1 answers to 6 takes"),
+        ("np.append(super().predict(X), 0)", "7 answers to 6 takes"),
+        ("None", "one value to 6 takes"),
+    ],
+)
+def test_answers_that_are_none_fail_their_family_alone(tmp_path, answer, says):
+    place = places.levels(tmp_path / "place", clips=12)
+    (tmp_path / "bad.py").write_text(BAD.format(answer=answer), encoding="utf-8")
+    run = learn(place, out=tmp_path / "run", task=str(tmp_path / "bad.py"), folds=2, executor="sequential")
+    rows = {row["name"]: row for row in run.board}
+    assert rows["bad.py:Good"]["status"] == "ok"
+    assert rows["bad.py:Bad"]["status"] == "failed"
+    assert says in rows["bad.py:Bad"]["message"]
+
+
 def test_an_edited_task_is_another(straight, tmp_path):
     name, place, run = straight
     copy = tmp_path / f"{name}.py"

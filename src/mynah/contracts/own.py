@@ -12,6 +12,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -43,6 +44,9 @@ class Source:
     name: str
     sha256: str
     group: str = ""
+
+    def __reduce__(self) -> tuple[object, ...]:  # what follows in a pickle may hold objects of classes of this file
+        return _arrived, (self.path, self.name, self.sha256, self.group)
 
     @property
     def packaged(self) -> bool:
@@ -78,6 +82,14 @@ class Source:
             UsageError: the file is another by now, or has an error in it.
         """
         return _kind(self)
+
+
+def _arrived(path: str, name: str, sha256: str, group: str) -> Source:
+    """Return a source that was sent to a worker, after running its file: the classes of what follows are then there."""
+    source = Source(path, name, sha256, group)
+    with suppress(Exception):  # said where the class is asked for
+        _ = source.defined
+    return source
 
 
 def is_own(text: str) -> bool:

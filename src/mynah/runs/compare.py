@@ -114,7 +114,7 @@ def _compared(
     seen = np.all([[answer is not None for answer in answers] for _, _, answers in entries.values()], axis=0)
     if not seen.any():
         raise UsageError("these runs held out different clips")
-    groups = np.array([item["group"] for item in first["items"]])[seen]
+    groups = np.array([item["group"] or item["file"] for item in first["items"]])[seen]
     same_folds = all(run.results["split"] == first["split"] for run in runs)
     folds = np.array([str(item["fold"]) if same_folds else "" for item in first["items"]])[seen]
     contenders = {

@@ -98,7 +98,9 @@ def run(job: Job, store: TrialStore) -> str:
         if not world().is_first:  # of several processes of one fit, the first does what is left
             return job.trial.hash
         part = Part(job.inputs, job.judged, job.targets, job.train, job.test, job.trial.seed, folder)
-        answers, facts = task.answer(model, part, names_of(task, job.targets))
+        names = names_of(task, job.targets)
+        given, facts = task.answer(model, part, names)
+        answers = checked_answers(task, given, job.targets[job.test], names)
         result |= {
             "facts": facts,
             "record": model.record_,
@@ -121,6 +123,20 @@ def run(job: Job, store: TrialStore) -> str:
     if job.learns:
         checkpoints.clear()
     return job.trial.hash
+
+
+def checked_answers(task: Task, given: Any, targets: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """Return the answers as an array; `ValueError` where they are not one an item, or cannot be scored or kept."""
+    answers: np.ndarray = np.asarray(given)
+    if answers.ndim == 0 or len(answers) != len(targets):
+        found = "one value" if answers.ndim == 0 else f"{len(answers)} answers"
+        raise ValueError(f"{found} to {len(targets)} {task.words.items[1]}")
+    if answers.dtype.kind == "O":
+        raise ValueError("answers are neither numbers nor texts")
+    rows = np.asarray(task.statistics(targets, answers, names), dtype=float)
+    if rows.ndim != 2 or len(rows) != len(targets) or not np.isfinite(rows).all():
+        raise ValueError(f"the statistics of its answers are not (item, k) finite numbers: {rows.shape}")
+    return answers
 
 
 def _fit(model: Model, job: Job, checkpoints: Checkpoints, folder: Path) -> bool:
