@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mynah import audio
-from mynah.data.corpus import Corpus
+from mynah.data.corpus import Corpus, described
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +63,8 @@ class Clip:
         return (self.file, self.content, self.label, self.group, self.fold, self.start, self.end, self.repair)
 
     def described(self) -> dict[str, Any]:
-        """Return what the page needs to name and to group it."""
-        return {
-            "file": self.file,
-            "label": self.label,
-            "group": self.group,
-            "seconds": self.seconds,
-            "rate": self.rate,
-            "channels": self.channels,
-            "flags": list(self.flags),
-            "start": self.start,
-            "end": self.end,
-        }
+        """Return what the page needs to name and to group it, see `mynah.data.corpus.described`."""
+        return described(self)
 
     def read(self, rate: int | None = None, mono: bool = True) -> np.ndarray:
         """Return float32 (channel, time) at `rate` Hz (None: the file's own), one channel when `mono`."""

@@ -49,18 +49,23 @@ class Item:
         return (self.file, self.content, self.label, self.group, self.fold)
 
     def described(self) -> dict[str, Any]:
-        """Return what the page needs to name and to group it; what is None it has not."""
-        return {
-            "file": self.file,
-            "label": self.label,
-            "group": self.group,
-            "seconds": self.seconds,
-            "rate": None,
-            "channels": None,
-            "flags": [],
-            "start": 0.0,
-            "end": None,
-        }
+        """Return what the page needs to name and to group it, see `described`."""
+        return described(self)
+
+
+def described(item: Any) -> dict[str, Any]:
+    """Return what the page needs to name an item and to group it; what is None it has not."""
+    return {
+        "file": item.file,
+        "label": item.label,
+        "group": item.group,
+        "seconds": item.seconds,
+        "rate": getattr(item, "rate", None),
+        "channels": getattr(item, "channels", None),
+        "flags": list(getattr(item, "flags", ())),
+        "start": getattr(item, "start", 0.0),
+        "end": getattr(item, "end", None),
+    }
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class PieceItem(Item):
 
     def described(self) -> dict[str, Any]:
         """Return what the page needs to name and to group it."""
-        return super().described() | {"rate": self.rate, "channels": 1}
+        return super().described() | {"channels": 1}
 
     def read(self, rate: int | None = None, mono: bool = True) -> np.ndarray:
         """Return float32 (1, time) at `rate` Hz: the beginning of the piece, rendered."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mynah.music.piece import RESOLUTION, Piece
+
+#: Learned pieces that new ones are compared with at most, and notes of each.
+MOST_LEARNED, MOST_NOTES = 200, 2000
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,11 @@ class Passage:
 
     notes: int
     where: int
+
+
+def compared(piece: Piece, most: int) -> Piece:
+    """Return what is compared of a piece: its first `most` pitched notes."""
+    return replace(piece, notes=piece.pitched.notes[:most])
 
 
 def longest(piece: Piece, others: Sequence[Piece]) -> Passage:

@@ -149,10 +149,6 @@ def _thin(values: Sequence[Any], most: int) -> list[Any]:
     return [values[round(k * (len(values) - 1) / (most - 1))] for k in range(most)]
 
 
-def _number(value: float | None, digits: int = 3) -> str:
-    return wording.NONE if value is None else wording.fixed(value, digits)
-
-
 def _summary(curve: dict[str, Any], metric: Metric) -> dict[str, Any]:
     known = curve["best_step"] in curve["step"]
     at = curve["step"].index(curve["best_step"]) if known else len(curve["step"]) - 1
@@ -160,8 +156,8 @@ def _summary(curve: dict[str, Any], metric: Metric) -> dict[str, Any]:
         "fold": curve["fold"],
         "steps": wording.thousands(curve["step"][-1]),
         "kept": wording.thousands(curve["step"][at]) if known else wording.NONE,
-        "train_loss": _number(curve["train_loss"][at]),
-        "valid_loss": _number(curve["valid_loss"][at]),
+        "train_loss": wording.fixed(curve["train_loss"][at], 3),
+        "valid_loss": wording.fixed(curve["valid_loss"][at], 3),
         "valid_score": wording.typeset(metric.show(curve["valid_score"][at])),
     }
 
@@ -172,8 +168,8 @@ def _points(curve: dict[str, Any], metric: Metric) -> list[dict[str, Any]]:
         {
             "fold": curve["fold"],
             "step": step,
-            "train_loss": _number(train),
-            "valid_loss": _number(valid),
+            "train_loss": wording.fixed(train, 3),
+            "valid_loss": wording.fixed(valid, 3),
             "valid_score": wording.typeset(metric.show(score)),
             "kept": step == curve["best_step"],
         }

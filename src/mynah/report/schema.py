@@ -372,9 +372,7 @@ def _wrong(path: str, kind: str, value: Any) -> IncompatibleFile:
 
 def _check_sizes(document: dict[str, Any]) -> None:
     """Refuse lists that do not fit each other: the page indexes one with the other."""
-    for what, found, wanted in _sizes(document):
-        if found != wanted:
-            raise IncompatibleFile(f"{what} does not fit the rest", measured=f"{found}, expected {wanted}")
+    tasks.check_sizes(_sizes(document))
     metric = document["metric"]
     if not (0 < metric["scale"] <= 1e9 and 0 <= metric["digits"] <= 9 and len(document["words"]["parts"]) == 2):
         raise IncompatibleFile("a metric that cannot be written", measured=f"{metric['scale']}, {metric['digits']}")

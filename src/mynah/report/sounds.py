@@ -18,19 +18,22 @@ def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> 
     shown: set[int] = set()
     return {
         "families": [
-            {
-                "name": family["name"],
-                "title": family["title"],
-                "kept": family["name"] == results["best"],
+            heading(family, results)
+            | {
                 "sounds": [
                     cell(sound["id"], f"{family['name']} {number}", requested(sound), sounding, shown)
                     for number, sound in enumerate(family["sounds"], 1)
-                ],
+                ]
             }
             for family in made
         ],
         "dropped": dropped,
     }
+
+
+def heading(family: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
+    """Return what stands above a family's sounds."""
+    return {"name": family["name"], "title": family["title"], "kept": family["name"] == results["best"]}
 
 
 def requested(sound: dict[str, Any]) -> list[str]:

@@ -20,11 +20,13 @@ SMALL = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "
 BUDGET_UNITS = {"m": "min"}
 
 
-def fixed(value: float, digits: int) -> str:
+def fixed(value: float | None, digits: int) -> str:
     """Round half up, with a true minus sign; wording.js does the same, so that a number reads alike everywhere.
 
     The millionth makes up for what doubles lose: 347 of 400 clips is 86.8 %, though the double lies below 86.75.
     """
+    if value is None:
+        return NONE
     whole = math.floor(abs(value) * 10**digits + 0.5 + 1e-6)
     return (MINUS if value < 0 and whole else "") + f"{whole / 10**digits:.{digits}f}"
 

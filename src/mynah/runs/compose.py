@@ -27,7 +27,7 @@ from mynah.ground.progress import Progress, silent
 from mynah.ground.randomness import generator
 from mynah.layers.temperature import checked
 from mynah.music import Piece, midi
-from mynah.music.borrowed import Passages
+from mynah.music.borrowed import MOST_LEARNED, MOST_NOTES, Passages, compared
 from mynah.music.melody import tunes_of
 from mynah.music.piece import bars as bars_of
 from mynah.music.piece import tick_of
@@ -49,8 +49,8 @@ PIECES = re.compile(r"piece-[0-9]+\.(mid|wav)|previews/piece-[0-9]+\.mp3")
 HELD_SHARE, FEWEST_TO_HOLD = 0.15, 4
 #: What is said of a piece without new notes.
 SILENT = "nothing but silence came: train longer, or raise the temperature"
-#: Pieces, learned and held out, and notes of each, that are compared at most to see what is shared.
-MOST_LEARNED, MOST_HELD, MOST_NOTES = 200, 20, 2000
+#: Held-out pieces that are compared at most to see what is shared anyway.
+MOST_HELD = 20
 #: Characters of a name that is short enough for a line.
 SHORT_NAME = 40
 #: Seconds that the page plays of a piece, and of what was given before new music where not all is played.
@@ -390,8 +390,7 @@ class _Likeness:
         return {"notes": passage.notes, "of": len(piece.notes), "piece": name}
 
     def _heard(self, piece: Piece) -> Piece:
-        heard = self._model.input_of(piece).pitched
-        return replace(heard, notes=heard.notes[:MOST_NOTES])
+        return compared(self._model.input_of(piece), MOST_NOTES)
 
 
 def _spread(pieces: list[Piece], most: int) -> list[Piece]:

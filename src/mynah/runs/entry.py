@@ -52,8 +52,7 @@ class Entry:
     @property
     def written(self) -> str:
         """The same, with a user's own file by its whole path."""
-        is_file = self.source is not None and not self.source.packaged
-        return self._named(self.source.written if is_file and self.source else self.family)
+        return self._named(self.family if self.source is None else self.source.written)
 
     def _named(self, family: str) -> str:
         seen = f"@{self.representation}" if self.representation else ""

@@ -7,6 +7,7 @@ import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,15 @@ class Run:
             UsageError: it is not there any more, or has an error in it.
         """
         name = self.results["task"]
-        if name in tasks.names():
-            return tasks.by_name(name)
-        try:
-            plan = json.loads((self.folder / PLAN).read_text(encoding="utf-8"))
-            return tasks.by_name(plan["options"]["task"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return tasks.by_name(name)
+        return tasks.by_name(name if name in tasks.names() else self._planned.get("task", name))
+
+    @cached_property
+    def _planned(self) -> dict[str, Any]:
+        """The options as `learn` kept them, with whole paths; empty where that cannot be read."""
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            options: dict[str, Any] = dict(json.loads((self.folder / PLAN).read_text(encoding="utf-8"))["options"])
+            return options
+        return {}
 
     @property
     def report(self) -> Path:
@@ -98,12 +101,11 @@ class Run:
     def _with_folder(self, name: str) -> str:
         """Return a row's name, with the folder of a user's own file that the run's plan knows and that is there."""
         own = re.match(r"(.*\.py):\w+", name)
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            plan = json.loads((self.folder / "plan.json").read_text(encoding="utf-8")) if own else {}
-            for written in plan["options"]["families"] if own else ():
-                found = re.match(r"(.*\.py):\w+", written)
-                if found and own and Path(found[0]).name == own[0] and Path(found[1]).is_file():
-                    return found[0] + name[own.end() :]
+        families = self._planned.get("families")
+        for written in families if own and isinstance(families, list) else ():
+            found = re.match(r"(.*\.py):\w+", written)
+            if found and own and Path(found[0]).name == own[0] and Path(found[1]).is_file():
+                return found[0] + name[own.end() :]
         return name
 
     def __str__(self) -> str:

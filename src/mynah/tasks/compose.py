@@ -11,28 +11,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from mynah import audio
 from mynah.data import performance
 from mynah.data.pieces import Pieces, read_pieces
-from mynah.data.splits import Splits, split
-from mynah.ground.errors import NotEnoughData, Stopped
+from mynah.ground.errors import NotEnoughData
 from mynah.ground.randomness import key
 from mynah.judging.metric import Metric, share
 from mynah.music import Piece, midi
-from mynah.music.borrowed import Passages
+from mynah.music.borrowed import MOST_LEARNED, MOST_NOTES, Passages, compared
 from mynah.tasks.task import Gathered, Part, Reading, Task, Words
 
 #: Different pieces that are needed to learn from some and to judge by others.
 FEWEST = 4
 #: Pieces made by each family for the page, their bars, and the seconds that are rendered of one.
 MADE, BARS, SECONDS = 2, 8, 30.0
-#: Training pieces that made ones are compared with at most, and notes of each.
-MOST_PIECES, MOST_NOTES = 200, 2000
 
 
 class Compose(Task):
@@ -70,10 +65,6 @@ class Compose(Task):
             )
         return corpus, []
 
-    def split(self, corpus: Pieces, *, folds: int, seed: int = 0) -> Splits:
-        """Return the folds; copies of a piece are on one side."""
-        return split(corpus.under("piece"), folds=folds, seed=seed)
-
     def targets(self, corpus: Pieces) -> np.ndarray:
         """Return zeros: a piece is its own answer."""
         return np.zeros(len(corpus))
@@ -107,15 +98,16 @@ class Compose(Task):
 
     def rows(self, found: Gathered, targets: np.ndarray, names: np.ndarray) -> dict[str, Any]:
         """Return both errors of each piece, their means in the family's unit, and the pieces that can be heard."""
-        if not found.facts:
-            none = [None] * len(targets)
-            return {"baseline_errors": none, "errors": none, "bars": BARS} | dict.fromkeys(
-                ("unit", "error", "counting")
-            )
         pairs = [pair if ok else (None, None) for pair, ok in zip(found.answers.tolist(), found.answered, strict=True)]
-        rows = {"baseline_errors": [pair[0] for pair in pairs], "errors": [pair[1] for pair in pairs], "bars": BARS}
-        counting, error = found.answers[found.answered].mean(axis=0).tolist()
-        return rows | {"unit": found.facts[0]["unit"], "error": error, "counting": counting}
+        means = found.answers[found.answered].mean(axis=0).tolist() if found.facts else (None, None)
+        return {
+            "baseline_errors": [baseline for baseline, _ in pairs],
+            "errors": [error for _, error in pairs],
+            "counting": means[0],
+            "error": means[1],
+            "unit": found.facts[0]["unit"] if found.facts else None,
+            "bars": BARS,
+        }
 
     def recorded(self, document: dict[str, Any], family: dict[str, Any]) -> list[Any]:
         """Return both errors of each piece."""
@@ -131,22 +123,17 @@ class Compose(Task):
 
 def _shown(model: Any, made: Sequence[Piece], known: Sequence[Any], part: Part) -> list[dict[str, Any]]:
     """Keep pieces for the page, as MIDI and as sound, and say how much of each is borrowed."""
-    places = np.unique(np.linspace(0, len(known) - 1, min(len(known), MOST_PIECES)).astype(int))
-    passages = Passages([_first(model.input_of(known[place])) for place in places])
+    places = np.unique(np.linspace(0, len(known) - 1, min(len(known), MOST_LEARNED)).astype(int))
+    passages = Passages([compared(model.input_of(known[place]), MOST_NOTES) for place in places])
     rows = []
     for number, piece in enumerate(made):
-        name = f"sounds/{number:02d}"
-        try:
-            (part.folder / "sounds").mkdir(exist_ok=True)
-        except OSError as error:
-            raise Stopped("a piece could not be written", where=part.folder, measured=error.strerror) from error
-        midi.write(piece, part.folder / f"{name}.mid")
         seconds = min(performance.seconds_of(piece), SECONDS)
-        audio.write(part.folder / f"{name}.wav", performance.render(piece, seconds=seconds), performance.RATE)
-        passage = passages.longest(_first(model.input_of(piece)))
+        file = part.keep_sound(number, performance.render(piece, seconds=seconds), performance.RATE)
+        midi.write(piece, part.folder / "sounds" / f"{number:02d}.mid")
+        passage = passages.longest(compared(model.input_of(piece), MOST_NOTES))
         rows.append(
             {
-                "file": f"trials/{part.folder.name}/{name}.wav",
+                "file": file,
                 "label": None,
                 "item": int(part.test[0]),
                 "details": {
@@ -157,11 +144,6 @@ def _shown(model: Any, made: Sequence[Piece], known: Sequence[Any], part: Part) 
             }
         )
     return rows
-
-
-def _first(piece: Piece) -> Piece:
-    """Return what is compared of a piece: the pitched notes, as many as there is time for."""
-    return replace(piece, notes=piece.pitched.notes[:MOST_NOTES])
 
 
 TASK = Compose()

@@ -18,12 +18,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mynah import audio
 from mynah.contracts.generator import FADE_SECONDS, RISE_SECONDS
 from mynah.data import Clip, Fold, Sounds, Splits, check_enough, split
 from mynah.data.clip import Wave
 from mynah.data.corpus import Problem
-from mynah.ground.errors import BadInput, NotEnoughData, Stopped
+from mynah.ground.errors import BadInput, NotEnoughData
 from mynah.ground.randomness import generator, key
 from mynah.judging import likeness
 from mynah.judging.metric import Metric, share
@@ -160,14 +159,8 @@ def _shown(
     part: Part, made: list[np.ndarray], copies: dict[str, Any], named: list[np.ndarray] | None, number: int, rate: int
 ) -> dict[str, Any]:
     """Keep one sound for the page, and say what it is."""
-    name = f"sounds/{number:02d}.wav"
-    try:
-        (part.folder / "sounds").mkdir(exist_ok=True)
-    except OSError as error:
-        raise Stopped("a sound could not be written", where=part.folder, measured=error.strerror) from error
-    audio.write(part.folder / name, made[number][None], rate)
     return {
-        "file": f"trials/{part.folder.name}/{name}",
+        "file": part.keep_sound(number, made[number][None], rate),
         "label": str(part.targets[part.test[number]]) or None,
         "item": int(part.test[number]),
         "details": {

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from mynah import audio
 from mynah.data.scan import scan
 from mynah.data.splits import split
+from mynah.ground.errors import Stopped
 from mynah.ground.progress import Progress, silent
 from mynah.judging.metric import Metric
 
@@ -63,6 +65,20 @@ class Part:
     test: np.ndarray
     seed: int
     folder: Path
+
+    def keep_sound(self, number: int, wave: np.ndarray, rate: int) -> str:
+        """Write a (1, time) sound for the page, under ``sounds`` in `folder`; return its path inside the run.
+
+        Raises:
+            Stopped: it cannot be written.
+        """
+        name = f"sounds/{number:02d}.wav"
+        try:
+            (self.folder / name).parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise Stopped("a sound could not be written", where=self.folder, measured=error.strerror) from error
+        audio.write(self.folder / name, wave, rate)
+        return f"trials/{self.folder.name}/{name}"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mynah.data.clip import Wave
 from mynah.ground.errors import BadInput, MynahError, Stopped
 from mynah.ground.progress import Progress, silent
-from mynah.using.answers import Answer, Segment
+from mynah.using.answers import Answer, Segment, without_place
 
 if TYPE_CHECKING:
     from mynah.contracts.model import Model
@@ -46,5 +46,5 @@ def answer_items(
         except Stopped:
             raise
         except MynahError as error:
-            yield Answer(item.file, error=str(BadInput(error.what, measured=error.measured, remedy=error.remedy)))
+            yield Answer(item.file, error=without_place(error))
     progress("apply", len(corpus), len(corpus), "")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from mynah.ground.errors import UsageError
+from mynah.ground.errors import MynahError, UsageError
 
 if TYPE_CHECKING:
     from mynah.data.corpus import Problem
@@ -77,6 +77,11 @@ class Answer:
         }
         row |= {"flags": self.flags} if self.problems else {}
         return row | ({"error": self.error} if self.error else {})
+
+
+def without_place(error: MynahError) -> str:
+    """Return an error as a sentence without where it was, which stands beside it."""
+    return str(MynahError(error.what, measured=error.measured, remedy=error.remedy))
 
 
 def shown(score: float | None, digits: int) -> str:

@@ -18,7 +18,7 @@ from mynah.data.inspection import inspect
 from mynah.data.judgement import judge
 from mynah.ground.errors import BadInput, MynahError, Stopped, UsageError
 from mynah.ground.progress import Progress, silent
-from mynah.using.answers import NONE_OF_THESE, Answer, Segment
+from mynah.using.answers import NONE_OF_THESE, Answer, Segment, without_place
 from mynah.using.files import Found, files_under
 
 if TYPE_CHECKING:
@@ -118,15 +118,11 @@ def apply(
             yield listener.answer(found)
         except Stopped:
             raise
-        except MynahError as error:  # of this file, so without its name
-            yield Answer(found.file, error=_said(error.what, error.measured, error.remedy), source=found)
+        except MynahError as error:
+            yield Answer(found.file, error=without_place(error), source=found)
         except Exception as error:
             yield Answer(found.file, error=f"cannot be answered ({type(error).__name__}: {error})", source=found)
     progress("apply", len(files), len(files), "")
-
-
-def _said(what: str, measured: object, remedy: str | None) -> str:
-    return str(BadInput(what, measured=measured, remedy=remedy))
 
 
 def _judged(found: Found) -> tuple[float, tuple[Problem, ...]]:

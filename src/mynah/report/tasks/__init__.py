@@ -6,12 +6,13 @@ its page has the general sections and those that its document brings (`sections`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from mynah.ground.errors import IncompatibleFile
 from mynah.judging.metric import Metric
 from mynah.report.embed import Preview
 
@@ -72,6 +73,20 @@ class Additions:
     limits: Callable[[Results], list[str]] = lambda results: []
     scripts: tuple[str, ...] = ()
     data: Callable[[Results], dict[str, Any]] = lambda results: {}
+
+
+def check_sizes(sizes: Iterable[tuple[str, int, int]]) -> None:
+    """Raise `IncompatibleFile` for the first (what, found, expected) whose numbers differ."""
+    for what, found, expected in sizes:
+        if found != expected:
+            raise IncompatibleFile(f"{what} does not fit the rest", measured=f"{found}, expected {expected}")
+
+
+def of_families(results: Results, *names: str) -> Iterator[tuple[str, int, int]]:
+    """Yield for `check_sizes` the lists of each family's details that have an entry an item."""
+    for family in results["families"]:
+        for name in names:
+            yield f"{name} of {family['name']}", len(family["details"][name]), len(results["items"])
 
 
 def names() -> list[str]:

@@ -12,7 +12,7 @@ from mynah.ground.errors import IncompatibleFile
 from mynah.judging.metric import Metric, share
 from mynah.report import svg, wording
 from mynah.report.embed import Preview
-from mynah.report.tasks import Additions, Section
+from mynah.report.tasks import Additions, Section, check_sizes, of_families
 
 FIELDS: dict[str, tuple[str, str]] = {
     "families[].details.per_class": ("object[]", "One entry a class; empty without a score."),
@@ -63,9 +63,7 @@ LEAST = 10
 
 def check(document: dict[str, Any]) -> None:
     """Refuse lists that do not fit each other, and classes that do not exist."""
-    for what, found, wanted in _sizes(document):
-        if found != wanted:
-            raise IncompatibleFile(f"{what} does not fit the rest", measured=f"{found}, expected {wanted}")
+    check_sizes(_sizes(document))
     classes = len(document["classes"])
     for family in document["families"]:
         if any(code is not None and not 0 <= code < classes for code in family["details"]["predicted"]):
@@ -86,9 +84,9 @@ def _sizes(document: dict[str, Any]) -> Iterator[tuple[str, int, int]]:
     classes, items = len(document["classes"]), len(document["items"])
     if document["details"].get("top") is not None:
         yield "top", len(document["details"]["top"]), items
+    yield from of_families(document, "predicted")
     for family in document["families"]:
         name, details = family["name"], family["details"]
-        yield f"predicted of {name}", len(details["predicted"]), items
         for key in ("per_class", "confusion"):
             if details[key]:
                 yield f"{key} of {name}", len(details[key]), classes

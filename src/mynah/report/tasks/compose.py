@@ -9,8 +9,8 @@ from mynah.ground.errors import IncompatibleFile
 from mynah.judging.metric import share
 from mynah.report import wording
 from mynah.report.embed import Preview
-from mynah.report.sounds import cell, of_item
-from mynah.report.tasks import Additions, Section
+from mynah.report.sounds import cell, heading, of_item
+from mynah.report.tasks import Additions, Section, check_sizes, of_families
 from mynah.report.verdict import shown
 
 FIELDS: dict[str, tuple[str, str]] = {
@@ -29,11 +29,8 @@ FIELDS: dict[str, tuple[str, str]] = {
 def check(document: dict[str, Any]) -> None:
     """Refuse lists that do not fit each other, and pieces beside others that do not exist."""
     count = len(document["items"])
+    check_sizes(of_families(document, "errors", "baseline_errors"))
     for family in document["families"]:
-        for name in ("errors", "baseline_errors"):
-            if (found := len(family["details"][name])) != count:
-                what = f"{name} of {family['name']} does not fit the rest"
-                raise IncompatibleFile(what, measured=f"{found}, expected {count}")
         if any(not 0 <= sound["details"]["nearest"] < count for sound in family["sounds"]):
             raise IncompatibleFile("a composed piece stands beside one that does not exist")
 
@@ -52,8 +49,8 @@ def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> 
             {
                 "name": family["name"],
                 "saved": shown(results, family["score"]),
-                "error": _fixed(family["details"]["error"]),
-                "counting": _fixed(family["details"]["counting"]),
+                "error": wording.fixed(family["details"]["error"], 3),
+                "counting": wording.fixed(family["details"]["counting"], 3),
                 "unit": family["details"]["unit"],
             }
             for family in made
@@ -77,16 +74,7 @@ def _family(
                 "nearest": of_item(facts["nearest"], [], results, sounding, seen),
             }
         )
-    return {
-        "name": family["name"],
-        "title": family["title"],
-        "kept": family["name"] == results["best"],
-        "rows": rows,
-    }
-
-
-def _fixed(value: float | None) -> str:
-    return wording.NONE if value is None else wording.fixed(value, 3)
+    return heading(family, results) | {"rows": rows}
 
 
 ADDITIONS = Additions(

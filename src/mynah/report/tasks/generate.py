@@ -10,8 +10,8 @@ from mynah.ground.errors import IncompatibleFile
 from mynah.judging.metric import share
 from mynah.report import wording
 from mynah.report.embed import Preview
-from mynah.report.sounds import cell, of_item, requested
-from mynah.report.tasks import Additions, Section
+from mynah.report.sounds import cell, heading, of_item, requested
+from mynah.report.tasks import Additions, Section, check_sizes, of_families
 from mynah.report.verdict import shown
 
 FIELDS: dict[str, tuple[str, str]] = {
@@ -103,10 +103,8 @@ MEANINGS = [
 def check(document: dict[str, Any]) -> None:
     """Refuse lists that do not fit each other, and sounds beside clips that do not exist."""
     clips = len(document["items"])
+    check_sizes(of_families(document, "gained"))
     for family in document["families"]:
-        if (found := len(family["details"]["gained"])) != clips:
-            what = f"gained of {family['name']} does not fit the rest"
-            raise IncompatibleFile(what, measured=f"{found}, expected {clips}")
         if any(not 0 <= sound["details"]["nearest"] < clips for sound in family["sounds"]):
             raise IncompatibleFile("a made sound stands beside a clip that does not exist")
 
@@ -124,8 +122,8 @@ def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> 
         "rows": [_judged(family, results) for family in made],
         "real": {
             "likeness": wording.percent(reference["likeness_real"]),
-            "mmd2": _fixed(reference["mmd2_real"]),
-            "noise": _fixed(reference["mmd2_noise"]),
+            "mmd2": wording.fixed(reference["mmd2_real"], 3),
+            "noise": wording.fixed(reference["mmd2_noise"], 3),
             "copies": wording.percent(reference["copies_real"], 0),
             "named": wording.percent(reference["named_right_real"], 0),
         },
@@ -137,20 +135,17 @@ def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> 
     }
 
 
-def _fixed(value: float | None) -> str:
-    return wording.NONE if value is None else wording.fixed(value, 3)
-
-
 def _judged(family: dict[str, Any], results: dict[str, Any]) -> dict[str, str]:
     """Return a family's line of the table."""
     judged = family["details"]["judging"]
     error = judged["prediction_error"]
+    mmd2, low, high = (wording.fixed(judged[name], 3) for name in ("mmd2", "mmd2_low", "mmd2_high"))
     return {
         "name": family["name"],
         "likeness": shown(results, family["score"]),
-        "mmd2": f"{_fixed(judged['mmd2'])} ({_fixed(judged['mmd2_low'])} to {_fixed(judged['mmd2_high'])})",
+        "mmd2": f"{mmd2} ({low} to {high})",
         "copies": wording.percent(judged["copies"], 0),
-        "diversity": wording.NONE if judged["diversity"] is None else wording.fixed(judged["diversity"], 2),
+        "diversity": wording.fixed(judged["diversity"], 2),
         "named": wording.percent(judged["named_right"], 0),
         "error": wording.NONE if error is None else f"{wording.fixed(error, 3)} {judged['unit']}",
         "made": str(round(judged["made"] or 0)),
@@ -177,12 +172,7 @@ def _family(
                 "is_copy": facts["copy"],
             }
         )
-    return {
-        "name": family["name"],
-        "title": family["title"],
-        "kept": family["name"] == results["best"],
-        "rows": rows,
-    }
+    return heading(family, results) | {"rows": rows}
 
 
 ADDITIONS = Additions(

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from mynah.ground import texts
-from mynah.ground.errors import IncompatibleFile
 from mynah.judging.metric import share
-from mynah.report.tasks import Additions
+from mynah.report.tasks import Additions, check_sizes, of_families
 
 FIELDS: dict[str, tuple[str, str]] = {
     "families[].details.said": (
@@ -20,10 +19,7 @@ FIELDS: dict[str, tuple[str, str]] = {
 
 def check(document: dict[str, Any]) -> None:
     """Refuse lists that do not fit the items."""
-    for family in document["families"]:
-        if (found := len(family["details"]["said"])) != (wanted := len(document["items"])):
-            what = f"said of {family['name']} does not fit the rest"
-            raise IncompatibleFile(what, measured=f"{found}, expected {wanted}")
+    check_sizes(of_families(document, "said"))
 
 
 def marked(true: str, said: str, names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
