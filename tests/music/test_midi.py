@@ -107,8 +107,8 @@ def test_a_folder_goes_on_with_the_rest(tmp_path):
     found = read_folder(tmp_path)
     assert [piece.name for piece in found.pieces] == ["good.mid"]
     named = ["cut.mid", "drums.midi", "empty.mid", "long.mid", "noise.mid", "silent.mid", "slow.mid"]
-    assert [sentence.split(":")[0].split("/")[-1] for sentence in found.problems] == named
-    assert "drums only (channel 10)" in found.problems[1]
+    assert [str(problem.where).split("/")[-1] for problem in found.problems] == named
+    assert "drums only (channel 10)" in str(found.problems[1])
     (tmp_path / "good.mid").unlink()
     with pytest.raises(NotEnoughData, match=r"none of the MIDI files can be learned from .7 files; .*cut\.mid"):
         read_folder(tmp_path)
@@ -138,7 +138,7 @@ def test_folders_that_compose_wrote_are_left_out_and_named(tmp_path):
     (tmp_path / "out" / "music.json").write_text('{"schema": "mynah.music/7"}')
     found = read_folder(tmp_path)
     assert [piece.name for piece in found.pieces] == ["a.mid"]
-    assert found.problems == ("out: `mynah compose` wrote this folder, so nothing there is learned.",)
+    assert [*map(str, found.problems)] == ["out: written by `mynah compose`. Nothing is learned from it."]
     (tmp_path / "a.mid").unlink()
     with pytest.raises(BadInput, match=r"no MIDI files but in a folder that `mynah compose` wrote \(out\)"):
         read_folder(tmp_path)

@@ -244,7 +244,7 @@ def test_families_of_a_users_file_are_trained_kept_and_used(mine, sounds, tmp_pa
         _ = Run.open(run.folder).best
     loaded = mynah.load(run.folder / "best.mynah", families=mine)
     assert np.array_equal(loaded.predict_proba(clips), answers)
-    assert f"next    mynah apply {run.folder}/best.mynah NEW/ --families mine.py\n" in f"{run}\n"
+    assert f"next    mynah apply {run.folder}/best.mynah NEW/ --families {mine}\n" in f"{run}\n"
     plan = json.loads((run.folder / "plan.json").read_text(encoding="utf-8"))
     assert plan["options"]["families"] == ["chance", f"{mine}:Trees", f"{mine}:Net"]
 

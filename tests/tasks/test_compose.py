@@ -8,7 +8,7 @@ import pytest
 from mynah import compare, learn
 from mynah.data.pieces import read_pieces
 from mynah.data.tunes import tune
-from mynah.ground.errors import NotEnoughData
+from mynah.ground.errors import BadInput, NotEnoughData, UsageError
 from mynah.music import midi
 from mynah.runs.compose import Order, compose
 from mynah.runs.learn import resume
@@ -71,6 +71,22 @@ def test_copies_are_on_one_side_and_what_cannot_be_read_is_said(run):
     assert items["0.mid"]["group"] == items["copy of 0.mid"]["group"]
     assert items["0.mid"]["fold"] == items["copy of 0.mid"]["fold"]
     assert [problem["file"] for problem in run.results["problems"]] == ["broken.mid"]
+
+
+def test_strict_and_labels_mean_what_they_say(place, tmp_path):
+    with pytest.raises(BadInput, match=r"^broken\.mid: "):
+        learn(place, out=tmp_path / "run", strict=True, **OPTIONS)
+    with pytest.raises(UsageError, match="no labels file"):
+        learn(place, out=tmp_path / "run", labels="labels.csv", **OPTIONS)
+
+
+def test_a_problem_names_its_file_whatever_it_is_called(tmp_path):
+    midi.write(tune(0, 0, bars=4), tmp_path / "good.mid")
+    (tmp_path / "op. 1: bad.mid").write_bytes(b"MThd")
+    (problem,) = read_pieces(tmp_path).problems
+    assert problem.file == "op. 1: bad.mid"
+    assert "op. 1" not in problem.detail
+    assert problem.remedy
 
 
 def test_made_pieces_can_be_heard_and_say_what_they_borrow(run, place):

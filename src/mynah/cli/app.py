@@ -30,6 +30,7 @@ from mynah.cli import (
     verify,
 )
 from mynah.ground.allocator import tune_allocator
+from mynah.ground.blame import blamed
 from mynah.ground.errors import MynahError, Stopped
 from mynah.using.answers import one_line
 
@@ -91,7 +92,7 @@ def run(arguments: list[str]) -> int:
         return _say("interrupted; what was finished is kept", 130, debug)
     except SystemExit as error:  # what the parser makes of a broken pipe
         if not isinstance(error.__context__, BrokenPipeError):
-            raise
+            return _bug(error, debug)
         _hush_stdout()
         return 0
     except BrokenPipeError:  # the reader has seen enough
@@ -109,7 +110,13 @@ def run(arguments: list[str]) -> int:
     return int(code or 0)
 
 
-def _bug(error: Exception, debug: bool) -> int:
+def _bug(error: BaseException, debug: bool) -> int:
+    """Say that something is broken: Mynah, or a user's own file, where the error came up in one."""
+    theirs = blamed(error)
+    if theirs is not None:
+        return _say(str(theirs), theirs.exit_code, debug)
+    if isinstance(error, SystemExit):
+        raise error
     return _say(f"this is a bug in Mynah: {type(error).__name__}: {error}. Add --debug to see where", 70, debug)
 
 

@@ -49,6 +49,8 @@ def command(
     if form not in FORMATS:
         raise UsageError("no such format", where=form, remedy=f"Use one of {', '.join(FORMATS)}.")
     windows = Windows(window, hop, threshold)
+    if task is not None and (cut is not None or windows != Windows()):
+        raise UsageError("a task answers whole items: --window, --hop, --threshold and --cut mean nothing to it")
     record = modelfile.manifest(model)["record"]
     check_destination(out)
     if cut is not None:
@@ -56,7 +58,8 @@ def command(
     loaded = modelfile.load(model, families=families)
     with drawn(quiet) as progress:
         if task is not None:
-            answers = [a for place in paths for a in answer_items(loaded, by_name(task), place, progress=progress)]
+            asked = by_name(task)
+            answers = [a for place in paths for a in answer_items(loaded, asked, place, progress=progress)]
         else:
             known = record.get("seconds")
             answers = list(apply(loaded, paths, windows, training_seconds=known, progress=progress))

@@ -23,6 +23,7 @@ from typing import Any
 from mynah.contracts.model import Model
 from mynah.contracts.offers import GROUP
 from mynah.contracts.wrapped import as_family, can_wrap
+from mynah.ground.blame import OWN, in_words
 from mynah.ground.errors import MissingExtra, UsageError
 
 #: Where families come from: class names with a file or a list of them, or a path.
@@ -108,20 +109,33 @@ def sources(text: str, fits: Callable[[object], bool] = can_wrap, what: str = "f
         UsageError: no such file or class, or an error in the file.
     """
     place, _, name = text.rpartition(":") if not text.endswith(".py") else (text, "", "")
+    there = beside(place, fits)
+    if not name:
+        if not there:
+            raise UsageError(f"defines no {what}", where=text)
+        return there
     path = Path(place).expanduser().absolute()
-    content = _content(path)
-    digest = hashlib.sha256(content).hexdigest()
+    digest = hashlib.sha256(_content(path)).hexdigest()
+    if not isinstance(getattr(_module(str(path), digest), name, None), type):
+        names = ", ".join(source.name for source in there)
+        raise UsageError("has no such class", where=text, remedy=f"There are {names}." if names else None)
+    return [Source(str(path), name, digest)]
+
+
+def beside(place: str, fits: Callable[[object], bool] = can_wrap) -> list[Source]:
+    """Return the families, or what else fits, that a file defines; perhaps none.
+
+    Raises:
+        UsageError: no such file, or an error in it.
+    """
+    path = Path(place).expanduser().absolute()
+    digest = hashlib.sha256(_content(path)).hexdigest()
     module = _module(str(path), digest)
-    there = [
-        key
+    return [
+        Source(str(path), key, digest)
         for key, value in vars(module).items()
         if fits(value) and getattr(value, "__module__", "") == module.__name__ and not key.startswith("_")
     ]
-    if name and not isinstance(getattr(module, name, None), type):
-        raise UsageError("has no such class", where=text, remedy=f"There are {', '.join(there)}." if there else None)
-    if not there and not name:
-        raise UsageError(f"defines no {what}", where=text)
-    return [Source(str(path), one, digest) for one in ([name] if name else there)]
 
 
 def packaged(name: str, group: str = GROUP) -> Source | None:
@@ -185,7 +199,7 @@ def _module(path: str, sha256: str) -> ModuleType:
     content, file = _content(Path(path)), Path(path).name
     if hashlib.sha256(content).hexdigest() != sha256:
         raise UsageError("has changed since the run began", where=file, remedy="Give the command again.")
-    name = f"mynah_own_{sha256[:16]}_{Path(path).stem}"
+    name = f"{OWN}{sha256[:16]}_{Path(path).stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
@@ -194,21 +208,9 @@ def _module(path: str, sha256: str) -> ModuleType:
     sys.path.insert(0, folder)  # it may import what lies beside it
     try:
         exec(compile(content, path, "exec"), vars(module))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise UsageError("has an error in it", where=file, measured=_line(error, path)) from error
+        raise UsageError("has an error in it", where=file, measured=in_words(error, path)) from error
     finally:
         sys.path.remove(folder)
     return module
-
-
-def _line(error: Any, path: str) -> str:
-    """Say what went wrong and in which line of the file."""
-    number = error.lineno if isinstance(error, SyntaxError) else None
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == path:
-            number = trace.tb_lineno
-        trace = trace.tb_next
-    what = error.msg if isinstance(error, SyntaxError) else error
-    return f"{'' if number is None else f'line {number}, '}{type(error).__name__}: {what}"

@@ -13,6 +13,7 @@ import numpy as np
 from mynah import audio
 from mynah.data import performance
 from mynah.data.corpus import Corpus, Item, Problem
+from mynah.ground.errors import BadInput
 from mynah.music import Piece, midi
 from mynah.music.melody import tunes_of
 
@@ -53,26 +54,31 @@ class Pieces(Corpus[PieceItem]):
     """The pieces of a folder; of copies, all have the same group."""
 
 
-def read_pieces(folder: str | os.PathLike[str]) -> Pieces:
+def read_pieces(folder: str | os.PathLike[str], *, strict: bool = False) -> Pieces:
     """Return the pieces below a folder of MIDI files.
+
+    Args:
+        strict: raise where a file must be set aside.
 
     Raises:
         BadInput, NotEnoughData: see `mynah.music.midi.read_folder`.
     """
     found = midi.read_folder(folder)
+    if strict and found.problems:
+        raise found.problems[0]
     tunes = tunes_of(found.pieces)
     items = tuple(
         PieceItem(file, piece, group=f"tune {tune + 1}", content=_hash(piece))
         for file, piece, tune in zip(found.files, found.pieces, tunes.tolist(), strict=True)
     )
-    problems = tuple(_problem(text) for text in found.problems)
+    problems = tuple(map(_problem, found.problems))
     return Pieces(Path(folder).resolve().name, folder, items, problems, grouped_by="tune")
 
 
-def _problem(text: str) -> Problem:
-    """Return a sentence about a file as a problem; it begins with the file."""
-    file, _, detail = text.partition(": ")
-    return Problem(file, "unreadable", "set aside", detail or text, "Save it again as a MIDI file.")
+def _problem(error: BadInput) -> Problem:
+    """Return what is wrong with a file as a problem."""
+    detail = str(BadInput(error.what, measured=error.measured))
+    return Problem(str(error.where), "unreadable", "set aside", detail, error.remedy or "Save it again as a MIDI file.")
 
 
 def _hash(piece: Piece) -> str:

@@ -37,7 +37,7 @@ class Verdict:
 
     Attributes:
         kind: "best"; "worse" (97.5 % sure or more); "as good" (neither that, nor is the gap larger than its standard
-            error); "unclear" (between these); "not tested" (too few recordings).
+            error); "unclear" (between these); "not tested" (too few groups).
         probability_best_is_better: with allowance for the best having been chosen among all; None for the best and
             where there is no test.
         gap: how much better the best scores, in the metric's unit, not negative.
@@ -68,6 +68,7 @@ def choose(
     *,
     baseline: str | None = None,
     items: str = "clips",
+    group: str = "recording",
 ) -> Choice:
     """Compare every family with the best score, and keep the smallest model that is as good.
 
@@ -79,9 +80,9 @@ def choose(
     Args:
         contenders: families that finished every fold, at least one.
         metric: what they are ranked by.
-        groups, folds: (item,) recordings and folds.
+        groups, folds: (item,) what items come from (recordings, tunes, ...) and their folds.
         baseline: the constant answer.
-        items: what they are called in the sentence.
+        items, group: what these are called in the sentence.
     """
     scores = {name: float(metric.score(family.statistics.sum(axis=0))) for name, family in contenders.items()}
     sign = -1 if metric.higher_is_better else 1
@@ -110,8 +111,8 @@ def choose(
     words = [f"{best} scores best: {metric.show(scores[best])} on {len(groups)} {items}"]
     if others and found[0] is None:
         count = len(np.unique(groups))
-        few = f"{count} recording{'s' * (count > 1)}"
-        words.append(f"how sure that is takes {LEAST_GROUPS} recordings or more, and these are of {few}")
+        few = f"{count} {group}{'s' * (count > 1)}"
+        words.append(f"how sure that is takes {LEAST_GROUPS} {group}s or more, and these are of {few}")
     words += _compared(verdicts, metric)
     words.append(_kept(best, kept, near, contenders, verdicts, metric))
     return Choice(best, kept, verdicts, "; ".join(word for word in words if word) + ".")

@@ -25,14 +25,14 @@ LARGEST_BYTES, LONGEST_SECONDS = 16 << 20, 7200
 
 @dataclass(frozen=True)
 class Found:
-    """What a folder holds: the pieces with their files, and of each file or folder left out why, as one sentence.
+    """What a folder holds: the pieces with their files, and of each file or folder left out, which is `where`, why.
 
     Attributes:
         files: (piece,) paths inside the folder, with forward slashes.
     """
 
     pieces: tuple[Piece, ...]
-    problems: tuple[str, ...]
+    problems: tuple[BadInput, ...]
     files: tuple[str, ...]
 
 
@@ -208,7 +208,9 @@ def read_folder(folder: str | os.PathLike[str]) -> Found:
         )
     pieces, names = [], []
     problems = [
-        f"{place.relative_to(root).as_posix()}: `mynah compose` wrote this folder, so nothing there is learned."
+        BadInput(
+            "written by `mynah compose`", where=place.relative_to(root).as_posix(), remedy="Nothing is learned from it."
+        )
         for place in sorted(ours)
     ]
     for path in midi:
@@ -222,7 +224,7 @@ def read_folder(folder: str | os.PathLike[str]) -> Found:
             names.append(path.relative_to(root).as_posix())
         except BadInput as error:
             error.where = path.relative_to(root).as_posix()
-            problems.append(str(error))
+            problems.append(error)
     if not pieces:
         raise NotEnoughData(
             "none of the MIDI files can be learned from",

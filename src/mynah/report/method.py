@@ -9,13 +9,13 @@ from mynah.judging.metric import Metric
 from mynah.report import tasks, wording
 from mynah.report.verdict import metric_of, shown, still_improving, trained_on
 
-#: verdict -> what it does not say
+#: verdict -> what it does not say; {group} is what no fold cuts through
 MEANINGS = {
     "as good": '"As good" means that the gap is no larger than its standard error: the scores do not show a '
     "difference, which does not mean that there is none.",
     "unclear": '"Unclear" means that the gap is larger than its standard error, but there is too little to be '
     "sure that it is real.",
-    "not tested": '"Not tested" means that there are too few recordings for intervals and tests: '
+    "not tested": '"Not tested" means that there are too few {group}s for intervals and tests: '
     "the order of the methods may be luck.",
 }
 
@@ -114,7 +114,9 @@ def limits(results: dict[str, Any]) -> list[str]:
         "their ratios hold better.",
     ]
     verdicts = {f["verdict"] for f in results["families"]}
-    return said + [words for verdict, words in MEANINGS.items() if verdict in verdicts]
+    return said + [
+        words.format(group=results["split"]["grouped_by"]) for verdict, words in MEANINGS.items() if verdict in verdicts
+    ]
 
 
 def _cut_short(results: dict[str, Any]) -> list[str]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from mynah import tasks
 from mynah.judging.metric import Metric, how_sure
 from mynah.training.budget import Budget
 
 
-def as_text(results: dict[str, Any], folder: Path) -> str:
-    """Return what `mynah learn` prints: the data, the table, the verdict, the files in the run's folder."""
+def as_text(results: dict[str, Any], folder: Path, path_of: Callable[[str], str] = str) -> str:
+    """Return what `mynah learn` prints: the data, the table, the verdict, the files in the run's folder.
+
+    Args:
+        path_of: returns the name of a family or a task of a user's own file with its folder.
+    """
     metric = Metric.from_json(results["metric"])
     lines = [_data(results, folder), *aligned([columns(results), *(cells(row, metric) for row in results["families"])])]
     lines += [f"  {row['name']}: {row['message']}" for row in results["families"] if row["message"]]
@@ -25,11 +30,31 @@ def as_text(results: dict[str, Any], folder: Path) -> str:
     lines.append(f"report  {folder / results['report']}")
     if results["model"]:
         lines.append(f"model   {folder / results['model']}")
-        model = shlex.quote(str(folder / results["model"]))
-        file, is_own, _ = results["best"].partition(".py:")
-        own = f" --families {shlex.quote(f'{file}.py')}" if is_own else ""
-        lines.append(f"next    mynah {results['verb']} {model} {results['next']}".rstrip() + own)
+        lines.append(f"next    {_next(results, folder / results['model'], path_of)}")
     return "\n".join(lines)
+
+
+def _next(results: dict[str, Any], model: Path, path_of: Callable[[str], str]) -> str:
+    """Return the line that uses the model, with the user's own files that it needs."""
+    words = [f"mynah {results['verb']} {shlex.quote(str(model))} {results['next']}".rstrip()]
+    own, task = _own_file(path_of(results["best"])), results["task"]
+    if own:
+        words.append(f"--families {shlex.quote(_from_here(own))}")
+    if results["dataset"]["duration"] is None and task not in tasks.names():  # what is no sound the task must read
+        words.append(f"--task {shlex.quote(_from_here(path_of(task)))}")
+    return " ".join(words)
+
+
+def _own_file(name: str) -> str:
+    """Return the file of a family of a user's own, else nothing."""
+    file, is_own, _ = name.partition(".py:")
+    return f"{file}.py" if is_own else ""
+
+
+def _from_here(path: str) -> str:
+    """Return a path relative to the current folder where it lies in it."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
 
 
 def _overrun(how: dict[str, Any]) -> list[str]:

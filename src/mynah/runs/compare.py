@@ -65,7 +65,7 @@ def compare(folders: Sequence[str | os.PathLike[str]]) -> Comparison:
     runs = [Run.open(folder) for folder in folders]
     names = _distinct([Path(folder) for folder in folders])
     first = runs[0].results
-    task = runs[0].task
+    task, *_ = [run.task for run in runs]  # of each it must be what it was
     files = {_identity(item): number for number, item in enumerate(first["items"])}
     entries: dict[str, tuple[str, dict[str, Any], np.ndarray]] = {}
     for run, name in zip(runs, names, strict=True):
@@ -90,6 +90,9 @@ def _order(results: dict[str, Any], files: dict[tuple[Any, ...], int], first: di
     if results["task"] != first["task"]:
         measured = f"{results['task']} against {first['task']}"
         raise UsageError("a run of another task", where=name, measured=measured, remedy="Compare runs of one task.")
+    if results["metric"]["name"] != first["metric"]["name"]:
+        measured = f"{results['metric']['title']} against {first['metric']['title']}"
+        raise UsageError("a run with another metric", where=name, measured=measured, remedy="Learn both again.")
     found = [files.get(_identity(item)) for item in results["items"]]
     if None in found or len(found) != len(files) or results["classes"] != first["classes"]:
         raise UsageError(
@@ -121,7 +124,8 @@ def _compared(
         key: Contender(np.array(answers[seen].tolist(), dtype=float), row["megabytes"])
         for key, (_, row, answers) in entries.items()
     }
-    choice = choose(contenders, metric, groups, folds, baseline=task.baseline, items=task.words.items[1])
+    words, group = task.words.items[1], first["split"]["grouped_by"]
+    choice = choose(contenders, metric, groups, folds, baseline=task.baseline, items=words, group=group)
     rows = []
     for key, (name, row, _) in entries.items():
         interval = statistics.bootstrap_interval(metric, contenders[key].statistics, groups)

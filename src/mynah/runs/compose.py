@@ -195,7 +195,7 @@ def compose(
         kept, held = _split(list(found.pieces), order.seed)
         with on_device(order.device):
             model, document = _learned(kind.name, kept, held, budget, order.seed, out, progress)
-        document |= {"dataset": Path(place).resolve().name, "problems": list(found.problems)}
+        document |= {"dataset": Path(place).resolve().name, "problems": [str(problem) for problem in found.problems]}
         example = found.pieces[0]
         likeness = _Likeness(model, kept, held, order.bars)
     _make(out / PREVIEWS)

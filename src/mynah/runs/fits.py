@@ -18,12 +18,12 @@ from mynah.data import Corpus, Splits
 from mynah.ground.progress import Progress
 from mynah.ground.randomness import key
 from mynah.representations import Frames, Representation, compute, described
+from mynah.runs.checked import checked_targets
 from mynah.runs.job import TIMED_CLIPS, Job, settings_of
 from mynah.runs.plan import Plan
 from mynah.runs.trial import Trial, TrialStore
 from mynah.runs.watching import Log
 from mynah.stores import open_store
-from mynah.tasks.task import names_of
 from mynah.training import Budget
 
 #: Sounds are read at their most common rate, but never above this, in Hz.
@@ -58,8 +58,8 @@ class Fits:
         self.log = Log(folder / "log.jsonl")
         self.asked = tasks.find(plan.task)
         self.task = tasks.of(self.asked)
-        self.targets, self.groups = self.task.targets(corpus), np.array(corpus.groups)
-        self.names = names_of(self.task, self.targets)
+        self.targets, self.names, self.floor = checked_targets(self.task, tasks.title(self.asked), corpus)
+        self.groups = np.array(corpus.groups)
         self.rate = min(corpus.common_rate or 0, HIGHEST_RATE)
         self.frames: dict[Representation, Frames] = {}
         self.judged: tuple[Frames, ...] = ()

@@ -18,10 +18,12 @@ from mynah.contracts.own import Source
 from mynah.data import Corpus
 from mynah.data.clip import Wave
 from mynah.ground.allocator import tune_allocator
+from mynah.ground.blame import blamed
 from mynah.ground.device import on_device
 from mynah.ground.errors import MynahError, Stopped
 from mynah.ground.processes import world
 from mynah.representations import Frames
+from mynah.runs.checked import checked_answers
 from mynah.runs.draining import listen_only_in_fits
 from mynah.runs.entry import Entry
 from mynah.runs.trial import Trial, TrialStore
@@ -111,10 +113,12 @@ def run(job: Job, store: TrialStore) -> str:
         }
     except (Stopped, KeyboardInterrupt):
         raise
-    except OSError as error:
-        raise Stopped("a result could not be written", where=folder, measured=error.strerror or error) from error
-    except Exception as error:
-        message = str(error) if isinstance(error, MynahError | ValueError) else f"{type(error).__name__}: {error}"
+    except (Exception, SystemExit) as error:
+        theirs = None if isinstance(error, MynahError) else blamed(error)
+        if isinstance(error, OSError) and theirs is None:
+            raise Stopped("a result could not be written", where=folder, measured=error.strerror or error) from error
+        says_enough = isinstance(error, MynahError | ValueError)
+        message = str(theirs or (error if says_enough else f"{type(error).__name__}: {error}"))
         result |= {"status": "failed", "message": message}
     if not world().is_first:
         return job.trial.hash
@@ -123,20 +127,6 @@ def run(job: Job, store: TrialStore) -> str:
     if job.learns:
         checkpoints.clear()
     return job.trial.hash
-
-
-def checked_answers(task: Task, given: Any, targets: np.ndarray, names: np.ndarray) -> np.ndarray:
-    """Return the answers as an array; `ValueError` where they are not one an item, or cannot be scored or kept."""
-    answers: np.ndarray = np.asarray(given)
-    if answers.ndim == 0 or len(answers) != len(targets):
-        found = "one value" if answers.ndim == 0 else f"{len(answers)} answers"
-        raise ValueError(f"{found} to {len(targets)} {task.words.items[1]}")
-    if answers.dtype.kind == "O":
-        raise ValueError("answers are neither numbers nor texts")
-    rows = np.asarray(task.statistics(targets, answers, names), dtype=float)
-    if rows.ndim != 2 or len(rows) != len(targets) or not np.isfinite(rows).all():
-        raise ValueError(f"the statistics of its answers are not (item, k) finite numbers: {rows.shape}")
-    return answers
 
 
 def _fit(model: Model, job: Job, checkpoints: Checkpoints, folder: Path) -> bool:

@@ -23,6 +23,7 @@ from mynah.ground.processes import joined, world
 from mynah.ground.progress import Progress, silent
 from mynah.judging.choice import Choice, Contender, choose
 from mynah.runs import results as documents
+from mynah.runs.checked import checked_corpus, checked_use
 from mynah.runs.entry import foreign
 from mynah.runs.fits import Fits
 from mynah.runs.job import new_model
@@ -132,11 +133,12 @@ class Learning(Fits):
         """Look at the folder and refuse what cannot be learned, before anything is trained."""
         reading = Reading(plan.labels, plan.target, plan.group, plan.repair, plan.strict, progress)
         task = tasks.by_name(tasks.LABELLED if plan.task == tasks.AUTO else plan.task)
-        corpus = task.read(path, reading)
+        title = Path(plan.task).name
+        corpus = checked_corpus(title, task.read(path, reading))
         if plan.task == tasks.AUTO:
             plan = replace(plan, task=tasks.LABELLED if corpus.classes else tasks.UNLABELLED)
             task = tasks.by_name(plan.task)
-        corpus, warnings = task.check(corpus, plan.anyway)
+        corpus, warnings = checked_use(title, task.check(corpus, plan.anyway))
         splits = task.split(corpus, folds=plan.folds, seed=plan.seed)
         _refuse_other_sounds(out, corpus)
         try:
@@ -155,8 +157,8 @@ class Learning(Fits):
         """Keep what is needed to go on, here and where checkpoints are kept."""
         options = {name: value for name, value in asdict(self.plan).items() if name not in ("plans", "rest")}
         options |= {"families": self.plan.anywhere, "task": self.plan.task_anywhere}
-        options["labels"] = None if self.plan.labels is None else os.path.abspath(self.plan.labels)
-        place = str(path) if is_bucket(path) else os.path.abspath(path)
+        options |= {name: _anywhere(options[name]) for name in ("labels", "checkpoints") if options[name] is not None}
+        place = _anywhere(path)
         plan = {"schema": PLAN_SCHEMA, "sounds": place, "options": options, "command": self.command}
         content = json.dumps(plan | {"options": options | {"plans": self.plan.plans}}, indent=1).encode()
         for store in (FolderStore(self.folder), self.store.remote):
@@ -268,6 +270,7 @@ class Learning(Fits):
             found.fold[found.answered],
             baseline=self.task.baseline,
             items=self.task.words.items[1],
+            group=self.corpus.grouped_by,
         )
         for name, verdict in choice.verdicts.items():
             rows[name] |= {
@@ -292,7 +295,7 @@ class Learning(Fits):
             "metric": self.task.metric.to_json(),
             "verdict": _sentence(choice, self.warnings),
             "warnings": self.warnings,
-            "chance": self.task.floor(self.targets, self.names),
+            "chance": self.floor,
             "best": choice.kept if choice else None,
             "clips": len(self.corpus),
             "classes": [str(name) for name in self.names],
@@ -311,6 +314,7 @@ class Learning(Fits):
                 "budget": str(self.plan.budget),
                 "executor": self.plan.executor,
                 "device": current().type,
+                "task_sha256": None if isinstance(self.asked, str) else self.asked.sha256,
                 "workers": self.workers,
                 "options": self.plan.decisive(Path(self.corpus.folder)),
                 "command": self.command,
@@ -369,6 +373,11 @@ class Learning(Fits):
             build(self.folder)
         except OSError as error:
             raise Stopped("the run could not be written", where=self.folder, measured=error.strerror) from error
+
+
+def _anywhere(place: str | os.PathLike[str]) -> str:
+    """Return a place as it can be named from every folder."""
+    return str(place) if is_bucket(place) else os.path.abspath(place)
 
 
 def _sentence(choice: Choice | None, warnings: list[str]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mynah import catalog, tasks
+from mynah.contracts import own
 from mynah.contracts.own import Source
 from mynah.ground.errors import UsageError
 from mynah.layers.activation import activation
@@ -182,7 +183,4 @@ def _beside(task: str | Source | None) -> list[Entry]:
     """Return the families that a task's own file defines."""
     if task is None or isinstance(task, str) or task.packaged:
         return []
-    try:
-        return read(task.path)
-    except UsageError:
-        return []
+    return [Entry(source.family, source=source) for source in own.beside(task.path)]

@@ -13,8 +13,9 @@ from typing import Any
 
 from mynah import modelfile, tasks
 from mynah.contracts.model import Model
-from mynah.contracts.own import Families
+from mynah.contracts.own import Families, Source
 from mynah.ground.device import there_or_auto
+from mynah.ground.errors import UsageError
 from mynah.tasks.task import Task
 
 #: What an interrupted run goes on from.
@@ -55,13 +56,40 @@ class Run:
 
     @property
     def task(self) -> Task:
-        """What the models were asked to do; a task of a user's own file is looked for where it lay.
+        """What the models were asked to do; a task of a user's own file is looked for where it lay, then here.
 
         Raises:
-            UsageError: it is not there any more, or has an error in it.
+            UsageError: it is not there any more, has an error in it, or has changed since this run.
         """
-        name = self.results["task"]
-        return tasks.by_name(name if name in tasks.names() else self._planned.get("task", name))
+        return tasks.of(self._task_found)
+
+    @property
+    def _task_found(self) -> str | Source:
+        name = str(self.results["task"])
+        found = tasks.find(self.path_of(name))
+        learned = self.results["how"].get("task_sha256")
+        if isinstance(found, Source) and learned not in (None, found.sha256):
+            raise UsageError(
+                "has changed since this run, whose scores are of another task",
+                where=name,
+                remedy="Put the file back as it was, or learn again.",
+            )
+        return found
+
+    def path_of(self, name: str) -> str:
+        """Return the name of a task or a family with the folder of its file, where the run's plan knows where it lies.
+
+        Args:
+            name: as in results, such as ``mine.py:MyFamily@mfcc(C=2)``; of a catalog's, it is returned as it is.
+        """
+        own = re.match(r"(.*\.py):\w+", name)
+        families = self._planned.get("families")
+        known = [self._planned.get("task"), *([families] if isinstance(families, str) else families or [])]
+        for written in known if own else ():
+            found = re.match(r"(.*\.py):\w+", str(written))
+            if found and own and Path(found[1]).name == own[1] and Path(found[1]).is_file():
+                return found[1] + name[own.end(1) :]
+        return name
 
     @cached_property
     def _planned(self) -> dict[str, Any]:
@@ -81,16 +109,19 @@ class Run:
 
         Args:
             device: to train on; "auto" is that of this run, where it is there.
+
+        Raises:
+            UsageError: see `task`.
         """
-        how = self.results["how"]
+        how, found = self.results["how"], self._task_found
         options = dict(how.get("options", {}))
         if options.get("labels"):
             options["labels"] = str(Path(folder) / options["labels"])
         plans = {row["name"]: row["plans"] for row in self.board if any(row["plans"])}
-        families = [self._with_folder(row["name"]) for row in self.board]
+        families = [self.path_of(row["name"]) for row in self.board]
         return {
             **options,
-            "task": self.results["task"],
+            "task": found if isinstance(found, str) else found.written,
             "plans": plans,
             "seed": how["seed"],
             "budget": how["budget"],
@@ -98,20 +129,10 @@ class Run:
             "families": families,
         }
 
-    def _with_folder(self, name: str) -> str:
-        """Return a row's name, with the folder of a user's own file that the run's plan knows and that is there."""
-        own = re.match(r"(.*\.py):\w+", name)
-        families = self._planned.get("families")
-        for written in families if own and isinstance(families, list) else ():
-            found = re.match(r"(.*\.py):\w+", written)
-            if found and own and Path(found[0]).name == own[0] and Path(found[1]).is_file():
-                return found[0] + name[own.end() :]
-        return name
-
     def __str__(self) -> str:
         from mynah.runs.board import as_text
 
-        return as_text(self.results, self.folder)
+        return as_text(self.results, self.folder, self.path_of)
 
     def _repr_html_(self) -> str:
         from mynah.runs.board import as_html

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mynah.ground.errors import UsageError
 
@@ -53,12 +53,15 @@ def find(text: str) -> str | Source:
 
 
 def of(found: str | Source) -> Task:
-    """Return the task that `find` has found."""
+    """Return the task that `find` has found.
+
+    Raises:
+        UsageError: of a user's own, what it lacks.
+    """
     if isinstance(found, str):
         task: Task = import_module(f"mynah.tasks.{found}").TASK
         return task
-    made: Task = found.defined()
-    return made
+    return _made(found.defined, found.family)
 
 
 def by_name(text: str) -> Task:
@@ -69,6 +72,28 @@ def by_name(text: str) -> Task:
 def title(found: str | Source) -> str:
     """Return what a task is called in results: its name, or the file without its folder, and the class."""
     return found if isinstance(found, str) else found.family
+
+
+def _made(kind: Any, title: str) -> Task:
+    """Return a task of a user's own class, which may lack what a task needs."""
+    from mynah.judging.metric import Metric
+    from mynah.tasks.task import Task, Words
+
+    if not _is_task(kind):
+        raise UsageError("is no task", where=title, remedy="Derive it from mynah.tasks.task.Task.")
+    metric = getattr(kind, "metric", None)
+    if not isinstance(metric, Metric) or metric.function is None:
+        raise UsageError("needs a `metric`, a mynah.judging.metric.Metric with its `function`", where=title)
+    if not isinstance(getattr(kind, "name", None), str) or not isinstance(kind.words, Words):
+        raise UsageError("needs a `name`, a text, and `words` that are mynah.tasks.task.Words", where=title)
+    missing = [name for name in ("statistics", "floor") if getattr(kind, name) is getattr(Task, name)]
+    if missing:
+        raise UsageError(f"must define {' and '.join(missing)}", where=title)
+    try:
+        made: Task = kind()
+    except TypeError as error:
+        raise UsageError("its constructor must take no arguments", where=title, measured=error) from error
+    return made
 
 
 def _is_task(value: object) -> bool:

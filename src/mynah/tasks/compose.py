@@ -17,7 +17,7 @@ import numpy as np
 
 from mynah.data import performance
 from mynah.data.pieces import Pieces, read_pieces
-from mynah.ground.errors import NotEnoughData
+from mynah.ground.errors import NotEnoughData, UsageError
 from mynah.ground.randomness import key
 from mynah.judging.metric import Metric, share
 from mynah.music import Piece, midi
@@ -48,8 +48,10 @@ class Compose(Task):
 
     def read(self, place: str | os.PathLike[str], reading: Reading) -> Pieces:
         """Return the pieces of a folder of MIDI files."""
+        if reading.labels is not None or reading.group is not None:
+            raise UsageError("pieces of music have no labels file: --labels and --group mean nothing to them")
         reading.progress("read", 0, 1, "")
-        found = read_pieces(place)
+        found = read_pieces(place, strict=reading.strict)
         reading.progress("read", 1, 1, "")
         return found
 

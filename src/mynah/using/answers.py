@@ -6,14 +6,16 @@ import csv
 import io
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from mynah.ground.errors import MynahError, UsageError
+from mynah.ground.blame import blamed
+from mynah.ground.errors import MynahError, Stopped, UsageError
 
 if TYPE_CHECKING:
+    from mynah.contracts.model import Model
     from mynah.data.corpus import Problem
     from mynah.using.files import Found
 
@@ -79,9 +81,27 @@ class Answer:
         return row | ({"error": self.error} if self.error else {})
 
 
-def without_place(error: MynahError) -> str:
-    """Return an error as a sentence without where it was, which stands beside it."""
-    return str(MynahError(error.what, measured=error.measured, remedy=error.remedy))
+def check_names(model: Model) -> None:
+    """Raise `UsageError` for a model that makes new things and says nothing of old ones."""
+    if model.command != "apply":
+        raise UsageError(
+            "this model makes new things, and names none",
+            measured=type(model).__name__,
+            remedy=f"Use `mynah {model.command}` with it.",
+        )
+
+
+def attempted(file: str, answer: Callable[[], Answer], source: Found | None = None) -> Answer:
+    """Return what `answer` returns; where it fails, an answer of `file` with the error, so that the others go on."""
+    try:
+        return answer()
+    except Stopped:
+        raise
+    except MynahError as error:  # where it was stands beside it
+        text = str(MynahError(error.what, measured=error.measured, remedy=error.remedy))
+    except Exception as error:
+        text = f"cannot be answered ({blamed(error) or f'{type(error).__name__}: {error}'})"
+    return Answer(file, error=text, source=source)
 
 
 def shown(score: float | None, digits: int) -> str:

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,9 @@ from mynah.data.clip import Wave
 from mynah.data.corpus import Problem
 from mynah.data.inspection import inspect
 from mynah.data.judgement import judge
-from mynah.ground.errors import BadInput, MynahError, Stopped, UsageError
+from mynah.ground.errors import BadInput, UsageError
 from mynah.ground.progress import Progress, silent
-from mynah.using.answers import NONE_OF_THESE, Answer, Segment, without_place
+from mynah.using.answers import NONE_OF_THESE, Answer, Segment, attempted, check_names
 from mynah.using.files import Found, files_under
 
 if TYPE_CHECKING:
@@ -102,26 +103,14 @@ def apply(
         UsageError: a model that makes sounds or was fitted on arrays, or windows that cannot be meant.
         BadInput: a path that does not exist, or no sound at all.
     """
-    if model.command != "apply":
-        raise UsageError(
-            "this model makes new things, and names none",
-            measured=type(model).__name__,
-            remedy=f"Use `mynah {model.command}` with it.",
-        )
+    check_names(model)
     known = USUAL | (training_seconds or {})
     kind = _Listener if hasattr(model, "predict_proba") else _Writer
     listener = kind(model, windows or Windows(), known)
     files = files_under(paths)
     for number, found in enumerate(files):
         progress("apply", number, len(files), found.inside)
-        try:
-            yield listener.answer(found)
-        except Stopped:
-            raise
-        except MynahError as error:
-            yield Answer(found.file, error=without_place(error), source=found)
-        except Exception as error:
-            yield Answer(found.file, error=f"cannot be answered ({type(error).__name__}: {error})", source=found)
+        yield attempted(found.file, partial(listener.answer, found), found)
     progress("apply", len(files), len(files), "")
 
 
