@@ -12,13 +12,13 @@ import json
 
 import numpy as np
 import pytest
-from jaxtyping import config, install_import_hook
+from jaxtyping import config
 
 import shape_checker
 from browsing import browser  # noqa: F401  a fixture
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it runs in the background ignore Ctrl-C
-install_import_hook(shape_checker.ROOMS, "shape_checker.checked")  # before anything imports them
+shape_checker.install()  # before anything imports what it checks
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -29,6 +29,11 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the real recordings (shared/data beside the checkout) are not here")
     return SHARED_DATA
+
+
+@pytest.fixture(autouse=True)
+def _shapes():
+    shape_checker.forget()
 
 
 @pytest.fixture

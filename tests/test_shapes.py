@@ -30,6 +30,19 @@ def test_a_wrong_shape_is_refused():
         conv(torch.zeros(2, 5, 3, dtype=torch.int64))
 
 
+def test_a_wrong_shape_is_refused_after_right_ones():
+    from mynah.layers.causal_conv import CausalConv
+
+    conv = CausalConv(3, 4, length=2)
+    for _ in range(2):
+        assert conv(torch.zeros(2, 5, 3))[0].shape == (2, 5, 4)
+    with pytest.raises(TypeCheckError, match="parameter 'x'"):
+        conv(torch.zeros(5, 3))
+    other = CausalConv(2, 4, length=2)  # another object is checked for itself
+    with pytest.raises(TypeCheckError, match="parameter 'state'"):
+        other(torch.zeros(2, 5, 2), torch.zeros(2, 7, 2))
+
+
 def test_a_size_must_be_the_same_everywhere():
     from mynah.layers.masks import mean_and_max
 
