@@ -148,7 +148,7 @@ def make_results(
         "families": families,
         "items": items,
         "answers": [
-            {"said": classes[said], "wrong": bool(said != code)} for said, code in zip(predicted, codes, strict=True)
+            {"answer": classes[said], "wrong": bool(said != code)} for said, code in zip(predicted, codes, strict=True)
         ],
         "sections": [],
         "details": {"top": _top(predicted, codes, count, rng), "calibration": _calibration(rng)},

@@ -44,11 +44,11 @@ def _cut(place):
             rf"another version \(mynah.packed/99, this Mynah reads {FORMAT}\). Update",
         ),
         (_edited(lambda d: d["files"][3].pop("content")), IncompatibleFile, "damaged"),
-        (_edited(lambda d: d["files"][3].update(rate="fast")), IncompatibleFile, "high/dog.wav cannot be meant"),
-        (_edited(lambda d: d["files"][3].update(length=10**9)), IncompatibleFile, "high/dog.wav cannot be meant"),
-        (_edited(lambda d: d["files"][3].update(sha256="../../x")), IncompatibleFile, "high/dog.wav cannot be meant"),
-        (_edited(lambda d: d["files"][3].update(file="../../a.py")), IncompatibleFile, "../../a.py cannot be meant"),
-        (_edited(lambda d: d["shards"][0].update(name="/etc/passwd")), IncompatibleFile, "/etc/passwd cannot be meant"),
+        (_edited(lambda d: d["files"][3].update(rate="fast")), IncompatibleFile, "high/dog.wav is invalid"),
+        (_edited(lambda d: d["files"][3].update(length=10**9)), IncompatibleFile, "high/dog.wav is invalid"),
+        (_edited(lambda d: d["files"][3].update(sha256="../../x")), IncompatibleFile, "high/dog.wav is invalid"),
+        (_edited(lambda d: d["files"][3].update(file="../../a.py")), IncompatibleFile, "../../a.py is invalid"),
+        (_edited(lambda d: d["shards"][0].update(name="/etc/passwd")), IncompatibleFile, "/etc/passwd is invalid"),
     ],
 )
 def test_a_harmed_corpus_is_refused_before_any_work(folder, tmp_path, harm, error, words):

@@ -49,7 +49,7 @@ def loudness(**changes):
         "duplicates": [],
         "problems": [],
         "remarks": ["loudness after BS.1770"],
-        "answers": [{"said": f"-{20 + k} LUFS", "wrong": None} for k in range(takes)],
+        "answers": [{"answer": f"-{20 + k} LUFS", "wrong": None} for k in range(takes)],
         "sections": [SECTION],
         "details": {"reference_db": -23.0},
     }
@@ -161,7 +161,7 @@ def test_such_a_page_works_in_a_browser(visit, tmp_path):
 
 
 #: What a branch on the kind of answer would name: tasks, the verb, and what only one task writes.
-KINDS = {"classify", "transcribe", "generate", "apply", "said", "predicted", "gained", "judging", "verb", "task"}
+KINDS = {"classify", "transcribe", "generate", "apply", "predicted", "gained", "judging", "verb", "task"}
 ROOMS = [p for room in ("runs", "report") for p in (SRC / room).rglob("*.py")]
 GENERAL = [p for p in ROOMS if "tasks" not in p.relative_to(SRC).parts and p.name != "version_1.py"]
 
@@ -189,7 +189,7 @@ def test_no_branch_asks_for_the_kind_of_answer(path):
 def test_such_branches_are_found():
     for text in (
         'x["verb"] == "generate"',
-        '"said" in family',
+        '"predicted" in family',
         'family.get("x") if "predicted" in family else 1',
         "isinstance(task, Generate)",
         'self.task == "classify"',

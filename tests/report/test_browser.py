@@ -148,7 +148,7 @@ def test_without_scripts_there_are_tables_and_players(visit):
     assert page.locator("#matrix tbody td").count() == 100
     assert page.locator(".board tbody tr").count() == 11
     assert not page.locator("#panel").is_visible()
-    assert page.get_by_role("link", name="All mistakes can be heard").is_visible()
+    assert page.get_by_role("link", name="All mistakes can be played").is_visible()
     page.locator("#clips summary").first.click()
     player = page.locator("#clips audio").first
     assert player.is_visible()
@@ -183,7 +183,7 @@ def test_another_method_shows_what_it_said_and_no_probabilities(visit, results):
     page.locator(f'#matrix button[data-r="{row}"][data-c="{column}"]').click()
     clips = page.locator("#panel-clips .clip")
     assert clips.count() > 0
-    assert clips.first.locator(".said").inner_text() == f"elman said {results['classes'][column]}"
+    assert clips.first.locator(".said").inner_text() == f"elman predicted {results['classes'][column]}"
     assert page.locator("#panel-clips .top3, #panel-clips .doubt").count() == 0
 
 

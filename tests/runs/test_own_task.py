@@ -49,7 +49,7 @@ def test_its_document_has_the_core_and_its_page_the_section(place):
     assert [row[1] for row in results["sections"][0]["rows"]] == ["6"] * 10
     kept = next(row for row in results["families"] if row["name"] == results["best"])
     said = [results["classes"][code] for code in kept["details"]["predicted"]]
-    assert [answer["said"] for answer in results["answers"]] == said
+    assert [answer["answer"] for answer in results["answers"]] == said
     wrong = [one != item["label"] for one, item in zip(said, results["items"], strict=True)]
     assert [answer["wrong"] for answer in results["answers"]] == wrong
     assert np.mean(wrong) == pytest.approx(1 - kept["scores"]["accuracy"])

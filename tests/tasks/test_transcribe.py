@@ -64,8 +64,8 @@ def test_a_run_that_was_interrupted_ends_as_if_it_had_not_been(run, tmp_path):
         mynah.learn(run.folder.parent / "sounds", out=tmp_path / "run", progress=stop, **OPTIONS)
     assert json.loads((tmp_path / "run" / "results.json").read_text())["status"] == "partial"
     again = resume(tmp_path / "run")
-    assert {r["name"]: r["details"]["said"] for r in again.board} == {
-        r["name"]: r["details"]["said"] for r in run.board
+    assert {r["name"]: r["details"]["predicted"] for r in again.board} == {
+        r["name"]: r["details"]["predicted"] for r in run.board
     }
     one, other = (modelfile.load(r.folder / "best.mynah").tensors() for r in (again, run))
     assert all(np.array_equal(one[name], other[name]) for name in one)

@@ -33,7 +33,7 @@ def builtin(
         folder: new, empty, or of an earlier call with the same arguments.
         clips_per_class: files of each kind, at least 1.
         rate: Hz.
-        progress: told the files there.
+        progress: called with the files there.
 
     Returns:
         The folder.

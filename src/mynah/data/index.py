@@ -103,7 +103,7 @@ def parse(content: bytes, where: str) -> Index:
         where: its place, for messages.
 
     Raises:
-        IncompatibleFile: of another version, damaged, or with names and places that cannot be meant.
+        IncompatibleFile: of another version, damaged, or with invalid names and places.
     """
     try:
         document = json.loads(content)
@@ -176,4 +176,4 @@ def _text(value: object) -> str:
 
 def _meant(fact: object, where: str) -> None:
     if not fact:
-        raise ValueError(f"{where} cannot be meant")
+        raise ValueError(f"{where} is invalid")

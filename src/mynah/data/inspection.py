@@ -123,7 +123,7 @@ def inspect_all(
         cache: file that remembers these files, by name, size and time of change; None uses none. A damaged one is
             not used and is replaced. Failures are not remembered: a permission may have been put right.
         workers: processes for more than a few files; None means one a core.
-        progress: told the files done.
+        progress: called with the files done.
     """
     stats = [_stat(path) for path in paths]
     keys = [f"{path}|{size}|{changed}" for path, (size, changed) in zip(paths, stats, strict=True)]

@@ -61,7 +61,7 @@ def pack(
         folder: of sounds, as for `scan`, which also explains labels, target, group, repair, cache and workers.
         out: new or empty folder, or URL of a bucket with a prefix.
         shard_mb: size of a shard in megabytes (1e6 bytes), which also bounds the memory; a larger file has its own.
-        progress: told the files inspected and packed.
+        progress: called with the files inspected and packed.
 
     Raises:
         BadInput: what `scan` refuses, or a file that changes meanwhile.

@@ -51,7 +51,7 @@ def scan(
         strict: raise when a file must be set aside.
         cache: file that remembers the inspections of a folder; None is in the user's cache folder.
         workers: processes; None means one a core.
-        progress: told the files inspected.
+        progress: called with the files inspected.
 
     Raises:
         BadInput: nothing to read, a wrong labels file, or too much that is bad.

@@ -53,7 +53,7 @@ def _rebuild(kind: type[MynahError], what: str, where: object, measured: object,
 
 
 class UsageError(MynahError, ValueError):
-    """A command or argument that cannot be meant."""
+    """An invalid command or argument."""
 
     exit_code = 2
 

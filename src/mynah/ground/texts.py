@@ -30,36 +30,36 @@ def symbols(text: str, names: Iterable[str]) -> list[str]:
     return [character for character in text if not character.isspace()]
 
 
-def edits(true: Sequence[T], said: Sequence[T]) -> list[tuple[T | None, T | None]]:
+def edits(true: Sequence[T], answer: Sequence[T]) -> list[tuple[T | None, T | None]]:
     """Return the fewest edits that turn one into the other (Levenshtein 1966), in order.
 
-    Each is (true symbol, said symbol): equal where it is right, different where it was substituted, None on the
+    Each is (true symbol, answer symbol): equal where it is right, different where it was substituted, None on the
     left where it was inserted and on the right where it was left out.
     """
-    rows = [list(range(len(said) + 1))]
+    rows = [list(range(len(answer) + 1))]
     for count, symbol in enumerate(true, 1):
         before, row = rows[-1], [count]
-        for place, other in enumerate(said, 1):
+        for place, other in enumerate(answer, 1):
             row.append(min(before[place - 1] + (symbol != other), before[place] + 1, row[place - 1] + 1))
         rows.append(row)
     path: list[tuple[T | None, T | None]] = []
-    i, j = len(true), len(said)
+    i, j = len(true), len(answer)
     while i or j:
-        if i and j and rows[i][j] == rows[i - 1][j - 1] + (true[i - 1] != said[j - 1]):
+        if i and j and rows[i][j] == rows[i - 1][j - 1] + (true[i - 1] != answer[j - 1]):
             i, j = i - 1, j - 1
-            path.append((true[i], said[j]))
+            path.append((true[i], answer[j]))
         elif i and rows[i][j] == rows[i - 1][j] + 1:
             i -= 1
             path.append((true[i], None))
         else:
             j -= 1
-            path.append((None, said[j]))
+            path.append((None, answer[j]))
     return path[::-1]
 
 
-def errors(true: Sequence[T], said: Sequence[T]) -> int:
+def errors(true: Sequence[T], answer: Sequence[T]) -> int:
     """Return the edit distance: substitutions, insertions and deletions, each counting one."""
-    return sum(one != other for one, other in edits(true, said))
+    return sum(one != other for one, other in edits(true, answer))
 
 
 def best_constant(texts: Iterable[tuple[T, ...]], also: Iterable[tuple[T, ...]] = ()) -> tuple[tuple[T, ...], int]:
@@ -69,6 +69,6 @@ def best_constant(texts: Iterable[tuple[T, ...]], also: Iterable[tuple[T, ...]] 
     """
     counts = Counter(texts)
     candidates = [*also, *(text for text, _ in counts.most_common(CANDIDATES))]
-    wrong = [sum(count * errors(text, said) for text, count in counts.items()) for said in candidates]
+    wrong = [sum(count * errors(text, answer) for text, count in counts.items()) for answer in candidates]
     least = min(wrong)
     return candidates[wrong.index(least)], least

@@ -159,13 +159,13 @@ def course_distance(sound: np.ndarray, known: np.ndarray, shift: int, edges: tup
     moved = np.full((2 * shift + max(length, len(known)), sound.shape[1]), EMPTY_DB, np.float32)
     moved[shift : shift + len(known)] = known
     number = np.arange(len(moved)) - shift  # of the known one's frame; those next to its ends hear a part of it
-    heard = (number != -1) & (number != len(known))
+    real = (number != -1) & (number != len(known))
     own = np.arange(length)
     last = max(1, len(sound) - edges[1])
     own = own[(own >= min(edges[0], last - 1)) & (own < last) | (own >= len(sound))]
     places = np.arange(2 * shift + 1)[:, None] + own
     one, other = levelled(still[own]), levelled(moved[places])
-    counts = (np.maximum(one, other) > -RANGE_DB) & heard[places][..., None]
+    counts = (np.maximum(one, other) > -RANGE_DB) & real[places][..., None]
     squares = (np.square(one - other) * counts).sum(axis=(1, 2)) / np.maximum(counts.sum(axis=(1, 2)), 1)
     return float(np.sqrt(squares.min()))
 

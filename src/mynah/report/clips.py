@@ -14,11 +14,11 @@ MOST_SILENT = 500
 MOST_UNJUDGED = 100
 
 
-def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
+def section(results: dict[str, Any], found: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
     """Return what templates/clips.html shows, or None where no answer has a text and there is nothing to hear."""
     answers = results["answers"]
-    previews = {preview.item: preview for preview in heard if preview.item < len(results["items"])}
-    if not previews and not any(answer["said"] or answer["wrong"] for answer in answers):
+    previews = {preview.item: preview for preview in found if preview.item < len(results["items"])}
+    if not previews and not any(answer["answer"] or answer["wrong"] for answer in answers):
         return None
     mistakes = [item for item, answer in enumerate(answers) if answer["wrong"]]
     judged = any(answer["wrong"] is not None for answer in answers)
@@ -26,8 +26,8 @@ def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> 
     wrong = {*mistakes}
     others = [item for item in previews if item not in wrong]
     if not judged:
-        said = (item for item, answer in enumerate(answers) if answer["said"] and item not in previews)
-        others += [item for item, _ in zip(said, range(MOST_UNJUDGED), strict=False)]
+        answered = (item for item, answer in enumerate(answers) if answer["answer"] and item not in previews)
+        others += [item for item, _ in zip(answered, range(MOST_UNJUDGED), strict=False)]
     listed = [item for item in previews if item in wrong] + silent[:MOST_SILENT]
     return {
         "listed": {*listed, *others},
@@ -37,7 +37,7 @@ def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> 
         "judged": judged,
         "wrong": len(mistakes),
         "more": max(0, len(silent) - MOST_SILENT),
-        "heard": len(previews),
+        "playable": len(previews),
         "sounds": any(item["seconds"] is not None for item in results["items"]),
         "dropped": dropped,
         "own": tasks.of(results["task"]).clip_template,
@@ -46,7 +46,7 @@ def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> 
 
 def _row(results: dict[str, Any], item: int, preview: Preview | None) -> dict[str, Any]:
     facts = results["items"][item]
-    answer = results["answers"][item] if results["answers"] else {"said": None, "wrong": None}
+    answer = results["answers"][item] if results["answers"] else {"answer": None, "wrong": None}
     return {
         "item": item,
         "file": facts["file"] + wording.part_of_file(facts),

@@ -37,7 +37,7 @@ class Preview:
         return len(self.sound) + len(self.picture) + 1200
 
 
-def previews(folder: Path, items: int) -> Iterator[Preview]:
+def read_previews(folder: Path, items: int) -> Iterator[Preview]:
     """Yield previews in the order of index.json, which is the order of importance; what is damaged is passed over."""
     try:
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))

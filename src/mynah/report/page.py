@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from mynah.report import clips, cost, health, learning, method, sounds, tasks, verdict
-from mynah.report.embed import Preview, previews
+from mynah.report.embed import Preview, read_previews
 from mynah.report.offline import asset, date_of, environment, hash_of, write
 from mynah.report.privacy import without_paths
 from mynah.report.schema import read_results
@@ -17,12 +17,12 @@ from mynah.report.tasks import Additions, Section
 
 #: The sections that every page may have, in their order, before that of the items; those of a task follow one of them.
 GENERAL = (
-    Section("verdict.html", lambda results, heard, dropped: verdict.section(results), "Result", "result"),
+    Section("verdict.html", lambda results, previews, dropped: verdict.section(results), "Result", "result"),
     Section("sounds.html", sounds.section, "Sounds", "made"),
-    Section("cost.html", lambda results, heard, dropped: cost.section(results), "Cost", "cost"),
-    Section("learning.html", lambda results, heard, dropped: learning.section(results), "Learning", "learning"),
-    Section("health.html", lambda results, heard, dropped: health.section(results), "Data", "data"),
-    Section("method.html", lambda results, heard, dropped: method.section(results), "Method", "method"),
+    Section("cost.html", lambda results, previews, dropped: cost.section(results), "Cost", "cost"),
+    Section("learning.html", lambda results, previews, dropped: learning.section(results), "Learning", "learning"),
+    Section("health.html", lambda results, previews, dropped: health.section(results), "Data", "data"),
+    Section("method.html", lambda results, previews, dropped: method.section(results), "Method", "method"),
 )
 #: The sections that a document brings follow this one.
 BEFORE_BROUGHT = "cost.html"
@@ -49,7 +49,7 @@ def build(run_folder: Path, out: Path | None = None, *, max_mb: float = 25) -> P
     page = Path(out) if out is not None else run_folder / "report.html"
     bare = _render(results, [], 0)
     made = sum(len(family["sounds"]) for family in results["families"])
-    found = list(previews(run_folder / "previews", len(results["items"]) + made))
+    found = list(read_previews(run_folder / "previews", len(results["items"]) + made))
     fitting = _fitting(found, int(max_mb * 1e6) - len(bare.encode()))
     text = _render(results, fitting, len(found) - len(fitting)) if fitting or found else bare
     write(page, text)
@@ -66,14 +66,14 @@ def _fitting(found: list[Preview], room: int) -> list[Preview]:
     return found
 
 
-def _render(results: dict[str, Any], heard: list[Preview], dropped: int) -> str:
+def _render(results: dict[str, Any], previews: list[Preview], dropped: int) -> str:
     own = tasks.of(results["task"])
     data = own.data(results)
     names = ("wording.js", "player.js", *(f"tasks/{name}" for name in own.scripts if data), "tables.js")
     css, script = asset("page.css"), "\n".join(map(asset, names))
     script = f'(() => {{\n"use strict";\n{script}\n}})();'
-    parts = _parts(results, own, heard, dropped)
-    played = {str(p.item): [p.seconds, p.start, p.gain_db, p.max_hz] for p in heard}
+    parts = _parts(results, own, previews, dropped)
+    played = {str(p.item): [p.seconds, p.start, p.gain_db, p.max_hz] for p in previews}
     return (
         environment()
         .get_template("page.html")
@@ -93,7 +93,7 @@ def _render(results: dict[str, Any], heard: list[Preview], dropped: int) -> str:
     )
 
 
-def _parts(results: dict[str, Any], own: Additions, heard: list[Preview], dropped: int) -> list[dict[str, Any]]:
+def _parts(results: dict[str, Any], own: Additions, previews: list[Preview], dropped: int) -> list[dict[str, Any]]:
     """Return the sections in their order, each with what it shows; those that show nothing are left out."""
     ordered: list[Section] = []
     for general in (*GENERAL, Section("clips.html", clips.section, results["words"]["items"][1].capitalize(), "clips")):
@@ -102,7 +102,7 @@ def _parts(results: dict[str, Any], own: Additions, heard: list[Preview], droppe
         if general.template == BEFORE_BROUGHT:
             brought = enumerate(results["sections"], 1)
             ordered += [_brought(section, f"section-{number}") for number, section in brought]
-    made = [(section, section.make(results, heard, dropped)) for section in ordered]
+    made = [(section, section.make(results, previews, dropped)) for section in ordered]
     return [
         {
             "name": section.name,
@@ -118,7 +118,7 @@ def _parts(results: dict[str, Any], own: Additions, heard: list[Preview], droppe
 
 def _brought(section: dict[str, Any], anchor: str) -> Section:
     """Return a section that a document brings."""
-    return Section("section.html", lambda results, heard, dropped: section, section["title"], anchor)
+    return Section("section.html", lambda results, previews, dropped: section, section["title"], anchor)
 
 
 def _json(value: Any) -> str:

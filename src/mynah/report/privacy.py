@@ -18,7 +18,7 @@ BARE = re.compile(rf"(?<![\w.~)\]\\/-]){ROOT}(?!\s)(?:(?!{FILE}\s){FOLDER})*{LET
 #: Their last name is that of a user.
 HOMES = re.compile(r"(?:home|users|documents and settings)", re.IGNORECASE)
 #: Fields that hold names inside the folder, where a slash means nothing private.
-RELATIVE = frozenset({"file", "label", "said", "classes", "duplicates", "group"})
+RELATIVE = frozenset({"file", "label", "answer", "predicted", "classes", "duplicates", "group"})
 
 
 def without_paths(value: Any) -> Any:

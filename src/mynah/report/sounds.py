@@ -9,12 +9,12 @@ from mynah.report import wording
 from mynah.report.embed import Preview
 
 
-def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
+def section(results: dict[str, Any], previews: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
     """Return what templates/sounds.html shows, or None where no sounds were made."""
     made = [family for family in results["families"] if family["sounds"]]
     if not made:
         return None
-    sounding = {preview.item: preview for preview in heard}
+    sounding = {preview.item: preview for preview in previews}
     shown: set[int] = set()
     return {
         "families": [

@@ -7,7 +7,7 @@ from typing import Any
 from mynah.ground import texts
 from mynah.ground.errors import IncompatibleFile
 
-#: Verdict then -> verdict now. "Not proven" said less than it seems to: a gap outside an interval, and no proof of it.
+#: Verdict then -> verdict now. "Not proven" meant less than it seems to: a gap outside an interval, and no proof of it.
 VERDICTS = {"cannot be told apart": "as good", "lower, not proven": "unclear"}
 #: What answers were -> verb, parts, counted by, baseline.
 KINDS = {
@@ -17,6 +17,8 @@ KINDS = {
 }
 #: What a family's entry, a made sound and the document had beside the core.
 OF_FAMILY = ("predicted", "per_class", "confusion", "said", "gained", "judging")
+#: What is called otherwise now.
+NOW = {"said": "predicted"}
 OF_SOUND = ("nearest", "distance", "copy", "named")
 OF_DOCUMENT = ("top", "calibration")
 #: Metrics that were not bounded by 0.
@@ -72,7 +74,7 @@ def _family(family: dict[str, Any], families: list[dict[str, Any]]) -> dict[str,
     if best is not None and family["score"] is not None and family["verdict"] != "":
         gap = best - family["score"]
     del family["p_vs_best"]
-    details = {key: family.pop(key) for key in OF_FAMILY if key in family}
+    details = {NOW.get(key, key): family.pop(key) for key in OF_FAMILY if key in family}
     if details.get("judging"):
         names = {"surprise": "prediction_error"}
         details["judging"] = {names.get(key, key): value for key, value in details["judging"].items()}
@@ -96,10 +98,11 @@ def _answers(document: dict[str, Any]) -> list[dict[str, Any]]:
     if kept is None:
         return []
     classes = document["classes"]
-    codes = kept.get("predicted", [None] * len(document["items"]))
-    said = kept.get("said", [None if code is None else classes[code] for code in codes])
-    cut = texts.symbols if "said" in kept else lambda text, names: text
+    predicted = kept.get("predicted", [None] * len(document["items"]))
+    are_texts = any(isinstance(one, str) for one in predicted)
+    answers = predicted if are_texts else [None if code is None else classes[code] for code in predicted]
+    cut = texts.symbols if are_texts else lambda text, names: text
     return [
-        {"said": text, "wrong": None if text is None else cut(text, classes) != cut(item["label"] or "", classes)}
-        for text, item in zip(said, document["items"], strict=True)
+        {"answer": text, "wrong": None if text is None else cut(text, classes) != cut(item["label"] or "", classes)}
+        for text, item in zip(answers, document["items"], strict=True)
     ]

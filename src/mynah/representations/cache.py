@@ -127,7 +127,7 @@ def compute(
         rate: in Hz.
         folder: of the cache. A file counts only when its facts (JSON) are there and its size and checksum agree.
         workers: processes; None means one a core.
-        progress: told the clips done.
+        progress: called with the clips done.
 
     Raises:
         BadInput: a clip that can no longer be read, or whose frames are not finite.

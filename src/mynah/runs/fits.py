@@ -39,7 +39,7 @@ class Fits:
         corpus, splits: what is learned from, and the folds.
         plan: the options.
         folder: of the run.
-        progress: told how far the work is.
+        progress: called with how far the work is.
         command: the command line, for the page.
     """
 

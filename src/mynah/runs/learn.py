@@ -28,7 +28,7 @@ from mynah.runs.entry import foreign
 from mynah.runs.fits import Fits
 from mynah.runs.job import new_model
 from mynah.runs.plan import Plan, shows_options
-from mynah.runs.previews import Heard, preview_order, write_previews
+from mynah.runs.previews import Playable, preview_order, write_previews
 from mynah.runs.run import PLAN, Run
 from mynah.runs.schedule import Workers, run_all
 from mynah.runs.trial import write_json
@@ -54,7 +54,7 @@ def learn(
     Args:
         path: folder with one sub-folder a label, or with a labels file; or folder or URL of a packed corpus.
         out: folder of the run; finished trials found there are not repeated.
-        progress: told how far the work is.
+        progress: called with how far the work is.
         command: the command line to repeat this, for the page.
         options: as listed below; `settings` may be called `set`, as on the command line.
 
@@ -99,7 +99,7 @@ def resume(
         out: folder of the run, where `run` is a URL.
         sounds: where they are now, if not where they were.
         device: to train on now; None is that of the run, or, where there is no such device here, "auto".
-        progress: told how far the work is.
+        progress: called with how far the work is.
 
     Raises:
         IncompatibleFile: there is no run, or one of another version.
@@ -214,10 +214,10 @@ class Learning(Fits):
         else:
             family, steps = world().same((choice.kept, _usual_steps(answers[choice.kept])))
             self._keep(self._refitted(family, steps, document), document, len(self.corpus))
-            order, heard = preview_order(self.task, document), Heard(self.corpus, self.folder, document)
-            write_previews(heard, order, self.folder / "previews", progress=self.progress)
+            order, playable = preview_order(self.task, document), Playable(self.corpus, self.folder, document)
+            write_previews(playable, order, self.folder / "previews", progress=self.progress)
             if self.plan.tensorboard:
-                show_clips(self.folder / "tensorboard" / "clips", document, heard, self.rate, order)
+                show_clips(self.folder / "tensorboard" / "clips", document, playable, self.rate, order)
         document["how"]["seconds"] = time.monotonic() - self.began
         self._write(document)
         return Run(self.folder, document, foreign(self.entries.values()))

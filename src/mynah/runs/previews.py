@@ -56,7 +56,7 @@ class _MadeSound:
         return audio.read(self.path, rate=rate, mono=mono)[0]
 
 
-class Heard(Sequence[Readable]):
+class Playable(Sequence[Readable]):
     """The clips of a run, and after them the sounds that its families have made.
 
     Args:
@@ -92,7 +92,7 @@ def write_previews(
         items_order: item numbers, most worth hearing first.
         folder: made if missing; what earlier runs left there is replaced.
         seconds: longer clips are cut to their loudest stretch of this length.
-        progress: told about stage "previews".
+        progress: called in the stage "previews".
 
     Raises:
         Stopped: the disk is full or cannot be written.

@@ -215,10 +215,10 @@ def answers_of(task: Task, found: Gathered, targets: np.ndarray, names: np.ndarr
     """Return of each item what the kept family answered, and whether that is wrong, where the task can say so."""
     rows: list[dict[str, Any]] = []
     for target, answer, known in zip(targets, found.answers, found.answered, strict=True):
-        said = task.written(answer, names) if known else None
+        given = task.written(answer, names) if known else None
         right = task.written(target, names)
-        told = said is not None and len(names) > 0 and bool(said or right)
-        rows.append({"said": said, "wrong": said != right if told else None})
+        known_to_differ = given is not None and len(names) > 0 and bool(given or right)
+        rows.append({"answer": given, "wrong": given != right if known_to_differ else None})
     return rows
 
 

@@ -91,8 +91,8 @@ def run_all(
         cheap, gradient: jobs without and with gradient steps; `gradient` in fold-major order.
         deadline: end of a time budget on the monotonic clock, shared out among `gradient`; None for other budgets.
         workers: see `Workers`.
-        progress: told after each trial.
-        log: told too.
+        progress: called after each trial.
+        log: written to as well.
     """
     clock = Clock(deadline, workers.count, len(gradient))
     total, done = len(cheap) + len(gradient), 0

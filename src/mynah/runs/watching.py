@@ -82,6 +82,6 @@ def show_clips(folder: Path, document: dict[str, Any], sounds: Any, rate: int, o
 def _titled(document: dict[str, Any], clip: int) -> str:
     if clip >= len(document["items"]):
         return f"made/{clip - len(document['items'])}"
-    item, said = document["items"][clip], document["answers"][clip]["said"]
-    words = [item["label"] or "", "" if said is None else f"answered {said}"]
+    item, answer = document["items"][clip], document["answers"][clip]["answer"]
+    words = [item["label"] or "", "" if answer is None else f"answered {answer}"]
     return "/".join(filter(None, [" ".join(filter(None, words)), item["file"]]))

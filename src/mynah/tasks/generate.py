@@ -33,7 +33,7 @@ from mynah.tasks.task import Gathered, Part, Task, Words, recorded_rows
 #: Shorter clips than this are set aside: there is no course of a sound to learn in them.
 SHORTEST_SECONDS = 0.05
 #: Sounds are judged by their beginning, as far as this.
-HEARD_SECONDS = 2.0
+JUDGED_SECONDS = 2.0
 #: So much sound is made to judge a model, and at least and at most so many sounds.
 JUDGED_SECONDS, LEAST_JUDGED, MOST_JUDGED = 24.0, 12, 60
 #: A crowd to compare with is of two at least.
@@ -53,11 +53,11 @@ LEAST_FAR = 0.1
 
 
 def _beginning(clip: Clip) -> Clip:
-    if clip.seconds <= HEARD_SECONDS:
+    if clip.seconds <= JUDGED_SECONDS:
         return clip
-    frames = round(HEARD_SECONDS * clip.rate)
-    cut = f"{clip.content}:{HEARD_SECONDS}" if clip.content else ""
-    return replace(clip, end=clip.start + HEARD_SECONDS, frames=frames, content=cut)
+    frames = round(JUDGED_SECONDS * clip.rate)
+    cut = f"{clip.content}:{JUDGED_SECONDS}" if clip.content else ""
+    return replace(clip, end=clip.start + JUDGED_SECONDS, frames=frames, content=cut)
 
 
 def _spread(length: int, count: int) -> np.ndarray:
@@ -130,8 +130,8 @@ def _copies(part: Part, vectors: Sequence[np.ndarray], courses: Sequence[np.ndar
     train, real, new = vectors
     mel: Any = _of(part.judged[1])
     shift = round(SHIFT_SECONDS / mel.hop_seconds)
-    heard = [math.ceil((span + mel.window_seconds / 2) / mel.hop_seconds) for span in (RISE_SECONDS, FADE_SECONDS)]
-    edges = (heard[0], heard[1])  # frames that hear the rise, and the fade
+    spans = [math.ceil((span + mel.window_seconds / 2) / mel.hop_seconds) for span in (RISE_SECONDS, FADE_SECONDS)]
+    edges = (spans[0], spans[1])  # frames that hear the rise, and the fade
     known = part.judged[1].take(part.train)
     some = _spread(len(train), KNOWN)
     apart = likeness.nearest(known.take(some), train[some], known, train, shift, edges, own=some)[1]
@@ -243,7 +243,7 @@ class Generate(Task):
 
     def held(self, corpus: Sounds, items: np.ndarray) -> np.ndarray:
         """Return the held-out clips that are judged by: evenly of all labels, as many as there is time to make."""
-        usual = float(np.mean([min(corpus[int(i)].seconds, HEARD_SECONDS) for i in items]))
+        usual = float(np.mean([min(corpus[int(i)].seconds, JUDGED_SECONDS) for i in items]))
         count = int(np.clip(JUDGED_SECONDS / usual, LEAST_JUDGED, MOST_JUDGED))
         by_label = items[np.argsort([corpus.labels[int(i)] for i in items], kind="stable")]
         return np.sort(by_label[_spread(len(items), count)])
@@ -259,10 +259,10 @@ class Generate(Task):
         statistics, mel = part.judged
         assert mel.rate is not None
         shown = _of_all_labels(part.targets[part.test])
-        longest = HEARD_SECONDS if model.is_slow else SHOWN_SECONDS
-        seconds = [longest if number in shown else HEARD_SECONDS for number in range(len(part.test))]
+        longest = JUDGED_SECONDS if model.is_slow else SHOWN_SECONDS
+        seconds = [longest if number in shown else JUDGED_SECONDS for number in range(len(part.test))]
         made = [_made(model, part, int(clip), most) for clip, most in zip(part.test, seconds, strict=True)]
-        waves = [Wave(wave[None, : round(HEARD_SECONDS * mel.rate)], mel.rate) for wave in made]
+        waves = [Wave(wave[None, : round(JUDGED_SECONDS * mel.rate)], mel.rate) for wave in made]
         *vectors, noise = likeness.standardised(
             _vectors(statistics, part.train),
             _vectors(statistics, part.test),
@@ -298,7 +298,7 @@ class Generate(Task):
 
     def use(self, model: Any, clip: Any) -> object:
         """Make the beginning of one sound."""
-        return beginning(next(model.generate()), round(HEARD_SECONDS * model.rate_))
+        return beginning(next(model.generate()), round(JUDGED_SECONDS * model.rate_))
 
     def statistics(self, targets: np.ndarray, answers: np.ndarray, names: np.ndarray) -> np.ndarray:
         """Return (clip, 2): one, and what the pair adds to the likeness."""

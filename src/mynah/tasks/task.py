@@ -33,7 +33,7 @@ class Reading:
         group: its column whose values stay together.
         repair: repair files that can be repaired.
         strict: raise where a file must be set aside.
-        progress: told the files done.
+        progress: called with the files done.
     """
 
     labels: str | None = None
@@ -138,7 +138,7 @@ class Task:
         baseline: family of the constant answer, never kept while another is there; empty where there is none.
         words: for page and terminal.
         scored_while_learning: whether a family's curve has the metric too.
-        judged_by: representations that answers are judged by, of the clips that `heard` returns.
+        judged_by: representations that answers are judged by, of the items that `scored` returns.
         of_scored: keys of `rows` that mean nothing without a score, and are then empty lists.
     """
 

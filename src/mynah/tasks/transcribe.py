@@ -1,7 +1,7 @@
 """The task of writing clips down: the label of a clip is a text, and the score is one minus the symbol error rate.
 
 Symbols are words where any text contains white space, else characters. The symbol error rate is the fewest
-substitutions, insertions and deletions that turn what was said into the text (Levenshtein 1966), of all clips
+substitutions, insertions and deletions that turn an answer into the text (Levenshtein 1966), of all clips
 together, over the number of symbols in all texts; it can pass 100 %.
 """
 
@@ -122,11 +122,11 @@ class Transcribe(Task):
     def rows(self, found: Gathered, targets: np.ndarray, names: np.ndarray) -> dict[str, Any]:
         """Return the text of each clip."""
         known = zip(found.answers, found.answered, strict=True)
-        return {"said": [str(text) if ok else None for text, ok in known]}
+        return {"predicted": [str(text) if ok else None for text, ok in known]}
 
     def recorded(self, document: dict[str, Any], family: dict[str, Any]) -> list[Any]:
         """Return the (clip, 2) statistics of the texts."""
-        return recorded_rows(self, document, family["details"]["said"])
+        return recorded_rows(self, document, family["details"]["predicted"])
 
     def closing(self, document: dict[str, Any]) -> dict[str, Any]:
         """Return what follows, and the symbol error rate with its interval: the metric is one minus it."""
@@ -144,7 +144,7 @@ class Transcribe(Task):
         names = document["classes"]
         wrong = {
             clip: errors(symbols(item["label"], names), symbols(text, names))
-            for clip, (item, text) in enumerate(zip(document["items"], family["details"]["said"], strict=True))
+            for clip, (item, text) in enumerate(zip(document["items"], family["details"]["predicted"], strict=True))
             if text is not None
         }
         return sorted(wrong, key=lambda clip: (-wrong[clip], clip))[:most]

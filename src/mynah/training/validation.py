@@ -63,7 +63,7 @@ class Validation:
     def __call__(self, net: nn.Module, poll: Callable[[], None]) -> tuple[float, float, float]:
         """Score `net`; `poll` is called between batches, and may raise to end it."""
         device = of(net)
-        losses, said = np.empty(len(self.codes)), np.empty(len(self.codes), dtype=int)
+        losses, predicted = np.empty(len(self.codes)), np.empty(len(self.codes), dtype=int)
         for part in self.parts:
             poll()
             x, lengths = pad([self.examples[int(i)] for i in part])
@@ -71,6 +71,6 @@ class Validation:
             batch = Batch(x, lengths, target).to(device)
             logits = net(batch.frames, batch.lengths).cpu()
             losses[part] = nn.functional.cross_entropy(logits, target, reduction="none").numpy()
-            said[part] = logits.argmax(dim=1).numpy()
-        right = [float((said[self.codes == code] == code).mean()) for code in np.unique(self.codes)]
+            predicted[part] = logits.argmax(dim=1).numpy()
+        right = [float((predicted[self.codes == code] == code).mean()) for code in np.unique(self.codes)]
         return float(losses.mean()), float(losses.std() / np.sqrt(len(losses))), float(np.mean(right))

@@ -27,7 +27,7 @@ def answer_items(
         model: that serves the task.
         task: reads the place and uses the model, see `mynah.tasks.task.Task.use`.
         place: what the task reads.
-        progress: told after each item.
+        progress: called after each item.
 
     Raises:
         UsageError: a model of another task, or one that makes new things.

@@ -97,10 +97,10 @@ def apply(
         paths: files and folders.
         windows: see `Windows`.
         training_seconds: min, median and max length of the training clips, from the model file's record.
-        progress: told after each file.
+        progress: called after each file.
 
     Raises:
-        UsageError: a model that makes sounds or was fitted on arrays, or windows that cannot be meant.
+        UsageError: a model that makes sounds or was fitted on arrays, or invalid windows.
         BadInput: a path that does not exist, or no sound at all.
     """
     check_names(model)
@@ -155,7 +155,7 @@ class _Listener:
             hop = self.hop if self.hop_given else max(width / 2, 1 / self.rate)
             slots = self._slots(found.path, seconds, width, hop)
         if not slots.any():
-            raise BadInput("too short to be heard", measured=f"{seconds:g} s")
+            raise BadInput("too short to be answered", measured=f"{seconds:g} s")
         segments = self._join(slots, hop, seconds)
         mean = slots[slots.max(axis=1) > 0].mean(axis=0)
         scores = {name: float(p) for name, p in zip(self.names, mean, strict=True)}
@@ -245,7 +245,7 @@ class _Writer:
 def _check(wave: np.ndarray, rate: int) -> None:
     """Raise `BadInput` for a (1, time) wave without samples, or with samples that are not finite."""
     if wave.shape[1] == 0:
-        raise BadInput("too short to be heard", measured=f"no sample at {rate} Hz")
+        raise BadInput("too short to be answered", measured=f"no sample at {rate} Hz")
     bad = int(wave.size - np.isfinite(wave).sum())
     if bad:
         raise BadInput(f"{bad} samples are NaN or infinite", remedy="Export it again.")

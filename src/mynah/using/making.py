@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from mynah.contracts.generator import GeneratorModel
     from mynah.contracts.model import Model
 
-#: Of a sound to go on from, its last seconds are heard.
-HEARD_SECONDS = 30.0
+#: Of a sound to go on from, only the last seconds are read.
+CONTEXT_SECONDS = 30.0
 #: What a WAV file can hold, in bytes of 16-bit samples.
 LARGEST = 4_000_000_000
 
@@ -61,10 +61,10 @@ def make(model: Model, wish: Wish, out: str | os.PathLike[str], *, progress: Pro
         model: a fitted generator.
         wish: what to make.
         out: folder, made where there is none.
-        progress: told the files made.
+        progress: called with the files made.
 
     Raises:
-        UsageError: a model that makes no sounds, a wish that cannot be meant, or a file of this name is there that
+        UsageError: a model that makes no sounds, an invalid wish, or a file of this name is there that
             this wish did not make before it was stopped.
         BadInput: a sound to go on from that cannot be read or has no samples.
         Stopped: the folder cannot be written; whole files stay.
@@ -149,7 +149,7 @@ def of_sounds(model: Model) -> GeneratorModel:
 def _heard(path: str | os.PathLike[str], rate: int) -> np.ndarray:
     """Return the end of a sound to go on from, (time,) at this rate."""
     header = audio.info(path)
-    wave, _ = audio.read(path, start=max(0.0, header.seconds - HEARD_SECONDS), rate=rate, mono=True)
+    wave, _ = audio.read(path, start=max(0.0, header.seconds - CONTEXT_SECONDS), rate=rate, mono=True)
     if not wave.size:
         raise BadInput("has no samples to go on from", where=path, measured=f"{header.seconds:g} s")
     if not np.isfinite(wave).all():

@@ -102,7 +102,7 @@ def tops(results: dict[str, Any]) -> list[Any]:
 # --- who is taken for whom: a table without JavaScript; with it, cells that open their clips
 
 
-def confusion(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
+def confusion(results: dict[str, Any], previews: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
     """Return what templates/confusion.html shows, or None when no family answered."""
     family = shown_family(results)
     if family is None:
@@ -210,7 +210,7 @@ def data(results: dict[str, Any]) -> dict[str, Any]:
 # --- each class by itself
 
 
-def classes(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
+def classes(results: dict[str, Any], previews: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
     """Return what templates/classes.html shows, or None when no family answered."""
     family = shown_family(results)
     if family is None:
@@ -234,7 +234,7 @@ def classes(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> 
 # --- whether its probabilities can be believed, and when it says "none of these"
 
 
-def calibration(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
+def calibration(results: dict[str, Any], previews: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
     """Return what templates/calibration.html shows, or None without a kept family."""
     facts = results["details"].get("calibration")
     if facts is None:
@@ -298,7 +298,7 @@ def _reliability(bins: list[dict[str, Any]]) -> Markup:
 # --- labels worth a second look
 
 
-def doubtful_labels(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> list[dict[str, Any]] | None:
+def doubtful_labels(results: dict[str, Any], previews: Sequence[Preview], dropped: int) -> list[dict[str, Any]] | None:
     """Return what templates/doubtful.html shows, or None where no label is doubtful."""
     return [_doubtful_row(results, item) for item in doubtful(results)[:MOST_ROWS]] or None
 
@@ -317,12 +317,12 @@ def doubtful(results: dict[str, Any]) -> list[int]:
 
 
 def _doubtful_row(results: dict[str, Any], item: int) -> dict[str, Any]:
-    heard, p = tops(results)[item][0]
+    code, p = tops(results)[item][0]
     return {
         "item": item,
         "file": results["items"][item]["file"],
         "label": results["items"][item]["label"],
-        "heard": results["classes"][heard],
+        "predicted": results["classes"][code],
         "p": wording.percent(p, 0),
     }
 

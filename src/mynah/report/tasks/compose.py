@@ -35,12 +35,12 @@ def check(document: dict[str, Any]) -> None:
             raise IncompatibleFile("a composed piece stands beside one that does not exist")
 
 
-def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
+def section(results: dict[str, Any], previews: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
     """Return what templates/composed.html shows, or None where nothing has been composed."""
     made = [family for family in results["families"] if family["sounds"]]
     if not made:
         return None
-    sounding = {preview.item: preview for preview in heard}
+    sounding = {preview.item: preview for preview in previews}
     seen: set[int] = set()
     return {
         "bars": made[0]["details"]["bars"],

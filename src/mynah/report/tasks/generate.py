@@ -109,12 +109,12 @@ def check(document: dict[str, Any]) -> None:
             raise IncompatibleFile("a made sound stands beside a clip that does not exist")
 
 
-def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
+def section(results: dict[str, Any], previews: Sequence[Preview], dropped: int) -> dict[str, Any] | None:
     """Return what templates/generated.html shows, or None where no sounds are made."""
     made = [family for family in results["families"] if family["details"]["judging"]]
     if not made:
         return None
-    sounding = {preview.item: preview for preview in heard}
+    sounding = {preview.item: preview for preview in previews}
     shown: set[int] = set()  # each sound is in the page once; other places of it take it from there
     reference = made[0]["details"]["judging"]
     return {
@@ -130,7 +130,7 @@ def section(results: dict[str, Any], heard: Sequence[Preview], dropped: int) -> 
         "label": next((shlex.quote(str(name)) for name in results["classes"]), ""),
         "labelled": reference["named_right_real"] is not None,
         "meanings": [m for m in MEANINGS if m[0] != "Label recognised" or reference["named_right_real"] is not None],
-        "heard": len(sounding),
+        "playable": len(sounding),
         "dropped": dropped,
     }
 

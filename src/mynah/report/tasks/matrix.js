@@ -7,8 +7,8 @@ const byId = (id) => document.getElementById(id);
 const confusionOf = (family) => {
   const matrix = data.classes.map(() => new Array(data.classes.length).fill(0));
   data.labels.forEach((label, clip) => {
-    const said = family.predicted[clip];
-    if (label >= 0 && said >= 0) matrix[label][said] += 1;
+    const predicted = family.predicted[clip];
+    if (label >= 0 && predicted >= 0) matrix[label][predicted] += 1;
   });
   return matrix;
 };
@@ -44,7 +44,7 @@ const drawMatrix = () => {
     body.append(line);
   });
   byId("matrix").tBodies[0].replaceChildren(body);
-  byId("matrix").caption.textContent = `Confusion matrix of ${family.name}: rows are labels, columns what was heard`;
+  byId("matrix").caption.textContent = `Confusion matrix of ${family.name}: rows are labels, columns what was predicted`;
 };
 
 const cellAt = (r, c) => byId("matrix").querySelector(`button[data-r="${r}"][data-c="${c}"]`);
@@ -125,7 +125,7 @@ const clipRow = (clip) => {
     if (doubtful.has(clip)) what.append(make("p", { class: "doubt" }, "Sure of its mistake: is the label right?"));
     what.append(guesses(clip));
   } else {
-    what.append(make("p", { class: "said" }, `${family.name} said `, make("b", {}, data.classes[family.predicted[clip]])));
+    what.append(make("p", { class: "said" }, `${family.name} predicted `, make("b", {}, data.classes[family.predicted[clip]])));
   }
   what.append(make("p", { class: "facts" }, ...facts(clip).map((fact) => make("span", {}, fact))));
   const row = make("li", { class: "clip" });
