@@ -22,28 +22,12 @@ from mynah.representations import Frames
 from mynah.stores import Store
 from mynah.testing.models import RATE, toy
 from mynah.training import Checkpoints, Notice, Saver, Training, noticed
+from small import SMALL
 
 #: The families that a kill may meet.
 FAMILIES = [card.name for card in catalog.cards() if card.cost == "gradient"]
 STEPS = 60
 EVERY = 3
-#: Settings that make a family small; families that are not here must be small enough as they are, or be added.
-SMALL = {
-    "biaxial": {"hidden": 8, "across": 8, "window": 16},
-    "char_rnn": {"hidden": 16, "layers": 1, "window": 32},
-    "elman": {"hidden": 8},
-    "frame_vae": {"hidden": 16, "latent": 4},
-    "glover": {"hidden": 8},
-    "gru": {"hidden": 8},
-    "gruv": {"hidden": 8},
-    "lenet": {"width": 1},
-    "lstm": {"hidden": 8},
-    "melody_rnn": {"hidden": 16, "layers": 1, "window": 32},
-    "mlp": {"hidden": 16},
-    "resnet": {"widths": (4, 6, 8)},
-    "sample_rnn": {"hidden": 16},
-    "wavenet": {"blocks": 1, "doublings": 4, "residual": 16, "skip": 16},
-}
 #: Frames of a clip for families that go through every sample; the others see it whole.
 CUT = {"sample_rnn": 100, "wavenet": 400}
 TRAINING = Training(
@@ -66,7 +50,7 @@ def frames(name: str) -> tuple[Any, np.ndarray]:
 
 def train(name: str, keeper=None) -> str:
     """Fit a small model of a family, and return the digest of all that it learned."""
-    model = catalog.model_class(name)(**SMALL.get(name, {}), training=TRAINING, random_state=3)
+    model = catalog.model_class(name)(**SMALL[name], training=TRAINING, random_state=3)
     for _ in model.fit_events(*frames(name), keeper=keeper):
         pass
     digest = hashlib.sha256()

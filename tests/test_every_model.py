@@ -16,11 +16,11 @@ from mynah.testing.fits import check_fit
 from mynah.testing.generators import check_generator
 from mynah.testing.models import check_model, check_network, check_streams, check_transcriber, toy
 from mynah.training import Training
+from small import SMALL
 
 NAMES = [card.name for card in catalog.cards() if "classify" in card.tasks]
 #: Accuracy on the toy: what is drawn from a clip without order in time cannot tell rising from falling so well.
 LEARNS = {"chance": 0.3, "knn": 0.6}
-SMALL = {"resnet": {"widths": (8, 12, 16)}, "forest": {"trees": 40}, "ufcnn": {"hidden": 24, "layers": 3}}
 
 
 def make(name, **training):

@@ -3,11 +3,8 @@
 import csv
 import io
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,6 +12,7 @@ import numpy as np
 import places
 import pytest
 
+import forking
 from browsing import Visit
 from mynah import compare, learn, modelfile
 from mynah.cli.app import run as mynah
@@ -72,8 +70,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(straight, tmp_path):
     name, place, whole = straight
     out = tmp_path / "run"
     options = [f"--{key}={value}" for key, value in OPTIONS.items()]
-    command = [sys.executable, "-m", "mynah", "learn", str(place), "--task", own(name), "--out", str(out), *options]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    process = forking.mynah(["learn", str(place), "--task", own(name), "--out", str(out), *options])
     while process.poll() is None and len(list(out.glob("trials/*/result.json"))) < 7:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)

@@ -3,16 +3,14 @@
 import dataclasses
 import inspect
 import json
-import os
 import pydoc
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 
+import forking
 from mynah import modelfile
 from mynah.cli.app import run as mynah
 from mynah.data.builtin import builtin
@@ -181,15 +179,15 @@ def test_a_family_that_fails_is_said_so_and_stops_nothing(sounds, tmp_path, monk
 
 
 def test_sigterm_exits_75_with_the_line_that_resumes(sounds, tmp_path):
-    command = [sys.executable, "-m", "mynah", "learn", str(sounds), "--out", str(tmp_path / "run"),
+    command = ["learn", str(sounds), "--out", str(tmp_path / "run"),
                "--families", "knn,gru", "--budget", "100000steps", "--executor", "sequential"]  # fmt: skip
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    process = forking.mynah(command)
     for _ in range(600):
         if len(list((tmp_path / "run").glob("trials/*/result.json"))) >= 5:
             break
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate()
     assert process.returncode == 75, said
     assert f"to go on: mynah resume {tmp_path / 'run'}" in said
     assert Run.open(tmp_path / "run").results["status"] == "partial"
@@ -199,7 +197,7 @@ def _is_complete(folder):
     return (folder / "results.json").exists() and Run.open(folder).results["status"] == "complete"
 
 
-STOPPED = ["--families", "mlp,elman", "--budget", "60steps", "--workers", "2", "--quiet"]
+STOPPED = ["--families", "mlp,elman", "--budget", "30steps", "--workers", "2", "--quiet"]
 
 
 @pytest.fixture(scope="module")
@@ -215,17 +213,15 @@ def test_a_stopped_run_goes_on_to_the_same_bits(sounds, undisturbed, tmp_path, e
     """Each place is a number of finished trials, of ten; after them comes the training on all clips."""
     out = tmp_path / "run"
     options = ["learn", str(sounds), *STOPPED, "--out", str(out), "--executor"]
-    command = [sys.executable, "-m", "mynah", *options, executor]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     for place in places:
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+        process = forking.mynah([*options, executor])
         # by what is finished, not by the clock: on a slow machine workers need long before their first result
         for _ in range(6000):
             if process.poll() is not None or len(list(out.glob("trials/*/result.json"))) >= place:
                 break
             time.sleep(0.02)
         process.send_signal(number)
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate()
         if place != places[0] and process.returncode in (0, -number) and _is_complete(out):
             break  # the signal met a program that was done, or about to leave
         assert process.returncode == {signal.SIGTERM: 75, signal.SIGINT: 130}[number], said

@@ -3,13 +3,12 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 
+import forking
 from mynah import modelfile
 from mynah.cli.app import run as mynah
 from mynah.data.builtin import builtin
@@ -47,16 +46,14 @@ def stop_after(trials):
 
 def test_a_killed_demo_goes_on(tmp_path, monkeypatch):
     options = ["--out", str(tmp_path / "demo"), "--clips", "5", "--budget", "20s"]
-    command = [sys.executable, "-m", "mynah", "demo", *options]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    process = forking.mynah(["demo", *options])
     out = tmp_path / "demo" / "run"
     for _ in range(1200):
         if len(list(out.glob("trials/*/result.json"))) >= 20:
             break
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate()
     assert process.returncode == 75, said
     assert f"to go on: mynah resume {out}" in said
     before = {path: path.stat().st_mtime_ns for path in out.glob("trials/*/result.json")}
