@@ -193,12 +193,13 @@ class WaveNetwork(SequenceNetwork):
         self, x: Float[Tensor, "batch time feature"], state: Any = None
     ) -> tuple[Float[Tensor, "batch time {self.width}"], Any]:
         x, h = x[..., : self.residual], x[..., self.residual :]
-        parts, queues = [], []
+        total: Any = None
+        queues = []
         for layer, queue in zip(self.layers, state or [None] * len(self.layers), strict=True):
             x, part, queue = layer(x, h, queue)
-            parts.append(part)
+            total = part if total is None else total + part  # at once: the parts of all layers would fill the memory
             queues.append(queue)
-        return sum(parts[1:], parts[0]), queues
+        return total, queues
 
     def step(self, x: Tensor, rings: list[Tensor], time: int) -> Tensor:
         """Return y (batch, skip) of one frame (batch, residual + conditions), changing the rings in place.
