@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections import defaultdict, deque
@@ -14,6 +15,7 @@ import mido
 
 from mynah.ground.errors import BadInput, MynahError, NotEnoughData, Stopped
 from mynah.ground.files import replacing
+from mynah.music.cleaning import cleaned
 from mynah.music.piece import DRUMS, LONGEST_QUARTERS, Meter, Note, Piece, Tempo, is_meter
 
 SUFFIXES = (".mid", ".midi")
@@ -84,13 +86,14 @@ def _opened(path: Path) -> mido.MidiFile:
         size = path.stat().st_size
         if size > LARGEST_BYTES:
             raise BadInput("too large for a MIDI file", where=path, measured=f"{size} bytes", remedy="Leave it out.")
-        return mido.MidiFile(path, clip=True)
+        return mido.MidiFile(file=io.BytesIO(cleaned(path.read_bytes())), clip=True)
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
         raise BadInput("cannot be read", where=path, measured=error.strerror) from error
-    except MynahError:
+    except MynahError as error:
+        error.where = path
         raise
     except Exception as error:  # mido has no exception of its own: OSError, EOFError, ValueError, IndexError ...
-        why = str(error) or ("the file ends too early" if isinstance(error, EOFError) else type(error).__name__)
+        why = "the file ends too early" if isinstance(error, EOFError) else "its chunks or events make no sense"
         raise BadInput(
             "not a Standard MIDI file, or damaged", where=path, measured=why, remedy="Export it again, or leave it out."
         ) from error
