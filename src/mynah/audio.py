@@ -19,6 +19,7 @@ import soundfile
 import soxr
 
 from mynah.ground.errors import BadInput, Stopped, UsageError
+from mynah.ground.riff import finished
 
 #: libsndfile's name of the container that goes with a suffix, in lower case.
 _FORMATS = {
@@ -120,12 +121,14 @@ def _name(path: Path) -> str | bytes:
 def _open(path: str | os.PathLike[str]) -> Iterator[_Forward]:
     """Open a file for decoding, and say in our words what the decoder cannot."""
     path = Path(path)
+    mended = None
     try:
+        mended = finished(path)
         with _quietly(path):
-            file = _Forward(_name(path))
+            file = _Forward(_name(path) if mended is None else mended)
     except (soundfile.LibsndfileError, TypeError, OSError) as error:
         raise _unreadable(path, error) from error
-    with file:
+    with file, contextlib.nullcontext() if mended is None else contextlib.closing(mended):
         try:
             yield file
         except soundfile.LibsndfileError as error:
@@ -193,6 +196,7 @@ def read(
     end: float | None = None,
     rate: int | None = None,
     mono: bool = False,
+    first: bool = False,
 ) -> tuple[np.ndarray, int]:
     """Read a file or a part of it.
 
@@ -200,6 +204,7 @@ def read(
         start, end: seconds; `end` None reads to the end.
         rate: resample to this rate in Hz.
         mono: average the channels.
+        first: take the first channel, where their mean says nothing since they cancel each other.
 
     Returns:
         float32 (channel, time) and its rate in Hz.
@@ -210,12 +215,13 @@ def read(
     path = Path(path)
     with _open(path) as file:
         own = file.samplerate
-        first = max(0, round(start * own))
-        last = sys.maxsize if end is None else max(first, round(end * own))
+        begin = max(0, round(start * own))
+        last = sys.maxsize if end is None else max(begin, round(end * own))
         if file.format == "MP3":
-            wave = _part_of_mp3(path, own, first, last).T
+            wave = _part_of_mp3(path, own, begin, last).T
         else:
-            wave = _part(file, min(first, file.frames), min(last, file.frames)).T
+            wave = _part(file, min(begin, file.frames), min(last, file.frames)).T
+    wave = wave[:1] if first else wave
     wave = np.ascontiguousarray(wave.mean(axis=0, keepdims=True) if mono and len(wave) > 1 else wave)
     return (wave, own) if rate is None else (resample(wave, own, rate), rate)
 

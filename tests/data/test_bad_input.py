@@ -100,6 +100,34 @@ def test_streamed_wav_without_length_is_not_truncated(folder):
     assert look(folder).problems == ()
 
 
+@pytest.mark.parametrize("size", [0, 1000])
+def test_a_wav_that_a_recorder_did_not_finish_is_read_to_the_end(folder, size):
+    wave = tone(1.5)
+    path = put(folder / "low" / "crash.wav", wave, subtype="PCM_16")
+    content = bytearray(path.read_bytes())
+    content[4:8], content[40:44] = struct.pack("<I", 36 + size if size else 0), struct.pack("<I", size)
+    path.write_bytes(content)
+    sounds = look(folder)
+    problem = only(sounds, "unfinished")
+    assert (problem.action, problem.file) == ("flagged", "low/crash.wav")
+    assert "1.5 s are used" in problem.remedy
+    clip = next(clip for clip in sounds if clip.file == "low/crash.wav")
+    assert clip.seconds == pytest.approx(1.5)
+    assert np.abs(clip.read()[0] - wave).max() < 1e-4
+    part, _ = audio.read(path, start=1.0, end=1.25)
+    assert np.abs(part[0] - wave[RATE : RATE + RATE // 4]).max() < 1e-4
+    assert np.array_equal(np.concatenate(list(audio.blocks(path, seconds=0.2)), axis=1), clip.read())
+
+
+def test_a_wav_with_chunks_behind_its_samples_is_finished(folder):
+    path = put(folder / "low" / "tagged.wav", tone(0.5), subtype="PCM_16")
+    whole = path.read_bytes()
+    for more in (b"LIST" + struct.pack("<I", 4) + b"INFO", b"id3 " + struct.pack("<I", 3) + b"abc", b"cue ", b"\0"):
+        path.write_bytes(whole + more)
+        assert look(folder).problems == (), more
+        assert audio.info(path).frames == RATE // 2
+
+
 def test_nan_is_set_aside_or_repaired(folder):
     wave = tone()
     wave[10:15] = np.nan
@@ -117,6 +145,40 @@ def test_silent_and_empty_files_are_set_aside(folder):
     put(folder / "low" / "none.wav", np.zeros(0, dtype=np.float32))
     sounds = look(folder)
     assert only(sounds, "silent").action == only(sounds, "empty").action == "set aside"
+
+
+def test_channels_that_cancel_each_other_are_named(folder):
+    wave, other = tone(), tone(hertz=700.0)
+    put(folder / "low" / "opposite.wav", np.stack([wave, -wave], axis=1))
+    put(folder / "low" / "nearly.wav", np.stack([wave, -0.98 * wave], axis=1), subtype="FLOAT")
+    put(folder / "low" / "stereo.wav", np.stack([wave, other], axis=1))
+    put(folder / "low" / "left.wav", np.stack([wave, 0 * wave], axis=1))
+    sounds = look(folder)
+    found = {problem.file: problem for problem in sounds.problems}
+    assert {file: (p.kind, p.action) for file, p in found.items()} == {
+        "low/opposite.wav": ("antiphase", "flagged"),
+        "low/nearly.wav": ("antiphase", "flagged"),
+    }
+    assert "is silent" in found["low/opposite.wav"].detail
+    assert "40 dB softer" in found["low/nearly.wav"].detail
+    clips = {clip.file: clip for clip in sounds}
+    for file in found:
+        assert np.abs(clips[file].read()[0] - wave).max() < 1e-4  # the first channel
+        assert clips[file].read(mono=False).shape == (2, len(wave))
+    assert np.abs(clips["low/stereo.wav"].read()[0] - (wave + other) / 2).max() < 1e-4
+
+
+def test_a_folder_of_no_sound_is_named(folder):
+    (folder / "owl").mkdir()
+    (folder / "notes").mkdir()
+    (folder / "notes" / "a.txt").write_text("x")
+    (folder / "kea").mkdir()
+    (folder / "kea" / "broken.wav").write_bytes(b"x")
+    (folder / ".hidden").mkdir()
+    found = look(folder)
+    assert {p.file for p in found.problems if p.kind == "empty"} == {"owl", "notes"}
+    assert {p.action for p in found.problems if p.kind == "empty"} == {"flagged"}
+    assert only(found, "unreadable").file == "kea/broken.wav"  # its folder holds a sound, if a bad one
 
 
 def test_clipped_and_dc_are_flagged(folder):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mynah.data import Clip, Sounds, scan, split
-from mynah.data.groups import join
+from mynah.data.groups import join, recordings, uneven_takes
 from mynah.data.leaks import find_leaks
 from mynah.ground.errors import NotEnoughData, UsageError
 
@@ -50,6 +50,24 @@ def test_stratified_folds_hold_every_class():
 def test_one_fold_makes_no_comparison():
     with pytest.raises(UsageError, match="at least 2 folds"):
         split(sounds([clip(0, "a"), clip(1, "b")]), folds=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "takes"), [("1-{0}-{1}-{2}", "AB"), ("{0}-{2}-0-{1}", "01")], ids=["ESC-50", "UrbanSound8K"]
+)
+def test_names_of_known_collections_say_the_recording(name, takes):
+    files = [
+        f"{label}/{name.format(100000 + 7 * number + label, take, label)}.wav"
+        for label in (0, 3)
+        for number in range(6)
+        for take in takes
+    ]
+    labels = [file[0] for file in files]
+    found = join(files, [str(n) for n in range(len(files))], labels, [None] * len(files))
+    assert len(set(found)) == 12
+    assert [found[n] == found[n + 1] for n in range(0, len(files), 2)] == [True] * 12
+    assert not any(uneven_takes(files, labels))
+    assert recordings([*files[:-1], "3/dog_1.wav"]) == []  # all files, or none
 
 
 def test_takes_of_one_name_stay_together_but_numbered_clips_do_not(tmp_path):

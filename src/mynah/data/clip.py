@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mynah import audio
-from mynah.data.corpus import Corpus, described
+from mynah.data.corpus import ANTIPHASE, Corpus, described
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,8 @@ class Clip:
 
     def read(self, rate: int | None = None, mono: bool = True) -> np.ndarray:
         """Return float32 (channel, time) at `rate` Hz (None: the file's own), one channel when `mono`."""
-        wave, own = audio.read(self.path, start=self.start, end=self.end, mono=mono and not self.repair)
+        mixed, first = mono and not self.repair, mono and ANTIPHASE in self.flags
+        wave, own = audio.read(self.path, start=self.start, end=self.end, mono=mixed, first=first)
         if self.repair:
             wave = np.where(np.isfinite(wave), wave, np.float32(0))
             wave -= wave.mean(axis=1, keepdims=True)

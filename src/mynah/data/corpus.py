@@ -68,13 +68,17 @@ def described(item: Any) -> dict[str, Any]:
     }
 
 
+#: Kind of problem of a file whose channels cancel each other, so that the first stands for their mean.
+ANTIPHASE = "antiphase"
+
+
 @dataclass(frozen=True)
 class Problem:
     """A file that is not as it should be.
 
     Attributes:
-        kind: truncated, silent, nan, empty, unreadable, clipped, dc, unlabelled, long (one label over many minutes),
-            or contradiction (one sound under two labels).
+        kind: truncated, unfinished, silent, nan, empty, unreadable, clipped, dc, antiphase, unlabelled, long (one label
+            over many minutes), or contradiction (one sound under two labels).
         action: "set aside" (not used), "flagged" (used as it is) or "repaired" (used after repair).
         detail: what was measured.
         remedy: what to do.

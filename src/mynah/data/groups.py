@@ -13,6 +13,10 @@ LEAST_GROUPS = 5
 LARGEST_SHARE = 0.5
 _TAKE = re.compile(r"(?:[-_ .]?(?:take|tk|t)?[-_ .]?\d+|[-_ ][A-Z]|\s*\(\d+\))$", re.IGNORECASE)
 
+#: File names of known collections, whose first group is the recording: fold-RECORDING-take-class of ESC-50, and
+#: RECORDING-class-occurrence-slice of UrbanSound8K.
+_COLLECTIONS = (re.compile(r"\d-(\d+)-[A-Z]-\d+"), re.compile(r"(\d+)-\d-\d+-\d+"))
+
 
 def join(
     files: Sequence[str],
@@ -25,8 +29,8 @@ def join(
     """Return a group a clip.
 
     Clips are joined that come from one file or have the same sound. Where the labels file names groups (`named`),
-    clips of one name are joined, and file names are not looked at; where it does not, takes of one file name are
-    joined (see `stems`).
+    clips of one name are joined, and file names are not looked at; where it does not, clips of one recording of a
+    known collection are joined (see `recordings`), or takes of one file name (see `stems`).
 
     Args:
         files: the file of each clip, inside the folder.
@@ -44,7 +48,7 @@ def join(
             i = parent[i]
         return i
 
-    takes = named if any(named) else stems(files, labels)
+    takes = named if any(named) else recordings(files) or stems(files, labels)
     for keys in (files, contents, takes):
         first: dict[str, int] = {}
         for i, key in enumerate(keys):
@@ -52,6 +56,16 @@ def join(
                 one, two = root(i), root(first.setdefault(key, i))
                 parent[max(one, two)] = min(one, two)
     return [named[r] or files[r] for r in map(root, range(len(files)))]
+
+
+def recordings(files: Sequence[str]) -> list[str]:
+    """Return the recording of each clip where all files are named as in a known collection; else an empty list."""
+    names = [os.path.splitext(os.path.basename(file))[0] for file in files]
+    for form in _COLLECTIONS:
+        found = [form.fullmatch(name) for name in names]
+        if all(found):
+            return [f"recording {match[1]}" for match in found if match]
+    return []
 
 
 def stems(files: Sequence[str], labels: Sequence[str | None]) -> list[str]:
@@ -71,8 +85,10 @@ def uneven_takes(files: Sequence[str], labels: Sequence[str | None]) -> list[str
     """Return the take name of each clip that `stems` set aside although it may well mean a recording; else "".
 
     So it is in a class that has several take names, each of several files: four sessions of 25 takes, not kick_01
-    ... kick_40.
+    ... kick_40. The files of a known collection are no takes.
     """
+    if recordings(files):
+        return [""] * len(files)
     found = [_stem(file) for file in files]
     useful = _useful(files, labels, found)
     takes: dict[str | None, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))

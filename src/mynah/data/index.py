@@ -144,6 +144,7 @@ def _index(document: dict[str, Any]) -> Index:
 
 
 def _entry(line: dict[str, Any], shards: Mapping[str, Shard]) -> Entry:
+    line = {"mixed": line["peak"]} | line  # which earlier versions did not measure
     file, values = line["file"], [line[name] for name in _MEASURES]
     entry = Entry(Inspection(*values), *(line[name] for name in ("shard", "offset", "length", "sha256")))
     _meant(is_whole(values) and (entry.found.error or entry.found.rate > 0), file)

@@ -21,7 +21,7 @@ from mynah.ground.files import write_bytes
 from mynah.ground.progress import Progress, silent
 
 #: Version of what is remembered; another one is not used.
-VERSION = 4
+VERSION = 5
 #: Magnitude from which a sample is at full scale: one step of 11 bits below it.
 FULL_SCALE = 0.999
 #: Files that one task of a worker takes at most, and their bytes.
@@ -38,7 +38,8 @@ class Inspection:
         error: why it cannot be decoded, else empty; `remedy` goes with it.
         rate, channels: Hz and count.
         frames: that could be read; `declared`: that the header promises.
-        peak: largest magnitude of the finite samples; `mean`: largest mean of a channel, in magnitude.
+        peak: largest magnitude of the finite samples; `mean`: largest mean of a channel, in magnitude; `mixed`:
+            largest magnitude of the mean of the channels, which is what models see.
         bad: samples that are NaN or infinite.
         clipped: share of samples at full scale that repeat the one before: a wave with its top cut flat.
         content: hash of the decoded samples as float32, and of rate and channels, whatever the container.
@@ -56,6 +57,7 @@ class Inspection:
     bad: int = 0
     clipped: float = 0.0
     content: str = ""
+    mixed: float = 0.0
 
 
 def inspect(path: Path) -> Inspection:
@@ -81,7 +83,7 @@ class _Meter:
     def __init__(self, header: audio.AudioInfo) -> None:
         self.hash = hashlib.blake2b(struct.pack("<ii", header.rate, header.channels), digest_size=16)
         self.frames = self.bad = self.flat = 0
-        self.peak, self.total = 0.0, np.zeros(header.channels)
+        self.peak, self.mixed, self.total = 0.0, 0.0, np.zeros(header.channels)
 
     def take(self, wave: np.ndarray) -> None:
         self.hash.update(wave.data)
@@ -96,6 +98,7 @@ class _Meter:
             repeated = (np.abs(wave[:, 1:]) >= FULL_SCALE) & (wave[:, 1:] == wave[:, :-1])
             self.flat += int(repeated.sum())
         self.peak = max(self.peak, highest)
+        self.mixed = max(self.mixed, highest if len(wave) == 1 else float(np.abs(wave.mean(axis=0)).max()))
         self.total += wave.sum(axis=1, dtype=np.float64)
 
     def result(self, header: audio.AudioInfo, promised: float) -> Inspection:
@@ -103,13 +106,16 @@ class _Meter:
             rate=header.rate,
             channels=header.channels,
             frames=self.frames,
-            declared=max(header.frames, round(self.frames * promised)),
+            declared=round(self.frames * promised)
+            if promised < 1
+            else max(header.frames, round(self.frames * promised)),
             format=f"{header.format}/{header.subtype}",
             peak=self.peak,
             mean=float(np.abs(self.total / max(1, self.frames)).max()),
             bad=self.bad,
             clipped=self.flat / max(1, self.frames * header.channels),
             content=self.hash.hexdigest(),
+            mixed=self.mixed,
         )
 
 

@@ -195,7 +195,13 @@ def _by_folder(tree: Tree, problems: list[Problem]) -> list[tables.Row]:
         for file in tree.audio
         if "/" not in file
     ]
-    return [tables.Row(file, file.split("/", 1)[0]) for file in tree.audio if "/" in file]
+    rows = [tables.Row(file, file.split("/", 1)[0]) for file in tree.audio if "/" in file]
+    labelled = {row.label for row in rows} | {problem.file.split("/", 1)[0] for problem in tree.problems}
+    problems += [
+        Problem(name, "empty", "flagged", "a folder without any sound", "Put sounds into it, or remove it.")
+        for name in sorted(set(tree.labels) - labelled)
+    ]
+    return rows
 
 
 def _refusal(place: str | os.PathLike[str], problems: Sequence[Problem], wanted: int, strict: bool) -> BadInput | None:

@@ -10,13 +10,19 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-#: Chunk sizes from here on, and 0, mean "length not known": what recorders write into a pipe or before a crash.
-_NO_LENGTH = 0x7FFFF000
+from mynah.ground.riff import NO_LENGTH, unfinished
 
 
 def promised_share(path: Path) -> float:
-    """Return how many times the sample bytes that are there the header promises; 1 for a whole or other file."""
+    """Return how many times the sample bytes that are there the header promises; 1 for a whole or other file.
+
+    It is less than 1 of a WAV file whose header a recorder did not finish, and which is read to its end.
+    """
     with open(path, "rb") as file:
+        if (found := unfinished(file)) is not None:
+            _, promised, there = found
+            return promised / there
+        file.seek(0)
         size = os.fstat(file.fileno()).st_size
         head = file.read(12)
         if head[:4] in (b"RIFF", b"RF64") and head[8:] == b"WAVE":
@@ -38,8 +44,8 @@ def _of_chunk(file: BinaryIO, size: int, wanted: bytes, order: str) -> float:
         elif name == wanted:
             there = size - file.tell()
             promised = long if length == 0xFFFFFFFF and long else length
-            known = promised and (promised == long or promised < _NO_LENGTH)
-            return promised / there if known and there > 0 else 1.0
+            known = promised and (promised == long or promised < NO_LENGTH)
+            return max(1.0, promised / there) if known and there > 0 else 1.0
         else:
             file.seek(length + length % 2, os.SEEK_CUR)
     return 1.0

@@ -27,12 +27,14 @@ class Tree:
         ignored: files and folders left out, counted by reason.
         others: files that are no sound, counted by suffix.
         problems: sound that cannot be read, and folders that cannot be opened.
+        labels: the folders right below, which may be labels.
     """
 
     audio: dict[str, str] = field(default_factory=dict)
     ignored: Counter[str] = field(default_factory=Counter)
     others: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
 
     def seen(self) -> str:
         """Say in a few words what was there."""
@@ -75,13 +77,15 @@ def walk(root: Path) -> Tree:
                 tree.ignored[HIDDEN_FOLDERS] += 1
             elif _is_run(entry.path):
                 tree.ignored[RUNS] += 1
-            elif not entry.is_symlink():
-                visited.add(_identity(entry.path))
-                folders.append((entry.path, file))
-            elif _holds(entry.path, place):
+            elif entry.is_symlink() and _holds(entry.path, place):
                 tree.ignored[LINKS] += 1
             else:
-                links.append((entry.path, file))
+                tree.labels += [] if prefix else [file]
+                if entry.is_symlink():
+                    links.append((entry.path, file))
+                else:
+                    visited.add(_identity(entry.path))
+                    folders.append((entry.path, file))
     tree.audio = dict(sorted(tree.audio.items()))
     return tree
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from mynah import audio
 from mynah.data.clip import Wave
-from mynah.data.corpus import Problem
+from mynah.data.corpus import ANTIPHASE, Problem
 from mynah.data.inspection import inspect
 from mynah.data.judgement import judge
 from mynah.ground.errors import BadInput, UsageError
@@ -148,12 +148,12 @@ class _Listener:
     def answer(self, found: Found) -> Answer:
         seconds, problems = _judged(found)
         if seconds <= self.whole_below:
-            wave, _ = audio.read(found.path, rate=self.rate, mono=True)
+            wave, _ = audio.read(found.path, rate=self.rate, mono=True, first=_is_antiphase(problems))
             slots, hop = self._probabilities(wave)[None], seconds
         else:
             width = min(self.width, seconds)
             hop = self.hop if self.hop_given else max(width / 2, 1 / self.rate)
-            slots = self._slots(found.path, seconds, width, hop)
+            slots = self._slots(found.path, seconds, width, hop, _is_antiphase(problems))
         if not slots.any():
             raise BadInput("too short to be answered", measured=f"{seconds:g} s")
         segments = self._join(slots, hop, seconds)
@@ -174,7 +174,7 @@ class _Listener:
             raise BadInput("the model has no answer to it", measured=peak, remedy="Export it again, less loud.")
         return row
 
-    def _slots(self, path: Path, seconds: float, width: float, hop: float) -> np.ndarray:
+    def _slots(self, path: Path, seconds: float, width: float, hop: float, first_channel: bool) -> np.ndarray:
         """Return (slot, class) probabilities of stretches of one hop: each from the surest window that covers it.
 
         A mean over the windows would be unsure wherever one sound gives way to another. A stretch without samples
@@ -190,7 +190,7 @@ class _Listener:
         for first in range(0, count, WINDOWS_A_READ):
             last = min(count, first + WINDOWS_A_READ)
             end = min(seconds, (last - 1) * hop + width)
-            wave, _ = audio.read(path, start=first * hop, end=end, rate=self.rate, mono=True)
+            wave, _ = audio.read(path, start=first * hop, end=end, rate=self.rate, mono=True, first=first_channel)
             for number in range(first, last):
                 start = round((number - first) * hop * self.rate)
                 piece = wave[:, start : start + max(1, round(width * self.rate))]
@@ -235,11 +235,16 @@ class _Writer:
             raise BadInput("far too long to be answered whole", measured=trained, remedy="Cut it into clips.")
         if seconds > LONG * self.longest:
             problems += (Problem(found.file, "long", "flagged", trained, "Cut it into clips."),)
-        wave, _ = audio.read(found.path, rate=self.rate, mono=True)
+        wave, _ = audio.read(found.path, rate=self.rate, mono=True, first=_is_antiphase(problems))
         _check(wave, self.rate)
         segments = tuple(Segment(*one) for one in self.model.segments(Wave(wave, self.rate), seconds))
         label = segments[0].label if len(segments) == 1 else ""
         return Answer(found.file, label, {}, segments, seconds, problems=problems, source=found)
+
+
+def _is_antiphase(problems: Iterable[Problem]) -> bool:
+    """Tell whether the first channel of a file stands for the mean of all."""
+    return any(problem.kind == ANTIPHASE for problem in problems)
 
 
 def _check(wave: np.ndarray, rate: int) -> None:
