@@ -75,11 +75,71 @@ def test_wrong_times_are_named(folder):
 
 
 def test_a_file_that_is_no_table(folder):
-    (folder / "labels.csv").write_bytes(b"file,label\nlow/\xff\xfe.wav,x\n")
-    with pytest.raises(BadInput, match="UTF-8"):
+    (folder / "labels.csv").write_bytes(b'file,label\n"low/ant.wav,x\n')
+    with pytest.raises(BadInput, match="stray quote"):
         look(folder)
     (folder / "labels.csv").write_text("file,label\n")
     with pytest.raises(BadInput, match="no lines"):
+        look(folder)
+
+
+#: Path, label and bare name of sounds of which no two have one bare name.
+ITEMS = [(f"{x}/{x}-{n}.wav", x, f"{x}-{n}.wav") for x in ("high", "low") for n in ("ant", "bee", "cat", "dog", "eel")]
+TABLES = {
+    "ESC-50": (
+        "filename,fold,target,category,esc10,src_file,take",
+        [f"{base},{i % 5 + 1},0,{label},True,{i // 2},A" for i, (_, label, base) in enumerate(ITEMS)],
+        {"target": "category"},
+    ),
+    "UrbanSound8K": (
+        "slice_file_name,fsID,start,end,salience,fold,classID,class",
+        [f"{base},{i // 2},7.5,11.5,1,{i % 5 + 1},3,{label}" for i, (_, label, base) in enumerate(ITEMS)],
+        {"target": "class"},
+    ),
+    "Excel": ("sep=;\nfile;label", [f"{name};{label}" for name, label, _ in ITEMS], {}),
+    "Windows": ("file,label", [f"C:\\Users\\me\\in\\{label}\\{base},{label}" for _, label, base in ITEMS], {}),
+    "no suffix": ("file,label", [f"{name[:-4]},{label}" for name, label, _ in ITEMS], {}),
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_tables_of_others_are_read(tmp_path, kind):
+    for name, _, _ in ITEMS:
+        put(tmp_path / "in" / name, tone(seed=name))
+    header, lines, options = TABLES[kind]
+    table(tmp_path / "in", header, lines)
+    sounds = look(tmp_path / "in", **options)
+    assert sounds.labels == [label for _, label, _ in ITEMS]
+    assert all(clip.end is None and clip.start == 0 for clip in sounds)
+    if kind in ("ESC-50", "UrbanSound8K"):
+        assert sounds.official == "fold"
+        assert sounds.grouped_by == "group"
+        assert len(set(sounds.groups)) == 5
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+def test_encodings(tmp_path, encoding):
+    for name in ("grün", "blau"):
+        put(tmp_path / "in" / f"{name}.wav", tone(seed=name))
+    (tmp_path / "in" / "labels.csv").write_text("file,label\ngrün.wav,é\nblau.wav,b\n", encoding=encoding)
+    assert sorted(look(tmp_path / "in").labels) == ["b", "é"]
+
+
+def test_a_selection_table_of_raven_is_read(folder):
+    head = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tBegin File\tFile Offset (s)\tAnnotation"
+    lines = [f"{i}\tWaveform 1\t1\t{0.3 * i + 0.1}\t{0.3 * i + 0.2}\t{n}\t0.1\tx" for i, n in enumerate(NAMES)]
+    table(folder, head, lines)
+    sounds = look(folder, target="Annotation")
+    assert {(clip.start, clip.end) for clip in sounds} == {(0.1, 0.2)}
+    table(folder, head.replace("File Offset (s)", "x"), lines[:1])  # one file: its times are those of the table
+    assert [(clip.start, clip.end) for clip in look(folder, target="Annotation")] == [(0.1, 0.2)]
+
+
+def test_an_end_of_a_windows_path_must_be_of_one_file(folder):
+    table(folder, "file,label", ["D:\\x\\low\\ant.wav,x"])
+    assert [clip.file for clip in look(folder)] == ["low/ant.wav"]
+    table(folder, "file,label", ["D:\\x\\ant.wav,x"])
+    with pytest.raises(BadInput, match="names files that are not there"):
         look(folder)
 
 

@@ -4,12 +4,14 @@ import csv
 import io
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
 from mynah import audio
+from mynah.data import scan
 from mynah.ground.errors import BadInput, Stopped, UsageError
 from mynah.using import listening as work
 from mynah.using.answers import NONE_OF_THESE, Answer, Segment, render
@@ -131,6 +133,30 @@ def test_csv_audacity_and_raven():
     assert dict(zip(header, line, strict=True))["End Time (s)"] == "1.000000"
     with pytest.raises(UsageError, match="no such format"):
         render(ANSWERS, "xml")
+
+
+def test_a_selection_table_runs_on_over_several_files_and_is_read_back(tmp_path, long_file):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.wav", "b.wav"):
+        (folder / name).write_bytes(long_file.read_bytes())
+    answers = list(apply(Loudness(), [folder], training_seconds=KNOWN))
+    lines = [line.split("\t") for line in render(answers, "raven").splitlines()]
+    rows = [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
+    assert [row["Begin File"] for row in rows] == ["a.wav", "a.wav", "b.wav", "b.wav"]
+    for first, second in zip(rows[:2], rows[2:], strict=True):
+        assert first["File Offset (s)"] == first["Begin Time (s)"] == second["File Offset (s)"]
+        apart = float(second["Begin Time (s)"]) - float(first["Begin Time (s)"])
+        assert apart == pytest.approx(answers[0].seconds)
+        assert Path(second["Begin Path"]) == folder / "b.wav"
+    (tmp_path / "table.txt").write_text(render(answers, "raven"), encoding="utf-8")
+    clips = scan(folder, labels=tmp_path / "table.txt")
+    spans = [(clip.file, clip.label, clip.start, clip.end) for clip in clips]
+    ours = [
+        (Path(a.file).name, s.label, s.start, s.end) for a in answers for s in a.segments if s.label != NONE_OF_THESE
+    ]
+    assert [(*one[:2], pytest.approx(one[2])) for one in spans] == [one[:3] for one in ours]
+    assert all(end is None or end == pytest.approx(other[3]) for (*_, end), other in zip(spans, ours, strict=True))
 
 
 def test_cut_writes_each_named_segment(tmp_path, long_file):

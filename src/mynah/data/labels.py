@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import os
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -21,6 +24,15 @@ _COLUMNS = ("file", "split", "fold", "start", "end")
 #: What a column `split` may say; the validation part joins training.
 TRAIN = frozenset({"train", "training", "valid", "validation", "val", "dev"})
 TEST = frozenset({"test", "testing", "eval", "evaluation"})
+#: Columns as other programs and collections call them: ESC-50, UrbanSound8K, and the selection tables of Raven.
+_CALLED = {
+    "file": ("filename", "file_name", "slice_file_name", "begin file"),
+    "group": ("fsid", "src_file"),
+    "start": ("file offset (s)", "begin time (s)"),
+    "end": ("end time (s)",),
+}
+#: Where a file is a slice that somebody cut, its start and end are places in what it was cut from.
+_SLICE = "slice_file_name"
 _RELATIVE = "Names are relative to the folder of sounds or to the labels file."
 _RENAME = "Fill it in, or rename the column to have folds made."
 
@@ -78,22 +90,25 @@ def find(folder: Path) -> Path | None:
 def load(path: Path, *, inside: bool = False) -> Table:
     """Read the cells of a labels file.
 
+    The columns of ESC-50, UrbanSound8K and Raven are called as ours are; a first line ``sep=;`` is what Excel wants.
+
     Raises:
-        BadInput: no such file, or one that is no CSV in UTF-8.
+        BadInput: no such file, or one that is no CSV.
     """
     read_to = 0
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            header = file.readline()
-            file.seek(0)
-            delimiter = max(",;\t", key=header.count)
-            reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
-            columns = [name.strip() for name in next(reader, [])]
-            lines = []
-            for line in reader:
-                if line:
-                    lines.append(line)
-                read_to = reader.line_num
+        text = _decoded(path.read_bytes())
+        header, _, rest = text.partition("\n")
+        named = re.fullmatch(r'"?sep=(.)"?\r?', header, re.IGNORECASE)
+        delimiter = named[1] if named else max(",;\t", key=header.count)
+        file = io.StringIO(rest if named else text, newline="")
+        reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
+        columns = [name.strip() for name in next(reader, [])]
+        lines = []
+        for line in reader:
+            if line:
+                lines.append(line)
+            read_to = reader.line_num
     except FileNotFoundError as error:
         raise BadInput("no such labels file", where=path) from error
     except csv.Error as error:
@@ -103,7 +118,46 @@ def load(path: Path, *, inside: bool = False) -> Table:
     except (OSError, UnicodeDecodeError) as error:
         remedy = "Save it as CSV in UTF-8."
         raise BadInput("the labels file cannot be read", where=path, measured=error, remedy=remedy) from error
-    return Table(path, columns, lines, inside)
+    return Table(path, *_in_our_words(columns, lines), inside)
+
+
+def _decoded(content: bytes) -> str:
+    """Return text in UTF-8, in UTF-16 with its mark, or else as Windows writes it in the West."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252")
+
+
+def _in_our_words(columns: list[str], lines: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Return columns of other programs by the names that mean something here, and the lines."""
+    plain = [name.casefold() for name in columns]
+    if "file" in plain:
+        return columns, lines
+    if (
+        "file offset (s)" in plain and "begin time (s)" in plain
+    ):  # times run on over all files; the offset is inside one
+        begin, end, offset = map(plain.index, ("begin time (s)", "end time (s)", "file offset (s)"))
+        lines = [_ending(line, begin, end, offset) for line in lines]
+    ours = list(columns)
+    if _SLICE in plain:
+        ours = [f"{name} in the recording" if name.casefold() in ("start", "end") else name for name in ours]
+    for name, others in _CALLED.items():
+        found = next((plain.index(other) for other in others if other in plain), None)
+        if found is not None and name not in plain:
+            ours[found] = name
+    return ours, lines
+
+
+def _ending(line: list[str], begin: int, end: int, offset: int) -> list[str]:
+    """Return a line of a selection table whose end is, as its offset, a time inside the file."""
+    try:
+        seconds = float(line[offset]) + float(line[end]) - float(line[begin])
+    except (ValueError, IndexError):  # said where times are read
+        return line
+    return [*line[:end], f"{seconds:.6f}", *line[end + 1 :]]
 
 
 def parse(table: Table, *, target: str, group: str | None) -> list[Row]:
@@ -187,7 +241,8 @@ def locate(rows: Sequence[Row], there: Iterable[str], root: Path, path: Path) ->
     """Return the rows with their files named as they lie inside `root`.
 
     A name may be relative to the folder or to the labels file, absolute, or only the end of the path if no other file
-    ends so; composed and decomposed accents (macOS) are the same.
+    ends so, with or without its suffix; of an absolute path of Windows the end counts. Composed and decomposed accents
+    (macOS) are the same.
 
     Raises:
         BadInput: names of files that are not there, with the first few and the count.
@@ -196,6 +251,9 @@ def locate(rows: Sequence[Row], there: Iterable[str], root: Path, path: Path) ->
     ends: dict[str, list[str]] = defaultdict(list)
     for name in names:
         ends[name.rsplit("/", 1)[-1]].append(name)
+    bare: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        bare[os.path.splitext(name)[0].rsplit("/", 1)[-1]].append(name)
     located: list[Row] = []
     missing: list[str] = []
     outside: list[str] = []
@@ -203,8 +261,7 @@ def locate(rows: Sequence[Row], there: Iterable[str], root: Path, path: Path) ->
         plain = _plain(row.file.replace("\\", "/"))
         found = next((name for name in _candidates(plain, root, path) if name in names), None)
         if found is None:
-            alike = [name for name in ends[plain.rsplit("/", 1)[-1]] if name.endswith(f"/{plain}")]
-            found = alike[0] if len(alike) == 1 else None
+            found = _by_its_end(plain, ends, bare)
         if found is not None:
             located.append(replace(row, file=names[found]))
         else:
@@ -214,6 +271,19 @@ def locate(rows: Sequence[Row], there: Iterable[str], root: Path, path: Path) ->
     if missing:
         raise _names("names files that are not there", missing, path)
     return located
+
+
+def _by_its_end(plain: str, ends: dict[str, list[str]], bare: dict[str, list[str]]) -> str | None:
+    """Return the only file whose path ends so; of a path with a drive, as long an end as only one file has."""
+    parts = plain.split("/")
+    drive = len(parts[0]) == 2 and parts[0][1] == ":"
+    for first in range(1, len(parts)) if drive else (0,):
+        end = "/".join(parts[first:])
+        alike = [name for name in ends[parts[-1]] if f"/{name}".endswith(f"/{end}")]
+        alike = alike or [name for name in bare[parts[-1]] if f"/{os.path.splitext(name)[0]}".endswith(f"/{end}")]
+        if alike:
+            return alike[0] if len(alike) == 1 else None
+    return None
 
 
 def _candidates(plain: str, root: Path, path: Path) -> Iterable[str]:

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from mynah.using.files import Found
 
 NONE_OF_THESE = "none of these"
+#: Columns of a selection table of Raven.
+RAVEN = (
+    *("Selection", "View", "Channel", "Begin Time (s)", "End Time (s)"),
+    *("Begin Path", "Begin File", "File Offset (s)", "Label", "Score"),
+)
 FORMATS = ("table", "csv", "json", "audacity", "raven")
 
 
@@ -157,10 +162,12 @@ def _csv(answers: Sequence[Answer]) -> str:
 
 
 def _raven(answers: Sequence[Answer]) -> str:
-    columns = ["Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Begin File", "Label", "Score"]
-    rows = ["\t".join(columns)]
+    """Return a selection table; as Raven has it of several files, times run on from file to file."""
+    rows = ["\t".join(RAVEN)]
+    before = {id(answer): sum(other.seconds for other in answers[:n]) for n, answer in enumerate(answers)}
     for number, (answer, s) in enumerate(_named(answers), 1):
-        times = f"{s.start:.6f}", f"{s.end:.6f}"
-        words = one_line(PurePath(answer.file).name), one_line(s.label)
-        rows.append("\t".join([str(number), "Waveform 1", "1", *times, *words, shown(s.score, 4)]))
+        times = f"{before[id(answer)] + s.start:.6f}", f"{before[id(answer)] + s.end:.6f}"
+        path = answer.file if answer.source is None else str(answer.source.path.absolute())
+        place = one_line(path), one_line(PurePath(answer.file).name), f"{s.start:.6f}"
+        rows.append("\t".join([str(number), "Waveform 1", "1", *times, *place, one_line(s.label), shown(s.score, 4)]))
     return "\n".join(rows) + "\n"
