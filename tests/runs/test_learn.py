@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import json
 import pydoc
+import shutil
 import signal
 import time
 
@@ -15,13 +16,14 @@ from mynah import modelfile
 from mynah.cli.app import run as mynah
 from mynah.data.builtin import builtin
 from mynah.ground.device import on_device
-from mynah.ground.errors import NotEnoughData, UsageError
-from mynah.runs import schedule
+from mynah.ground.errors import BadInput, NotEnoughData, UsageError
+from mynah.runs import fits, schedule
 from mynah.runs.compare import compare
 from mynah.runs.learn import Learning, learn
 from mynah.runs.plan import Plan
 from mynah.runs.run import Run
 from mynah.runs.schedule import Clock
+from sound_files import put, tone
 
 OPTIONS = {"families": ["chance", "knn", "mlp"], "budget": "40steps", "executor": "sequential"}
 
@@ -176,6 +178,47 @@ def test_a_family_that_fails_is_said_so_and_stops_nothing(sounds, tmp_path, monk
     assert (row["status"], row["score"]) == ("failed", None)
     assert "no neighbours today" in row["message"]
     assert run.results["best"] in ("mlp", "chance")
+
+
+def test_files_that_vanish_or_break_on_the_way_are_set_aside(sounds, tmp_path):
+    place = tmp_path / "in"
+    shutil.copytree(sounds, place)
+    gone, broken = min(place.glob("kick/*.wav")), min(place.glob("snare/*.wav"))
+
+    def progress(stage, done, total, what):
+        if stage == "represent" and gone.exists():
+            gone.unlink()
+            broken.write_bytes(b"RIFF")
+
+    run = learn(place, out=tmp_path / "run", progress=progress, **OPTIONS)
+    assert run.results["status"] == "complete"
+    assert run.results["clips"] == 58
+    found = {problem["file"]: problem for problem in run.results["problems"]}
+    assert found.keys() == {f"kick/{gone.name}", f"snare/{broken.name}"}
+    assert "not any more" in found[f"kick/{gone.name}"]["detail"]
+    assert "changed" in (tmp_path / "run" / "log.jsonl").read_text()
+
+
+def test_a_sound_that_no_method_can_read_is_no_reason_to_try_for_ever(sounds, tmp_path, monkeypatch):
+    def unreadable(*_, **__):
+        raise BadInput("frames that are not finite", where="kick/000.wav")
+
+    monkeypatch.setattr(fits, "compute", unreadable)
+    with pytest.raises(BadInput, match="not finite"):
+        learn(sounds, out=tmp_path / "run", **OPTIONS)
+
+
+def test_a_rate_that_is_too_high_is_said(tmp_path):
+    for label, hertz in (("low", 300.0), ("high", 900.0)):
+        for number in range(5):
+            put(
+                tmp_path / "in" / label / f"{'abcde'[number]}.wav",
+                tone(0.1, hertz, rate=96000, seed=number),
+                rate=96000,
+            )
+    run = learn(tmp_path / "in", out=tmp_path / "run", families="chance", folds=2, executor="sequential")
+    assert "Sounds of 96 kHz are read at 48 kHz: what lies above 24 kHz is not learned" in str(run)
+    assert "what lies above 24" in run.report.read_text(encoding="utf-8")
 
 
 def test_sigterm_exits_75_with_the_line_that_resumes(sounds, tmp_path):

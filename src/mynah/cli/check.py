@@ -69,14 +69,18 @@ def _prospects(sounds: Sounds, folds: int) -> tuple[list[str], str | None, Mynah
     """Return warnings, the split in words, and why these sounds cannot be learned from."""
     from mynah import tasks
     from mynah.ground.errors import BadInput, NotEnoughData
+    from mynah.runs.fits import HIGHEST_RATE
+    from mynah.runs.learn import unheard
 
     warnings: list[str] = []
+    rate = sounds.common_rate or 0
+    high = [unheard(rate)] if rate > HIGHEST_RATE else []
     task = tasks.by_name(tasks.LABELLED if sounds.classes else tasks.UNLABELLED)
     try:
         sounds, warnings = task.check(sounds, False)
-        return warnings, task.split(sounds, folds=folds).description, None
+        return warnings + high, task.split(sounds, folds=folds).description, None
     except (BadInput, NotEnoughData) as error:
-        return warnings, None, error
+        return warnings + high, None, error
 
 
 def _document(sounds: Sounds) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 import mynah
 from mynah import tasks
 from mynah.data import Corpus, Splits
+from mynah.ground.errors import BadInput
 from mynah.ground.progress import Progress
 from mynah.ground.randomness import key
 from mynah.representations import Frames, Representation, compute, described
@@ -30,6 +31,10 @@ from mynah.training import Budget
 HIGHEST_RATE = 48_000
 #: Share of a time budget kept for previews and the page.
 CLOSING_SHARE = 0.03
+
+
+class Unread(BadInput):
+    """A sound that was there when the folder was read cannot be read any more."""
 
 
 class Fits:
@@ -66,9 +71,14 @@ class Fits:
         self.warnings: list[str] = []
 
     def _represent(self) -> None:
+        """Compute what the families see; `Unread` where a sound is not there any more."""
+
         def frames(corpus: Corpus[Any], seen: Representation) -> Frames:
             cache = self.folder / "cache"
-            return compute(corpus, seen, self.rate, cache, workers=self.workers, progress=self.progress)
+            try:
+                return compute(corpus, seen, self.rate, cache, workers=self.workers, progress=self.progress)
+            except BadInput as error:
+                raise Unread(error.what, where=error.where, measured=error.measured, remedy=error.remedy) from error
 
         for entry in self.entries.values():
             if entry.seen is not None and entry.seen not in self.frames:

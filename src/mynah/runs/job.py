@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from mynah.data.clip import Wave
 from mynah.ground.allocator import tune_allocator
 from mynah.ground.blame import blamed
 from mynah.ground.device import on_device
-from mynah.ground.errors import MynahError, Stopped
+from mynah.ground.errors import BadInput, MynahError, Stopped
 from mynah.ground.processes import world
 from mynah.representations import Frames
 from mynah.runs.checked import checked_answers
@@ -186,10 +187,12 @@ def settings_of(entry: Entry, *, optimizer: str | None = None, activation: str |
 def _milliseconds(model: Model, items: Sequence[Any], task: Task) -> list[float]:
     """Milliseconds of CPU of one use, one item at a time on one thread, decoding left out."""
     rate = model.rate_
-    if not items:
+    held, times = [], []
+    for item in items:
+        with suppress(BadInput):  # a file that is not there any more
+            held.append(item.input if rate is None else Wave(item.read(rate), rate))
+    if not held:
         return []
-    held = [item.input if rate is None else Wave(item.read(rate), rate) for item in items]
-    times = []
     with one_thread():
         task.use(model, held[0])
         for item in held:

@@ -15,7 +15,7 @@ import numpy as np
 import mynah
 from mynah import modelfile, tasks
 from mynah.contracts.model import ByGradient, Model
-from mynah.data import Corpus
+from mynah.data import Corpus, Problem
 from mynah.ground.device import current, on_device, there_or_auto
 from mynah.ground.documents import RESULTS
 from mynah.ground.errors import IncompatibleFile, MynahError, Stopped, UsageError
@@ -25,7 +25,7 @@ from mynah.judging.choice import Choice, Contender, choose
 from mynah.runs import results as documents
 from mynah.runs.checked import checked_corpus, checked_use
 from mynah.runs.entry import foreign
-from mynah.runs.fits import Fits
+from mynah.runs.fits import HIGHEST_RATE, Fits, Unread
 from mynah.runs.job import new_model
 from mynah.runs.plan import Plan, shows_options
 from mynah.runs.previews import Playable, preview_order, write_previews
@@ -75,11 +75,22 @@ def learn(
         if everyone.size > 1:  # all processes work on one fit at a time, and the first tells
             plan = replace(plan, executor="sequential")
             progress = progress if everyone.is_first else silent
-        for turn in (True, False):  # the first looks at the files, the others at what it kept of them
-            if everyone.is_first is turn:
-                learning = Learning.prepare(path, Path(out), plan, progress, command)
-            everyone.same(None)
-        return learning.run()
+        lost: tuple[Problem, ...] = ()
+        failed: tuple[str, Unread] | None = None
+        while True:
+            for turn in (True, False):  # the first looks at the files, the others at what it kept of them
+                if everyone.is_first is turn:
+                    learning = Learning.prepare(path, Path(out), plan, progress, command, lost)
+                everyone.same(None)
+            if failed is not None and learning.corpus.fingerprint == failed[0]:  # nothing has changed: it is no file
+                raise failed[1]
+            try:
+                return learning.run()
+            except Unread as error:  # files were removed or damaged on the way: go on with what is there
+                if everyone.size > 1:
+                    raise
+                failed = learning.corpus.fingerprint, error
+                lost += learning.missing(error)
 
 
 def resume(
@@ -129,12 +140,25 @@ class Learning(Fits):
     """One call of `learn`: what is known about the data and the trials, and where results go."""
 
     @classmethod
-    def prepare(cls, path: str | os.PathLike[str], out: Path, plan: Plan, progress: Progress, command: str) -> Learning:
-        """Look at the folder and refuse what cannot be learned, before anything is trained."""
+    def prepare(
+        cls,
+        path: str | os.PathLike[str],
+        out: Path,
+        plan: Plan,
+        progress: Progress,
+        command: str,
+        lost: tuple[Problem, ...] = (),
+    ) -> Learning:
+        """Look at the folder and refuse what cannot be learned, before anything is trained.
+
+        Args:
+            lost: sounds that were there a moment ago.
+        """
         reading = Reading(plan.labels, plan.target, plan.group, plan.repair, plan.strict, progress)
         task = tasks.by_name(tasks.LABELLED if plan.task == tasks.AUTO else plan.task)
         title = Path(plan.task).name
         corpus = checked_corpus(title, task.read(path, reading))
+        corpus = replace(corpus, problems=corpus.problems + lost)
         if plan.task == tasks.AUTO:
             plan = replace(plan, task=tasks.LABELLED if corpus.classes else tasks.UNLABELLED)
             task = tasks.by_name(plan.task)
@@ -164,6 +188,13 @@ class Learning(Fits):
         for store in (FolderStore(self.folder), self.store.remote):
             if store is not None:
                 store.put(PLAN, content)
+
+    def missing(self, error: Unread) -> tuple[Problem, ...]:
+        """Return as problems the sounds that are not where they were."""
+        gone = [item.file for item in self.corpus if not Path(getattr(item, "path", "/")).exists()]
+        self.log.write("changed", why=str(error), gone=gone)
+        detail = "it was there when the folder was read, and then not any more"
+        return tuple(Problem(file, "unreadable", "set aside", detail, "Put it back.") for file in gone)
 
     def run(self) -> Run:
         """Train, compare and write; when interrupted, write what there is."""
@@ -250,7 +281,13 @@ class Learning(Fits):
             document |= {"sections": details.pop("sections", []), "details": details}
         if self.warnings:
             document["families"] = [documents.without_score(row, self.task) for row in document["families"]]
-        return answers, choice, document | self.task.closing(document)
+        closing = self.task.closing(document)
+        return answers, choice, document | closing | {"remarks": closing["remarks"] + self._unheard()}
+
+    def _unheard(self) -> list[str]:
+        """Say what is left out of sounds with a higher rate than any method reads."""
+        own = self.corpus.common_rate or 0
+        return [unheard(own)] if own > HIGHEST_RATE else []
 
     def _answers(self, family: str) -> documents.Answers:
         folds = range(len(self.splits.folds))
@@ -373,6 +410,12 @@ class Learning(Fits):
             build(self.folder)
         except OSError as error:
             raise Stopped("the run could not be written", where=self.folder, measured=error.strerror) from error
+
+
+def unheard(rate: int) -> str:
+    """Return a sentence about sounds of a rate in Hz that is too high to be read."""
+    read, there = HIGHEST_RATE / 1000, rate / 1000
+    return f"sounds of {there:g} kHz are read at {read:g} kHz: what lies above {read / 2:g} kHz is not learned"
 
 
 def _anywhere(place: str | os.PathLike[str]) -> str:
