@@ -109,7 +109,7 @@ def test_without_labels_learn_makes_sounds_by_itself(tmp_path):
     assert "Label recognised" not in (tmp_path / "run/report.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("is_slow", "seconds"), [(False, 5.0), (True, generate.JUDGED_SECONDS)])
+@pytest.mark.parametrize(("is_slow", "seconds"), [(False, 5.0), (True, generate.BEGINNING_SECONDS)])
 def test_long_sounds_are_played_further_than_they_are_judged(is_slow, seconds, tmp_path, monkeypatch):
     monkeypatch.setattr(ShapedNoise, "is_slow", is_slow)
     folder = folder_of(tmp_path / "some", labels=("sound",), clips=12, seconds=5.0) / "sound"
@@ -181,8 +181,8 @@ def test_clips_that_judge_are_spread_over_the_labels(tmp_path):
 def test_long_clips_are_judged_by_their_beginning(tmp_path):
     sounds = scan(folder_of(tmp_path / "some", clips=2, seconds=3.0))
     heard = generate.TASK.scored(sounds)
-    assert {clip.seconds for clip in heard} == {generate.JUDGED_SECONDS}
-    assert np.array_equal(heard[0].read(), sounds[0].read()[:, : round(generate.JUDGED_SECONDS * RATE)])
+    assert {clip.seconds for clip in heard} == {generate.BEGINNING_SECONDS}
+    assert np.array_equal(heard[0].read(), sounds[0].read()[:, : round(generate.BEGINNING_SECONDS * RATE)])
     assert heard[0].content != sounds[0].content
 
 
@@ -233,7 +233,7 @@ def test_a_parrot_is_found_out_and_the_honest_are_not(kinds):
         if not isinstance(honest, ShapedNoise):
             frames = [learning.corpus[int(i)] for i in part.train]
         model = honest.fit(frames, labels)
-        made = [generate._made(model, part, int(clip), generate.JUDGED_SECONDS) for clip in part.test]
+        made = [generate._made(model, part, int(clip), generate.BEGINNING_SECONDS) for clip in part.test]
         assert copies_among(made, part) <= 0.03, type(honest).__name__
 
 

@@ -33,7 +33,7 @@ from mynah.tasks.task import Gathered, Part, Task, Words, recorded_rows
 #: Shorter clips than this are set aside: there is no course of a sound to learn in them.
 SHORTEST_SECONDS = 0.05
 #: Sounds are judged by their beginning, as far as this.
-JUDGED_SECONDS = 2.0
+BEGINNING_SECONDS = 2.0
 #: So much sound is made to judge a model, and at least and at most so many sounds.
 JUDGED_SECONDS, LEAST_JUDGED, MOST_JUDGED = 24.0, 12, 60
 #: A crowd to compare with is of two at least.
@@ -53,11 +53,11 @@ LEAST_FAR = 0.1
 
 
 def _beginning(clip: Clip) -> Clip:
-    if clip.seconds <= JUDGED_SECONDS:
+    if clip.seconds <= BEGINNING_SECONDS:
         return clip
-    frames = round(JUDGED_SECONDS * clip.rate)
-    cut = f"{clip.content}:{JUDGED_SECONDS}" if clip.content else ""
-    return replace(clip, end=clip.start + JUDGED_SECONDS, frames=frames, content=cut)
+    frames = round(BEGINNING_SECONDS * clip.rate)
+    cut = f"{clip.content}:{BEGINNING_SECONDS}" if clip.content else ""
+    return replace(clip, end=clip.start + BEGINNING_SECONDS, frames=frames, content=cut)
 
 
 def _spread(length: int, count: int) -> np.ndarray:
@@ -243,7 +243,7 @@ class Generate(Task):
 
     def held(self, corpus: Sounds, items: np.ndarray) -> np.ndarray:
         """Return the held-out clips that are judged by: evenly of all labels, as many as there is time to make."""
-        usual = float(np.mean([min(corpus[int(i)].seconds, JUDGED_SECONDS) for i in items]))
+        usual = float(np.mean([min(corpus[int(i)].seconds, BEGINNING_SECONDS) for i in items]))
         count = int(np.clip(JUDGED_SECONDS / usual, LEAST_JUDGED, MOST_JUDGED))
         by_label = items[np.argsort([corpus.labels[int(i)] for i in items], kind="stable")]
         return np.sort(by_label[_spread(len(items), count)])
@@ -259,10 +259,10 @@ class Generate(Task):
         statistics, mel = part.judged
         assert mel.rate is not None
         shown = _of_all_labels(part.targets[part.test])
-        longest = JUDGED_SECONDS if model.is_slow else SHOWN_SECONDS
-        seconds = [longest if number in shown else JUDGED_SECONDS for number in range(len(part.test))]
+        longest = BEGINNING_SECONDS if model.is_slow else SHOWN_SECONDS
+        seconds = [longest if number in shown else BEGINNING_SECONDS for number in range(len(part.test))]
         made = [_made(model, part, int(clip), most) for clip, most in zip(part.test, seconds, strict=True)]
-        waves = [Wave(wave[None, : round(JUDGED_SECONDS * mel.rate)], mel.rate) for wave in made]
+        waves = [Wave(wave[None, : round(BEGINNING_SECONDS * mel.rate)], mel.rate) for wave in made]
         *vectors, noise = likeness.standardised(
             _vectors(statistics, part.train),
             _vectors(statistics, part.test),
@@ -298,7 +298,7 @@ class Generate(Task):
 
     def use(self, model: Any, clip: Any) -> object:
         """Make the beginning of one sound."""
-        return beginning(next(model.generate()), round(JUDGED_SECONDS * model.rate_))
+        return beginning(next(model.generate()), round(BEGINNING_SECONDS * model.rate_))
 
     def statistics(self, targets: np.ndarray, answers: np.ndarray, names: np.ndarray) -> np.ndarray:
         """Return (clip, 2): one, and what the pair adds to the likeness."""
