@@ -131,6 +131,8 @@ def test_a_selection_table_of_raven_is_read(folder):
     table(folder, head, lines)
     sounds = look(folder, target="Annotation")
     assert {(clip.start, clip.end) for clip in sounds} == {(0.1, 0.2)}
+    table(folder, head.replace("End Time (s)", "x"), lines)  # no end: to the end of the file
+    assert {(clip.start, clip.end) for clip in look(folder, target="Annotation")} == {(0.1, None)}
     table(folder, head.replace("File Offset (s)", "x"), lines[:1])  # one file: its times are those of the table
     assert [(clip.start, clip.end) for clip in look(folder, target="Annotation")] == [(0.1, 0.2)]
 

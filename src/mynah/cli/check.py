@@ -69,12 +69,10 @@ def _prospects(sounds: Sounds, folds: int) -> tuple[list[str], str | None, Mynah
     """Return warnings, the split in words, and why these sounds cannot be learned from."""
     from mynah import tasks
     from mynah.ground.errors import BadInput, NotEnoughData
-    from mynah.runs.fits import HIGHEST_RATE
-    from mynah.runs.learn import unheard
+    from mynah.runs.fits import unheard
 
     warnings: list[str] = []
-    rate = sounds.common_rate or 0
-    high = [unheard(rate)] if rate > HIGHEST_RATE else []
+    high = unheard(sounds)
     task = tasks.by_name(tasks.LABELLED if sounds.classes else tasks.UNLABELLED)
     try:
         sounds, warnings = task.check(sounds, False)

@@ -109,17 +109,16 @@ def sources(text: str, fits: Callable[[object], bool] = can_wrap, what: str = "f
         UsageError: no such file or class, or an error in the file.
     """
     place, _, name = text.rpartition(":") if not text.endswith(".py") else (text, "", "")
-    there = beside(place, fits)
+    path, digest, module = _opened(place)
+    there = _defined(path, digest, module, fits)
     if not name:
         if not there:
             raise UsageError(f"defines no {what}", where=text)
         return there
-    path = Path(place).expanduser().absolute()
-    digest = hashlib.sha256(_content(path)).hexdigest()
-    if not isinstance(getattr(_module(str(path), digest), name, None), type):
+    if not isinstance(getattr(module, name, None), type):
         names = ", ".join(source.name for source in there)
         raise UsageError("has no such class", where=text, remedy=f"There are {names}." if names else None)
-    return [Source(str(path), name, digest)]
+    return [Source(path, name, digest)]
 
 
 def beside(place: str, fits: Callable[[object], bool] = can_wrap) -> list[Source]:
@@ -128,11 +127,20 @@ def beside(place: str, fits: Callable[[object], bool] = can_wrap) -> list[Source
     Raises:
         UsageError: no such file, or an error in it.
     """
-    path = Path(place).expanduser().absolute()
-    digest = hashlib.sha256(_content(path)).hexdigest()
-    module = _module(str(path), digest)
+    return _defined(*_opened(place), fits)
+
+
+def _opened(place: str) -> tuple[str, str, ModuleType]:
+    """Run a file, and return its whole path, its hash and what it has become."""
+    path = str(Path(place).expanduser().absolute())
+    digest = hashlib.sha256(_content(Path(path))).hexdigest()
+    return path, digest, _module(path, digest)
+
+
+def _defined(path: str, digest: str, module: ModuleType, fits: Callable[[object], bool]) -> list[Source]:
+    """Return what of a file fits, of all that it defines itself."""
     return [
-        Source(str(path), key, digest)
+        Source(path, key, digest)
         for key, value in vars(module).items()
         if fits(value) and getattr(value, "__module__", "") == module.__name__ and not key.startswith("_")
     ]

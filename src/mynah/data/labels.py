@@ -136,9 +136,7 @@ def _in_our_words(columns: list[str], lines: list[list[str]]) -> tuple[list[str]
     plain = [name.casefold() for name in columns]
     if "file" in plain:
         return columns, lines
-    if (
-        "file offset (s)" in plain and "begin time (s)" in plain
-    ):  # times run on over all files; the offset is inside one
+    if {"file offset (s)", "begin time (s)", "end time (s)"} <= {*plain}:  # times run on; the offset is inside a file
         begin, end, offset = map(plain.index, ("begin time (s)", "end time (s)", "file offset (s)"))
         lines = [_ending(line, begin, end, offset) for line in lines]
     ours = list(columns)
@@ -249,10 +247,9 @@ def locate(rows: Sequence[Row], there: Iterable[str], root: Path, path: Path) ->
     """
     names = {_plain(name): name for name in there}
     ends: dict[str, list[str]] = defaultdict(list)
-    for name in names:
-        ends[name.rsplit("/", 1)[-1]].append(name)
     bare: dict[str, list[str]] = defaultdict(list)
     for name in names:
+        ends[name.rsplit("/", 1)[-1]].append(name)
         bare[os.path.splitext(name)[0].rsplit("/", 1)[-1]].append(name)
     located: list[Row] = []
     missing: list[str] = []

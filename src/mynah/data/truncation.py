@@ -10,7 +10,7 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from mynah.ground.riff import NO_LENGTH, unfinished
+from mynah.ground.riff import NO_LENGTH, chunks, unfinished
 
 
 def promised_share(path: Path) -> float:
@@ -36,16 +36,12 @@ def promised_share(path: Path) -> float:
 
 def _of_chunk(file: BinaryIO, size: int, wanted: bytes, order: str) -> float:
     long = 0
-    while len(head := file.read(8)) == 8:
-        name, length = head[:4], struct.unpack(order + "I", head[4:])[0]
+    for name, length, place in chunks(file, size, order=order):
         if name == b"ds64":  # RF64 keeps the true size of `data` here
             long = struct.unpack("<Q", file.read(16)[8:])[0]
-            file.seek(length - 16, os.SEEK_CUR)
         elif name == wanted:
-            there = size - file.tell()
+            there = size - place
             promised = long if length == 0xFFFFFFFF and long else length
             known = promised and (promised == long or promised < NO_LENGTH)
             return max(1.0, promised / there) if known and there > 0 else 1.0
-        else:
-            file.seek(length + length % 2, os.SEEK_CUR)
     return 1.0

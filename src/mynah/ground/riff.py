@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,28 +26,35 @@ def unfinished(file: BinaryIO) -> tuple[int, int, int] | None:
     head = file.read(12)
     if head[:4] != b"RIFF" or head[8:] != b"WAVE":
         return None
-    while len(head := file.read(_HEAD)) == _HEAD:
-        length = struct.unpack("<I", head[4:])[0]
-        place = file.tell()
-        if head[:4] != b"data":
-            file.seek(length + length % 2, os.SEEK_CUR)
-            continue
-        there = size - place
-        if length >= min(there, NO_LENGTH) or (length and _are_chunks(file, place + length + length % 2, size)):
-            return None
-        return place - 4, length, there
+    for name, length, place in chunks(file, size):
+        if name == b"data":
+            there = size - place
+            if length >= min(there, NO_LENGTH) or (length and _are_chunks(file, place + length + length % 2, size)):
+                return None
+            return place - 4, length, there
     return None
+
+
+def chunks(file: BinaryIO, size: int, place: int = 12, order: str = "<") -> Iterator[tuple[bytes, int, int]]:
+    """Yield name, length and place of the body of each chunk, from `place` to the end of a file of `size` bytes.
+
+    Args:
+        order: of the bytes of a length, "<" or ">".
+    """
+    while place + _HEAD <= size:
+        file.seek(place)
+        head = file.read(_HEAD)
+        length = struct.unpack(order + "I", head[4:])[0]
+        yield head[:4], length, place + _HEAD
+        place += _HEAD + length + length % 2
 
 
 def _are_chunks(file: BinaryIO, place: int, size: int) -> bool:
     """Tell whether what lies behind the samples is chunks to the end of the file, and so no samples."""
-    while place + _HEAD <= size:
-        file.seek(place)
-        head = file.read(_HEAD)
-        if not all(32 <= byte < 127 for byte in head[:4]):
+    for name, length, body in chunks(file, size, place):
+        if not all(32 <= byte < 127 for byte in name):
             return False
-        length = struct.unpack("<I", head[4:])[0]
-        place += _HEAD + length + length % 2
+        place = body + length + length % 2
     return place <= size + _HEAD  # the last may lack its padding, or be followed by some bytes
 
 

@@ -165,6 +165,15 @@ class Fits:
         )
 
 
+def unheard(corpus: Corpus[Any]) -> list[str]:
+    """Say what is left out of sounds whose rate is higher than any that is read; nothing of others."""
+    own = corpus.common_rate or 0
+    if own <= HIGHEST_RATE:
+        return []
+    read, there = HIGHEST_RATE / 1000, own / 1000
+    return [f"sounds of {there:g} kHz are read at {read:g} kHz: what lies above {read / 2:g} kHz is not learned"]
+
+
 def _as_file(name: str) -> str:
     """Return a row's name as a folder may be called."""
     return re.sub(r"[^\w@=.,() -]", "_", name)

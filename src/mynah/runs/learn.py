@@ -25,7 +25,7 @@ from mynah.judging.choice import Choice, Contender, choose
 from mynah.runs import results as documents
 from mynah.runs.checked import checked_corpus, checked_use
 from mynah.runs.entry import foreign
-from mynah.runs.fits import HIGHEST_RATE, Fits, Unread
+from mynah.runs.fits import Fits, Unread, unheard
 from mynah.runs.job import new_model
 from mynah.runs.plan import Plan, shows_options
 from mynah.runs.previews import Playable, preview_order, write_previews
@@ -282,12 +282,7 @@ class Learning(Fits):
         if self.warnings:
             document["families"] = [documents.without_score(row, self.task) for row in document["families"]]
         closing = self.task.closing(document)
-        return answers, choice, document | closing | {"remarks": closing["remarks"] + self._unheard()}
-
-    def _unheard(self) -> list[str]:
-        """Say what is left out of sounds with a higher rate than any method reads."""
-        own = self.corpus.common_rate or 0
-        return [unheard(own)] if own > HIGHEST_RATE else []
+        return answers, choice, document | closing | {"remarks": closing["remarks"] + unheard(self.corpus)}
 
     def _answers(self, family: str) -> documents.Answers:
         folds = range(len(self.splits.folds))
@@ -410,12 +405,6 @@ class Learning(Fits):
             build(self.folder)
         except OSError as error:
             raise Stopped("the run could not be written", where=self.folder, measured=error.strerror) from error
-
-
-def unheard(rate: int) -> str:
-    """Return a sentence about sounds of a rate in Hz that is too high to be read."""
-    read, there = HIGHEST_RATE / 1000, rate / 1000
-    return f"sounds of {there:g} kHz are read at {read:g} kHz: what lies above {read / 2:g} kHz is not learned"
 
 
 def _anywhere(place: str | os.PathLike[str]) -> str:

@@ -23,7 +23,7 @@ def check(document: dict[str, Any]) -> None:
 
 
 def marked(true: str, answer: str, names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """Return the pieces of a text and of what was answer, each a run of symbols that are right, or of wrong ones.
+    """Return the pieces of a text and of the answer to it, each a run of symbols that are right, or of wrong ones.
 
     `missing` pieces stand where the other has a symbol more.
     """
