@@ -84,7 +84,7 @@ class Order:
         """Return the piece to go on from, if any.
 
         Raises:
-            UsageError: bars, invalid temperature or count; a device that is not there.
+            UsageError: invalid bars, temperature or count; a device that is not there.
             BadInput: a prime without pitched notes, or unreadable; a soundfont that is not there.
             MissingExtra: a soundfont, but no FluidSynth.
         """

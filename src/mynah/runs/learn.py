@@ -191,7 +191,8 @@ class Learning(Fits):
 
     def missing(self, error: Unread) -> tuple[Problem, ...]:
         """Return as problems the sounds that are not where they were."""
-        gone = [item.file for item in self.corpus if not Path(getattr(item, "path", "/")).exists()]
+        places = ((item.file, getattr(item, "path", None)) for item in self.corpus)  # of a bucket, none is fetched
+        gone = [file for file, place in places if isinstance(place, Path) and not place.exists()]
         self.log.write("changed", why=str(error), gone=gone)
         detail = "it was there when the folder was read, and then not any more"
         return tuple(Problem(file, "unreadable", "set aside", detail, "Put it back.") for file in gone)

@@ -217,8 +217,8 @@ def answers_of(task: Task, found: Gathered, targets: np.ndarray, names: np.ndarr
     for target, answer, known in zip(targets, found.answers, found.answered, strict=True):
         given = task.written(answer, names) if known else None
         right = task.written(target, names)
-        known_to_differ = given is not None and len(names) > 0 and bool(given or right)
-        rows.append({"answer": given, "wrong": given != right if known_to_differ else None})
+        comparable = given is not None and len(names) > 0 and bool(given or right)
+        rows.append({"answer": given, "wrong": given != right if comparable else None})
     return rows
 
 
